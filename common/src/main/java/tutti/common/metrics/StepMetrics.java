@@ -1,0 +1,35 @@
+package tutti.common.metrics;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * One optimizer step of the whole group; one line of {@code metrics.jsonl}, in snake_case.
+ *
+ * @param step number of this step, from 1
+ * @param epoch passes over the data set, as a fraction
+ * @param loss cross-entropy per labelled token of the global batch
+ * @param gradNorm global L2 norm before clipping
+ * @param tokens labelled tokens of the global batch
+ * @param tokensPerSecond all tokens that went through the model, labelled or not, per second, all ranks together
+ * @param stepMs wall time of the slowest rank; the other times are of that rank too
+ * @param allreduceExposedMs all-reduce time that backward did not hide
+ * @param memoryBytes resident memory of the largest worker process
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record StepMetrics(
+        long step,
+        double epoch,
+        double loss,
+        double learningRate,
+        double gradNorm,
+        long tokens,
+        double tokensPerSecond,
+        double stepMs,
+        double forwardMs,
+        double backwardMs,
+        double allreduceExposedMs,
+        double optimizerMs,
+        long memoryBytes,
+        int worldSize,
+        int generation) {}

@@ -1,0 +1,7 @@
+/**
+ * What is counted: {@link tutti.common.metrics.StepMetrics} is one optimizer step in numbers (a line of {@code metrics.jsonl},
+ * a point of the console's chart), {@link tutti.common.metrics.Meter} names every Micrometer meter with its unit and meaning.
+ *
+ * <p>Called by the worker that measures and the coordinator that shows. Knows nothing of either.
+ */
+package tutti.common.metrics;

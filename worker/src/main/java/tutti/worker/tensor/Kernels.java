@@ -1,0 +1,162 @@
+package tutti.worker.tensor;
+
+/**
+ * The seam between the model and a device: every operation of a training step, in forward/backward pairs.
+ *
+ * <p>Letters: N token rows, M key rows, C channels, V vocabulary, H query heads, G key/value heads (H is a multiple of G),
+ * D channels of a head, I hidden channels of the MLP, P positions.
+ *
+ * <p>Rules that hold for all: tensors are dense and row-major; forward overwrites its outputs; a weight gradient
+ * ({@code dWeight}, {@code dTable}, {@code dHead}) is always float32 (float64 in the reference) and is added to; an input
+ * gradient overwrites unless its method says that it adds. Outputs never alias inputs unless a method allows it. Activations
+ * of one call share one compute dtype (F64, F32 or BF16); with BF16, products accumulate in float32, and norms, softmax and
+ * cross-entropy work in float32 inside. The same call on the same values gives the same bits, always.
+ *
+ * <p>Three implementations are held to one contract suite: {@code reference} (plain Java, float64, the oracle), and the
+ * backends in sub-packages. Not thread-safe: one training thread per instance.
+ */
+public interface Kernels extends AutoCloseable {
+
+    /** {@code reference}, {@code torch}, ...: the word of {@code --backend}. */
+    String name();
+
+    boolean supports(DType compute);
+
+    /** The dtype of master weights, gradients and optimizer state: F32, or F64 in the reference. */
+    DType masterDType();
+
+    /** A zero-filled arena of exactly {@code bytes} bytes; the caller closes it. */
+    Arena arena(String name, long bytes);
+
+    // ---- elementwise ----
+
+    void fill(Tensor out, double value);
+
+    /** Copies with conversion between floating dtypes; counts must agree. */
+    void copy(Tensor out, Tensor in);
+
+    /** {@code out = a + b}; {@code out} may be {@code a} or {@code b}. */
+    void add(Tensor out, Tensor a, Tensor b);
+
+    /** {@code y += alpha * x}; dtypes may differ, the sum is made in y's. */
+    void axpy(Tensor y, double alpha, Tensor x);
+
+    /** {@code x *= alpha}. */
+    void scale(Tensor x, double alpha);
+
+    /** Sum of squares, accumulated in float64 in one fixed order. NaN or infinite if any element is. */
+    double squaredNorm(Tensor x);
+
+    // ---- products ----
+
+    /**
+     * {@code out (=|+=) op(a) op(b)}, two-dimensional; {@code op} transposes if asked. {@code out} is of the compute dtype, or
+     * of the master dtype with {@code accumulate} (a weight gradient).
+     */
+    void matmul(Tensor out, Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean accumulate);
+
+    // ---- embedding ----
+
+    /** Picks rows: out (N,C), table (V,C), ids I32 (N). */
+    void embedding(Tensor out, Tensor table, Tensor ids);
+
+    /** Adds dOut (N,C) into the picked rows of dTable (V,C), in the order of the rows. */
+    void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut);
+
+    // ---- RMSNorm: y = x / sqrt(mean(x^2) + eps) * w  (Zhang and Sennrich 2019) ----
+
+    /** out, x (N,C); rstd (N) of the master dtype keeps 1/sqrt(...) for backward; weight (C) of the master dtype. */
+    void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps);
+
+    /** Adds into dx (N,C) and into dWeight (C). */
+    void rmsNormBackward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd);
+
+    // ---- rotary embedding, Hugging Face's half-split form (Su et al. 2021) ----
+
+    /**
+     * Rotates in place the pairs (x[d], x[d + D/2]) of every head by the angle of its row's position.
+     *
+     * @param x (N,H,D)
+     * @param cos (P,D/2) of the master dtype
+     * @param sin (P,D/2) of the master dtype
+     * @param positions I32 (N), each below P
+     * @param inverse rotates back: this is also the backward of the forward rotation
+     */
+    void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse);
+
+    // ---- causal attention with grouped heads: softmax(scale * q k^T) v inside each segment ----
+
+    /**
+     * out, q (N,H,D); k, v (M,G,D); query head h reads key head h / (H/G). A query looks at its own and all earlier keys of
+     * its segment, where the last query is aligned with the last key. lse (N,H) of the master dtype keeps the logarithm of the
+     * softmax's denominator for backward.
+     */
+    void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Segments segments, double scale);
+
+    /** Overwrites dq, dk, dv. Only for segments with as many keys as queries. */
+    void attentionBackward(
+            Tensor dq,
+            Tensor dk,
+            Tensor dv,
+            Tensor dOut,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor out,
+            Tensor lse,
+            Segments segments,
+            double scale);
+
+    // ---- SwiGLU: silu(gate) * up  (Shazeer 2020) ----
+
+    /** All (N,I). */
+    void swiglu(Tensor out, Tensor gate, Tensor up);
+
+    /** Overwrites dGate and dUp, which may be gate and up themselves. */
+    void swigluBackward(Tensor dGate, Tensor dUp, Tensor dOut, Tensor gate, Tensor up);
+
+    // ---- linear + cross-entropy, fused over chunks of rows: the full logits (N,V) never exist ----
+
+    /** Rows with this label carry no loss. */
+    int IGNORE = -100;
+
+    /**
+     * Sum over labelled rows of -log softmax(hidden head^T)[label].
+     *
+     * @param hidden (N,C)
+     * @param head (V,C)
+     * @param labels I32 (N), already shifted: the label of a row is the token it must predict, or {@link #IGNORE}
+     */
+    double linearCrossEntropy(Tensor hidden, Tensor head, Tensor labels);
+
+    /**
+     * As {@link #linearCrossEntropy}, and the gradient of {@code gradScale *} the sum: overwrites dHidden (N,C), adds into dHead
+     * (V,C).
+     */
+    double linearCrossEntropyBackward(
+            Tensor dHidden, Tensor dHead, Tensor hidden, Tensor head, Tensor labels, double gradScale);
+
+    // ---- optimizer ----
+
+    /**
+     * One AdamW update in place (Loshchilov and Hutter 2019, as in torch.optim.AdamW): g = gradScale * grad; w -= lr * decay * w;
+     * m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w -= lr * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps). All of one shape and of
+     * the master dtype.
+     *
+     * @param t number of this update, from 1
+     */
+    void adamW(Tensor weight, Tensor m, Tensor v, Tensor grad, AdamWStep step);
+
+    /** The scalars of one update. */
+    record AdamWStep(
+            double learningRate,
+            double beta1,
+            double beta2,
+            double eps,
+            double weightDecay,
+            long t,
+            double gradScale) {}
+
+    @Override
+    void close();
+}
