@@ -1,0 +1,54 @@
+package tutti.common.config;
+
+import java.util.Map;
+
+/**
+ * Flags of torchrun and TrainingArguments that people's command lines carry and that change nothing here. Each is answered by
+ * name, so that nobody believes it had an effect.
+ */
+public final class Answered {
+    private static final Map<String, String> FLAGS = Map.ofEntries(
+            Map.entry("fsdp", "each worker holds a whole replica; nothing is sharded"),
+            Map.entry("fsdp_transformer_layer_cls_to_wrap", "no layer is wrapped: each worker holds a whole replica"),
+            Map.entry("fsdp_config", "each worker holds a whole replica; nothing is sharded"),
+            Map.entry("deepspeed", "there is no DeepSpeed here; batch and optimizer settings are flags of their own"),
+            Map.entry("tf32", "a mode of Nvidia's float32 matmul; has no meaning on a CPU"),
+            Map.entry("lazy_preprocess", "samples are tokenised once, before the first step"),
+            Map.entry("evaluation_strategy", "no evaluation during training; run `tutti eval` on the final folder"),
+            Map.entry("eval_strategy", "no evaluation during training; run `tutti eval` on the final folder"),
+            Map.entry("per_device_eval_batch_size", "no evaluation during training"),
+            Map.entry("eval_steps", "no evaluation during training"),
+            Map.entry("eval_data_path", "no evaluation during training; run `tutti eval` on the final folder"),
+            Map.entry("report_to", "metrics go to metrics.jsonl, the console and /metrics"),
+            Map.entry("run_name", "runs are named by their output folder"),
+            Map.entry("logging_strategy", "steps; see --logging_steps"),
+            Map.entry("logging_dir", "logs lie in output_dir/logs"),
+            Map.entry("do_train", "`tutti run` always trains"),
+            Map.entry("optim", "AdamW, as torch.optim.AdamW"),
+            Map.entry("cache_dir", "models are read from the folder that is given; nothing is downloaded"),
+            Map.entry("ddp_timeout", "see --allreduce_timeout"),
+            Map.entry("dataloader_num_workers", "samples are tokenised before the first step"),
+            Map.entry("remove_unused_columns", "unknown fields of a sample are ignored"),
+            Map.entry("flash_attn", "attention is chosen by the backend"),
+            Map.entry("rdzv_backend", "the coordinator forms the group"),
+            Map.entry("rdzv_id", "each run has an id of its own"),
+            Map.entry("rdzv_conf", "see --rdzv_timeout"),
+            Map.entry("max_restarts", "a lost worker ends the run; resume with --resume_from_checkpoint True"),
+            Map.entry("monitor_interval", "lost processes are noticed at once"),
+            Map.entry("start_method", "workers are processes of their own"),
+            Map.entry("role", "there is one role: worker"),
+            Map.entry("log_dir", "logs lie in output_dir/logs"),
+            Map.entry("redirects", "logs lie in output_dir/logs"),
+            Map.entry("tee", "worker lines are shown and kept in output_dir/logs"));
+
+    private Answered() {}
+
+    /** What to tell who gives this flag, or null if the flag is unknown. */
+    public static String answer(String name) {
+        return FLAGS.get(name);
+    }
+
+    public static Map<String, String> all() {
+        return FLAGS;
+    }
+}

@@ -1,0 +1,163 @@
+package tutti.common.config;
+
+import java.lang.reflect.Modifier;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tutti.common.config.Key.Kind;
+
+/**
+ * Every flag. Names and defaults are torchrun's and Hugging Face TrainingArguments'; where a default differs, the help says
+ * why. Each key has exactly one reader, a record of this package.
+ */
+public final class Keys {
+    private static final String LAUNCH = "Launch (as torchrun)";
+    private static final String MODEL = "Model and data";
+    private static final String TRAIN = "Training (as TrainingArguments)";
+    private static final String OUTPUT = "Output";
+    private static final String CLUSTER = "Cluster";
+
+    public static final Key NPROC_PER_NODE =
+            key("nproc_per_node", Kind.WORD, "1", LAUNCH, "workers on this node; auto: one for each core");
+    public static final Key NNODES = key("nnodes", Kind.WORD, "1", LAUNCH, "number of nodes");
+    public static final Key NODE_RANK =
+            key("node_rank", Kind.INTEGER, "0", LAUNCH, "number of this node; node 0 starts the coordinator");
+    public static final Key MASTER_ADDR =
+            key("master_addr", Kind.WORD, "127.0.0.1", LAUNCH, "address of node 0, where the coordinator listens");
+    public static final Key MASTER_PORT = key(
+            "master_port",
+            Kind.INTEGER,
+            "0",
+            LAUNCH,
+            "port of the coordinator; 0: any free one (one node) or 29500 (more)");
+    public static final Key RDZV_ENDPOINT =
+            key("rdzv_endpoint", Kind.WORD, "", LAUNCH, "HOST:PORT, another way to give master_addr and master_port");
+    public static final Key STANDALONE = key(
+            "standalone", Kind.SWITCH, "false", LAUNCH, "one node, any free port; what happens anyway with one node");
+    public static final Key RDZV_TIMEOUT =
+            key("rdzv_timeout", Kind.INTEGER, "120", LAUNCH, "seconds in which every worker must have joined");
+
+    public static final Key MODEL_NAME_OR_PATH =
+            key("model_name_or_path", Kind.WORD, "", MODEL, "folder in Hugging Face layout");
+    public static final Key INIT_FROM_CONFIG = key(
+            "init_from_config",
+            Kind.SWITCH,
+            "false",
+            MODEL,
+            "start from random weights: the folder needs config.json and tokenizer only");
+    public static final Key MODEL_MAX_LENGTH = key(
+            "model_max_length",
+            Kind.INTEGER,
+            "512",
+            MODEL,
+            "longest sequence in tokens; longer samples are cut and counted");
+    public static final Key DATA_PATH = key("data_path", Kind.LIST, "", MODEL, "training files");
+    public static final Key SHUFFLE =
+            key("shuffle", Kind.SWITCH, "true", MODEL, "new order each epoch from the seed; False: file order");
+
+    public static final Key BF16 = key(
+            "bf16", Kind.SWITCH, "false", TRAIN, "matrices compute in bfloat16; master weights and sums stay float32");
+    public static final Key PER_DEVICE_TRAIN_BATCH_SIZE =
+            key("per_device_train_batch_size", Kind.INTEGER, "8", TRAIN, "sequences of one micro-batch on one worker");
+    public static final Key GRADIENT_ACCUMULATION_STEPS =
+            key("gradient_accumulation_steps", Kind.INTEGER, "1", TRAIN, "micro-batches of one optimizer step");
+    public static final Key GRADIENT_CHECKPOINTING = key(
+            "gradient_checkpointing",
+            Kind.SWITCH,
+            "false",
+            TRAIN,
+            "keep block inputs only and compute the rest again in backward");
+    public static final Key NUM_TRAIN_EPOCHS =
+            key("num_train_epochs", Kind.NUMBER, "3", TRAIN, "passes over the data; a fraction is allowed");
+    public static final Key MAX_STEPS =
+            key("max_steps", Kind.INTEGER, "-1", TRAIN, "optimizer steps; when positive it overrides num_train_epochs");
+    public static final Key LEARNING_RATE = key("learning_rate", Kind.NUMBER, "5e-5", TRAIN, "peak learning rate");
+    public static final Key LR_SCHEDULER_TYPE =
+            key("lr_scheduler_type", Kind.WORD, "linear", TRAIN, "linear, cosine, constant or constant_with_warmup");
+    public static final Key WARMUP_RATIO =
+            key("warmup_ratio", Kind.NUMBER, "0", TRAIN, "share of all steps with a rising learning rate");
+    public static final Key WARMUP_STEPS =
+            key("warmup_steps", Kind.INTEGER, "0", TRAIN, "when positive it overrides warmup_ratio");
+    public static final Key WEIGHT_DECAY =
+            key("weight_decay", Kind.NUMBER, "0", TRAIN, "decoupled weight decay of matrices; norms have none");
+    public static final Key ADAM_BETA1 = key("adam_beta1", Kind.NUMBER, "0.9", TRAIN, "AdamW's first moment decay");
+    public static final Key ADAM_BETA2 = key("adam_beta2", Kind.NUMBER, "0.999", TRAIN, "AdamW's second moment decay");
+    public static final Key ADAM_EPSILON = key("adam_epsilon", Kind.NUMBER, "1e-8", TRAIN, "AdamW's epsilon");
+    public static final Key MAX_GRAD_NORM =
+            key("max_grad_norm", Kind.NUMBER, "1.0", TRAIN, "clip the global gradient norm here; 0: never");
+    public static final Key SEED = key("seed", Kind.INTEGER, "42", TRAIN, "seed of every random choice of the run");
+    public static final Key BACKEND =
+            key("backend", Kind.WORD, "auto", TRAIN, "torch or reference (float64, slow); auto takes torch");
+
+    public static final Key OUTPUT_DIR = key("output_dir", Kind.WORD, "", OUTPUT, "where everything is written");
+    public static final Key OVERWRITE_OUTPUT_DIR = key(
+            "overwrite_output_dir",
+            Kind.SWITCH,
+            "false",
+            OUTPUT,
+            "empty a folder that an earlier run wrote, then use it");
+    public static final Key SAVE_STRATEGY =
+            key("save_strategy", Kind.WORD, "steps", OUTPUT, "when to write checkpoints: no, steps or epoch");
+    public static final Key SAVE_STEPS =
+            key("save_steps", Kind.INTEGER, "500", OUTPUT, "optimizer steps between checkpoints");
+    public static final Key SAVE_TOTAL_LIMIT =
+            key("save_total_limit", Kind.INTEGER, "0", OUTPUT, "keep the newest so many checkpoints; 0: all");
+    public static final Key RESUME_FROM_CHECKPOINT = key(
+            "resume_from_checkpoint",
+            Kind.WORD,
+            "",
+            OUTPUT,
+            "a checkpoint folder, or True for the newest whole one in output_dir");
+    public static final Key LOGGING_STEPS = key(
+            "logging_steps",
+            Kind.INTEGER,
+            "1",
+            OUTPUT,
+            "steps between lines of metrics.jsonl (TrainingArguments: 500)");
+
+    public static final Key CONSOLE_HOST =
+            key("console_host", Kind.WORD, "127.0.0.1", CLUSTER, "address of the console");
+    public static final Key CONSOLE_PORT =
+            key("console_port", Kind.INTEGER, "0", CLUSTER, "port of the console; 0: any free one");
+    public static final Key BUCKET_CAP_MB =
+            key("bucket_cap_mb", Kind.NUMBER, "25", CLUSTER, "MiB of gradients per all-reduce");
+    public static final Key ALLREDUCE_TIMEOUT = key(
+            "allreduce_timeout",
+            Kind.INTEGER,
+            "30",
+            CLUSTER,
+            "seconds without progress after which a peer counts as lost");
+
+    private static final Map<String, Key> ALL = collect();
+
+    private Keys() {}
+
+    private static Key key(String name, Kind kind, String fallback, String group, String help) {
+        return new Key(name, kind, fallback, group, help);
+    }
+
+    /** In the order of this page. */
+    public static List<Key> all() {
+        return List.copyOf(ALL.values());
+    }
+
+    static Map<String, Key> byName() {
+        return ALL;
+    }
+
+    private static Map<String, Key> collect() {
+        Map<String, Key> keys = new LinkedHashMap<>();
+        Arrays.stream(Keys.class.getDeclaredFields())
+                .filter(field -> field.getType() == Key.class && Modifier.isStatic(field.getModifiers()))
+                .forEach(field -> {
+                    try {
+                        Key key = (Key) field.get(null);
+                        keys.put(key.name(), key);
+                    } catch (IllegalAccessException e) {
+                        throw new ExceptionInInitializerError(e);
+                    }
+                });
+        return keys;
+    }
+}

@@ -1,0 +1,57 @@
+package tutti.common.config;
+
+import static tutti.common.error.TuttiException.require;
+
+import java.nio.file.Path;
+
+/**
+ * What is written, where and when.
+ *
+ * @param saveSteps optimizer steps between checkpoints, read with {@link SaveStrategy#STEPS}
+ * @param saveTotalLimit newest checkpoints to keep; 0 keeps all
+ * @param resume empty: start anew; {@code true}: newest whole checkpoint of the folder; else a checkpoint's path
+ * @param loggingSteps steps between lines of {@code metrics.jsonl}
+ */
+public record OutputConfig(
+        Path folder,
+        boolean overwrite,
+        SaveStrategy saveStrategy,
+        long saveSteps,
+        int saveTotalLimit,
+        String resume,
+        long loggingSteps) {
+
+    /** When checkpoints are written. The final model always is. */
+    public enum SaveStrategy {
+        NO,
+        STEPS,
+        EPOCH
+    }
+
+    public OutputConfig {
+        require(saveSteps >= 1, "--save_steps=%d: at least 1; --save_strategy no writes none", saveSteps);
+        require(saveTotalLimit >= 0, "--save_total_limit=%d: not below 0; 0 keeps all", saveTotalLimit);
+        require(loggingSteps >= 1, "--logging_steps=%d: at least 1", loggingSteps);
+    }
+
+    public boolean resumes() {
+        return !resume.isEmpty() && !resume.equalsIgnoreCase("false");
+    }
+
+    public boolean resumesFromNewest() {
+        return resume.equalsIgnoreCase("true");
+    }
+
+    static OutputConfig read(Settings settings) {
+        String folder = settings.text(Keys.OUTPUT_DIR);
+        require(!folder.isEmpty(), "--output_dir is missing: the folder for checkpoints, logs and the final model");
+        return new OutputConfig(
+                Path.of(folder),
+                settings.flag(Keys.OVERWRITE_OUTPUT_DIR),
+                settings.choice(Keys.SAVE_STRATEGY, SaveStrategy.class),
+                settings.integer(Keys.SAVE_STEPS),
+                settings.int32(Keys.SAVE_TOTAL_LIMIT),
+                settings.text(Keys.RESUME_FROM_CHECKPOINT),
+                settings.integer(Keys.LOGGING_STEPS));
+    }
+}

@@ -1,0 +1,59 @@
+package tutti.common.config;
+
+import static tutti.common.error.TuttiException.require;
+
+import java.util.Locale;
+
+/**
+ * How a step computes and how many there are.
+ *
+ * @param batchSize sequences of one micro-batch on one worker
+ * @param accumulation micro-batches of one optimizer step
+ * @param maxSteps optimizer steps, or -1 to count by epochs
+ */
+public record TrainConfig(
+        boolean bf16,
+        int batchSize,
+        int accumulation,
+        boolean checkpointing,
+        double epochs,
+        long maxSteps,
+        long seed,
+        Backend backend) {
+
+    /** Who computes. */
+    public enum Backend {
+        AUTO,
+        TORCH,
+        REFERENCE;
+
+        public String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    public TrainConfig {
+        require(batchSize >= 1, "--per_device_train_batch_size=%d: at least 1", batchSize);
+        require(accumulation >= 1, "--gradient_accumulation_steps=%d: at least 1", accumulation);
+        require(epochs > 0 || maxSteps > 0, "--num_train_epochs=%s: more than 0, or give --max_steps", epochs);
+        require(maxSteps == -1 || maxSteps > 0, "--max_steps=%d: more than 0, or -1 to count by epochs", maxSteps);
+        require(!(bf16 && backend == Backend.REFERENCE), "--bf16 True: the reference backend computes in float64 only");
+    }
+
+    /** Sequences of one optimizer step over all ranks. */
+    public int globalBatch(int worldSize) {
+        return Math.multiplyExact(Math.multiplyExact(batchSize, accumulation), worldSize);
+    }
+
+    static TrainConfig read(Settings settings) {
+        return new TrainConfig(
+                settings.flag(Keys.BF16),
+                settings.int32(Keys.PER_DEVICE_TRAIN_BATCH_SIZE),
+                settings.int32(Keys.GRADIENT_ACCUMULATION_STEPS),
+                settings.flag(Keys.GRADIENT_CHECKPOINTING),
+                settings.number(Keys.NUM_TRAIN_EPOCHS),
+                settings.integer(Keys.MAX_STEPS),
+                settings.integer(Keys.SEED),
+                settings.choice(Keys.BACKEND, Backend.class));
+    }
+}
