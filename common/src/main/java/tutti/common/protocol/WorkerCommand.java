@@ -1,0 +1,33 @@
+package tutti.common.protocol;
+
+import akka.actor.typed.ActorRef;
+import java.util.List;
+
+/** Coordinator -> one worker. {@code generation} tells an old order from a new one. */
+public sealed interface WorkerCommand extends WireMessage {
+
+    /**
+     * Take a rank and load model and data. Answered by Ready or Failed.
+     *
+     * @param peers every rank's gradient link, in rank order
+     * @param resumeFrom a committed checkpoint folder, or empty
+     */
+    record Assign(
+            String runId,
+            int generation,
+            int rank,
+            int worldSize,
+            List<Peer> peers,
+            String resumeFrom,
+            ActorRef<WorkerReport> replyTo)
+            implements WorkerCommand {}
+
+    /** All workers are ready. Leases follow. */
+    record Begin(int generation, long firstStep, long totalSteps) implements WorkerCommand {}
+
+    /** Shards of the coming steps, ascending, ahead of need. Answered by one StepDone for each. */
+    record Lease(int generation, List<StepShard> shards) implements WorkerCommand {}
+
+    /** The run is over for this worker. */
+    record Leave(String reason) implements WorkerCommand {}
+}

@@ -1,0 +1,69 @@
+package tutti.common.protocol;
+
+import java.util.List;
+import tutti.common.error.Category;
+
+/** One worker -> the coordinator's run. */
+public sealed interface WorkerReport extends WireMessage {
+    int rank();
+
+    int generation();
+
+    /**
+     * Model and data are loaded.
+     *
+     * @param fingerprint hash of the tokenised samples: all ranks must agree
+     * @param notes one line each, for the person at the terminal; only rank 0's are shown
+     * @param firstStep 0, or the step after the checkpoint that was loaded
+     */
+    record Ready(
+            int rank,
+            int generation,
+            int samples,
+            long labelledTokens,
+            String fingerprint,
+            long parameters,
+            long firstStep,
+            List<String> notes)
+            implements WorkerReport {}
+
+    /**
+     * @param step from 0
+     * @param lossSum over this rank's labelled tokens
+     * @param labelledTokens of this rank
+     * @param tokens of this rank that went through the model
+     * @param times of this rank
+     * @param memoryBytes resident memory of the worker process
+     */
+    record StepDone(
+            int rank,
+            int generation,
+            long step,
+            double lossSum,
+            long labelledTokens,
+            long tokens,
+            double gradNorm,
+            double learningRate,
+            StepTimes times,
+            long memoryBytes)
+            implements WorkerReport {}
+
+    /** Milliseconds of one step; {@code exposed} is the wait for gradients after backward ended. */
+    record StepTimes(double total, double forward, double backward, double exposed, double optimizer) {}
+
+    /** This rank's files of a checkpoint lie in the partial folder, synced. */
+    record PartWritten(int rank, int generation, long step, List<WrittenFile> files) implements WorkerReport {}
+
+    /** @param sha256 lower-case hex */
+    record WrittenFile(String name, long bytes, String sha256) {}
+
+    /**
+     * All steps are done and the final model is written.
+     *
+     * @param weightsHash SHA-256 over the bits of the master weights: all ranks must agree
+     */
+    record Finished(int rank, int generation, long step, String weightsHash) implements WorkerReport {}
+
+    /** This worker cannot go on. */
+    record Failed(int rank, int generation, Category category, String message) implements WorkerReport {}
+}

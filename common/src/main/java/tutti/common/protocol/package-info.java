@@ -1,0 +1,11 @@
+/**
+ * What coordinator and workers say to each other: small sealed messages over Akka Artery, serialized as Jackson CBOR. No
+ * tensor ever travels here.
+ *
+ * <p>Start at {@link tutti.common.protocol.WorkerCommand} (orders) and {@link tutti.common.protocol.WorkerReport} (answers); a
+ * worker begins with {@link tutti.common.protocol.Join}. The order of a run: Join, Assign, Ready, Begin, Lease and StepDone again
+ * and again with PartWritten now and then, Finished, Leave.
+ *
+ * <p>Called by {@code worker.agent} and {@code coordinator.membership}, {@code coordinator.run}.
+ */
+package tutti.common.protocol;

@@ -1,0 +1,91 @@
+package tutti.common.shard;
+
+import static tutti.common.error.TuttiException.require;
+
+/**
+ * Cuts every epoch into global batches and every global batch into one shard for each rank. Each sample occurs exactly once in
+ * an epoch; the last batch of an epoch may be smaller, and its shards then differ by at most one sample. The order of samples in
+ * a global batch does not depend on the number of ranks.
+ *
+ * <p>Not thread-safe: it keeps the order of the epoch asked for last.
+ */
+public final class BatchPlan {
+    private final int samples;
+    private final int worldSize;
+    private final int globalBatch;
+    private final boolean shuffle;
+    private final long seed;
+
+    private long cachedEpoch = -1;
+    private int[] cachedOrder;
+
+    /**
+     * @param samples in the data set; at least one for each rank
+     * @param globalBatch samples of one optimizer step over all ranks
+     */
+    public BatchPlan(int samples, int worldSize, int globalBatch, boolean shuffle, long seed) {
+        require(
+                samples >= worldSize,
+                "data set: %d usable samples are fewer than %d workers; use at most --nproc_per_node %d",
+                samples,
+                worldSize,
+                Math.max(1, samples));
+        require(globalBatch >= worldSize, "global batch of %d is smaller than %d workers", globalBatch, worldSize);
+        this.samples = samples;
+        this.worldSize = worldSize;
+        this.globalBatch = globalBatch;
+        this.shuffle = shuffle;
+        this.seed = seed;
+    }
+
+    public long stepsPerEpoch() {
+        return (samples + globalBatch - 1L) / globalBatch;
+    }
+
+    /** Optimizer steps of a run: {@code maxSteps} if positive, else {@code epochs} rounded up to a whole step. */
+    public long totalSteps(double epochs, long maxSteps) {
+        return maxSteps > 0 ? maxSteps : (long) Math.ceil(epochs * stepsPerEpoch() - 1e-9);
+    }
+
+    /** Epochs completed after {@code steps} steps, as a fraction. */
+    public double epochAfter(long steps) {
+        long whole = steps / stepsPerEpoch();
+        long inEpoch = steps % stepsPerEpoch();
+        return whole + Math.min(1.0, (double) inEpoch * globalBatch / samples);
+    }
+
+    public boolean endsEpoch(long step) {
+        return (step + 1) % stepsPerEpoch() == 0;
+    }
+
+    /** Sample numbers of one global batch, in the order in which they are dealt out. {@code step} counts from 0. */
+    public int[] globalBatch(long step) {
+        int[] order = order(step / stepsPerEpoch());
+        long from = step % stepsPerEpoch() * globalBatch;
+        int count = (int) Math.min(globalBatch, samples - from);
+        int[] batch = new int[count];
+        System.arraycopy(order, (int) from, batch, 0, count);
+        return batch;
+    }
+
+    /** The contiguous part of the global batch that one rank trains on; may be empty only in an epoch's last batch. */
+    public int[] shard(long step, int rank) {
+        int[] batch = globalBatch(step);
+        int from = (int) ((long) batch.length * rank / worldSize);
+        int to = (int) ((long) batch.length * (rank + 1) / worldSize);
+        int[] shard = new int[to - from];
+        System.arraycopy(batch, from, shard, 0, shard.length);
+        return shard;
+    }
+
+    private int[] order(long epoch) {
+        if (!shuffle) {
+            epoch = 0;
+        }
+        if (epoch != cachedEpoch) {
+            cachedOrder = shuffle ? EpochOrder.shuffled(samples, seed, epoch) : EpochOrder.fileOrder(samples);
+            cachedEpoch = epoch;
+        }
+        return cachedOrder;
+    }
+}
