@@ -1,0 +1,101 @@
+package tutti.coordinator;
+
+import akka.actor.typed.ActorSystem;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.LoggerFactory;
+import tutti.common.checkpoint.Checkpoints;
+import tutti.common.config.CoordinatorSeat;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.ClusterConfig;
+import tutti.coordinator.console.ConsoleOptions;
+import tutti.coordinator.console.ConsoleServer;
+import tutti.coordinator.ledger.RunLedger;
+import tutti.coordinator.run.Announcer;
+import tutti.coordinator.run.ResumePoint;
+import tutti.coordinator.run.RunActor;
+import tutti.coordinator.run.RunMeters;
+import tutti.coordinator.run.RunStatus;
+import tutti.coordinator.run.StatusBoard;
+import tutti.coordinator.run.Terminal;
+
+/** The coordinator process: wires ledger, console and actors, and waits for the end of the run. */
+public final class CoordinatorMain {
+    private static final long LEAVE_SECONDS = 10;
+
+    private CoordinatorMain() {}
+
+    /**
+     * Conducts one run.
+     *
+     * @return 0
+     * @throws TuttiException the first cause, if the run fails
+     */
+    public static int run(RunConfig config, Settings settings, CoordinatorSeat seat) {
+        Path output = config.output().folder();
+        Terminal terminal = new Terminal(System.out, seat.progressBar(), seat.columns(), System::nanoTime);
+        PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        RunMeters meters = new RunMeters(registry);
+        StatusBoard board = new StatusBoard(RunStatus.forming(
+                seat.runId(),
+                config.model().folder().toString(),
+                Math.max(0, config.train().maxSteps()),
+                config.train().epochs(),
+                System.currentTimeMillis(),
+                output.toString()));
+        board.subscribe(meters);
+        ConsoleOptions options =
+                new ConsoleOptions(config.console().host(), config.console().port(), seat.consoleToken());
+        try (RunLedger ledger = new RunLedger(output, InstantSource.system());
+                ConsoleServer console = ConsoleServer.start(options, board, registry)) {
+            terminal.line("console: " + console.url());
+            Checkpoints.sweep(output);
+            String resumeFrom = ResumePoint.find(config.output(), terminal);
+            ledger.happened("run_started", Map.of("run", seat.runId(), "resume_from", resumeFrom));
+            conduct(config, seat, resumeFrom, ledger, new Announcer(board, meters, terminal, System::nanoTime));
+            return 0;
+        }
+    }
+
+    private static void conduct(
+            RunConfig config, CoordinatorSeat seat, String resumeFrom, RunLedger ledger, Announcer announcer) {
+        CompletableFuture<Void> outcome = new CompletableFuture<>();
+        ActorSystem<RunActor.Message> system = ActorSystem.create(
+                RunActor.create(config, seat.runId(), resumeFrom, ledger, announcer, outcome),
+                ClusterConfig.SYSTEM,
+                ClusterConfig.coordinator(seat.host(), seat.port()));
+        try {
+            // As long as the run takes; the run actor has a deadline for every silence in it.
+            outcome.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof TuttiException cause) {
+                throw cause;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            leave(system);
+        }
+    }
+
+    private static void leave(ActorSystem<?> system) {
+        system.terminate();
+        try {
+            system.getWhenTerminated().toCompletableFuture().get(LEAVE_SECONDS, TimeUnit.SECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            LoggerFactory.getLogger(CoordinatorMain.class).warn("the actor system did not end in time", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package tutti.coordinator.plan;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.WorkerReport.StepDone;
+
+/** Collects the reports of one step from all ranks and adds them up, in rank order, into one line. */
+public final class StepGather {
+    private final int worldSize;
+    private final RunPlan plan;
+    private final Map<Long, TreeMap<Integer, StepDone>> open = new HashMap<>();
+
+    public StepGather(int worldSize, RunPlan plan) {
+        this.worldSize = worldSize;
+        this.plan = plan;
+    }
+
+    /** The whole step, when this report was its last one. */
+    public Optional<StepMetrics> add(StepDone report) {
+        TreeMap<Integer, StepDone> ranks = open.computeIfAbsent(report.step(), step -> new TreeMap<>());
+        ranks.put(report.rank(), report);
+        if (ranks.size() < worldSize) {
+            return Optional.empty();
+        }
+        open.remove(report.step());
+        return Optional.of(sum(report.step(), ranks));
+    }
+
+    private StepMetrics sum(long step, TreeMap<Integer, StepDone> ranks) {
+        double loss = 0;
+        long labelled = 0;
+        long tokens = 0;
+        long memory = 0;
+        StepDone slowest = ranks.firstEntry().getValue();
+        for (StepDone rank : ranks.values()) {
+            loss += rank.lossSum();
+            labelled += rank.labelledTokens();
+            tokens += rank.tokens();
+            memory = Math.max(memory, rank.memoryBytes());
+            slowest = rank.times().total() > slowest.times().total() ? rank : slowest;
+        }
+        double seconds = slowest.times().total() / 1e3;
+        return new StepMetrics(
+                step + 1,
+                plan.epochAfter(step + 1),
+                loss / labelled,
+                slowest.learningRate(),
+                slowest.gradNorm(),
+                labelled,
+                tokens / seconds,
+                slowest.times().total(),
+                slowest.times().forward(),
+                slowest.times().backward(),
+                slowest.times().exposed(),
+                slowest.times().optimizer(),
+                memory,
+                worldSize,
+                slowest.generation());
+    }
+}

@@ -1,0 +1,126 @@
+package tutti.coordinator.run;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongSupplier;
+import tutti.common.error.TuttiException;
+import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.WorkerReport.Ready;
+import tutti.common.protocol.WorkerReport.StepDone;
+import tutti.coordinator.plan.Member;
+import tutti.coordinator.plan.RunPlan;
+
+/** Tells everybody who watches: the terminal, the console's board, the meters. Used by the run actor alone. */
+public final class Announcer {
+    private final StatusBoard board;
+    private final RunMeters meters;
+    private final Terminal terminal;
+    private final LongSupplier clock;
+    private final List<WorkerStatus> workers = new ArrayList<>();
+    private long firstStep;
+    private long began;
+
+    /** @param clock nanoseconds */
+    public Announcer(StatusBoard board, RunMeters meters, Terminal terminal, LongSupplier clock) {
+        this.board = board;
+        this.meters = meters;
+        this.terminal = terminal;
+        this.clock = clock;
+    }
+
+    void arrived(int present, int expected) {
+        publish(board.status().withState(RunState.FORMING, "%d of %d workers are here".formatted(present, expected)));
+    }
+
+    void formed(int generation, List<Member> members) {
+        workers.clear();
+        members.forEach(member -> workers.add(new WorkerStatus(
+                member.rank(),
+                member.join().host(),
+                member.join().pid(),
+                member.join().device(),
+                "loading",
+                0,
+                0,
+                0,
+                0)));
+        publish(board.status()
+                .withWorkers(generation, workers)
+                .withState(RunState.FORMING, "loading model and data"));
+    }
+
+    void ready(Ready ready) {
+        WorkerStatus was = workers.get(ready.rank());
+        set(was, "ready", ready.firstStep(), 0, 0, 0);
+        publish(board.status().withWorkers(ready.generation(), workers));
+        if (ready.rank() == 0) {
+            ready.notes().forEach(terminal::line);
+        }
+    }
+
+    void begin(RunPlan plan, Ready first) {
+        firstStep = first.firstStep();
+        began = clock.getAsLong();
+        terminal.line("plan: %,d steps, %,d an epoch, %.4g epochs; %d workers%s"
+                .formatted(
+                        plan.totalSteps(),
+                        plan.stepsPerEpoch(),
+                        plan.epochs(),
+                        workers.size(),
+                        firstStep == 0 ? "" : "; resumed after step " + firstStep));
+        publish(board.status().withPlan(plan.totalSteps(), plan.epochs()).withState(RunState.TRAINING, ""));
+    }
+
+    void worker(StepDone done) {
+        double compute = done.times().total() - done.times().exposed();
+        set(
+                workers.get(done.rank()),
+                "training",
+                done.step() + 1,
+                done.times().total(),
+                compute,
+                done.memoryBytes());
+    }
+
+    void step(StepMetrics metrics, long totalSteps) {
+        double perStep = (clock.getAsLong() - began) / 1e9 / (metrics.step() - firstStep);
+        long eta = Math.round(perStep * (totalSteps - metrics.step()));
+        board.publish(metrics);
+        publish(board.status().withWorkers(metrics.generation(), workers).withStep(metrics.step(), eta));
+        terminal.step(metrics, totalSteps, eta);
+    }
+
+    void committed(Path folder) {
+        meters.checkpointCommitted();
+        publish(board.status().withLastCheckpoint(folder.getFileName().toString()));
+    }
+
+    void done(long steps, String weightsHash) {
+        double seconds = (clock.getAsLong() - began) / 1e9;
+        publish(board.status().withState(RunState.DONE, "the final model is in " + board.status().outputDir()));
+        terminal.done("done: %,d steps in %s; all ranks hold the same bits (%s); model in %s"
+                .formatted(
+                        steps - firstStep,
+                        Terminal.duration(Math.round(seconds)),
+                        weightsHash.substring(0, 12),
+                        board.status().outputDir()));
+    }
+
+    /** The line itself is printed when the process ends with the exception. */
+    void failed(TuttiException cause) {
+        publish(board.status().withState(RunState.FAILED, cause.getMessage()));
+        terminal.breakBar();
+    }
+
+    private void set(WorkerStatus was, String state, long step, double stepMs, double computeMs, long memory) {
+        workers.set(
+                was.rank(),
+                new WorkerStatus(
+                        was.rank(), was.host(), was.pid(), was.device(), state, step, stepMs, computeMs, memory));
+    }
+
+    private void publish(RunStatus status) {
+        board.publish(status);
+    }
+}

@@ -1,0 +1,44 @@
+package tutti.coordinator.run;
+
+import static tutti.common.error.TuttiException.data;
+
+import java.nio.file.Path;
+import tutti.common.checkpoint.Checkpoints;
+import tutti.common.checkpoint.Manifest;
+import tutti.common.config.OutputConfig;
+
+/** Finds the checkpoint that a run goes on from. */
+public final class ResumePoint {
+    private ResumePoint() {}
+
+    /**
+     * The checkpoint folder, or empty to start anew. Torn checkpoints are passed over for the newest whole one, saying so.
+     *
+     * @throws tutti.common.error.TuttiException (data) if a checkpoint given by name is not whole
+     */
+    public static String find(OutputConfig output, Terminal terminal) {
+        if (!output.resumes()) {
+            return "";
+        }
+        if (!output.resumesFromNewest()) {
+            Path folder = Path.of(output.resume());
+            Manifest.Verdict verdict = Manifest.verify(folder);
+            if (!verdict.ok()) {
+                throw data(
+                        "--resume_from_checkpoint %s: %s; give another, or True for the newest whole one",
+                        folder,
+                        String.join("; ", verdict.problems()));
+            }
+            return folder.toString();
+        }
+        Checkpoints.Newest newest = Checkpoints.newest(output.folder());
+        newest.skipped()
+                .forEach(skipped -> terminal.line(
+                        "passed over %s: %s".formatted(skipped.path(), String.join("; ", skipped.problems()))));
+        if (newest.checkpoint().isEmpty()) {
+            terminal.line("no whole checkpoint in %s: starting at step 0".formatted(output.folder()));
+            return "";
+        }
+        return newest.checkpoint().get().path().toString();
+    }
+}

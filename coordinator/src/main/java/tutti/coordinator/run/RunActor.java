@@ -1,0 +1,369 @@
+package tutti.coordinator.run;
+
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.PostStop;
+import akka.actor.typed.javadsl.ActorContext;
+import akka.actor.typed.javadsl.BehaviorBuilder;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.actor.typed.javadsl.TimerScheduler;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import tutti.common.config.RunConfig;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.ClusterConfig;
+import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerCommand;
+import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.Failed;
+import tutti.common.protocol.WorkerReport.Finished;
+import tutti.common.protocol.WorkerReport.PartWritten;
+import tutti.common.protocol.WorkerReport.Ready;
+import tutti.common.protocol.WorkerReport.StepDone;
+import tutti.coordinator.ledger.RunLedger;
+import tutti.coordinator.membership.Membership;
+import tutti.coordinator.membership.MembershipEvent;
+import tutti.coordinator.plan.LeaseWindow;
+import tutti.coordinator.plan.Member;
+import tutti.coordinator.plan.RunPlan;
+import tutti.coordinator.plan.StepGather;
+
+/**
+ * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}. The outcome goes
+ * into a future: normally when the final model is written and all ranks hold the same bits, else with the first cause.
+ */
+public final class RunActor {
+    /** Loading ends long before; this is for a worker that hangs in it. */
+    private static final Duration LOADING_DEADLINE = Duration.ofMinutes(30);
+    /** Workers report each step; silence for so long means that a wait somewhere has no end. */
+    private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(10);
+
+    private final ActorContext<Message> context;
+    private final TimerScheduler<Message> timers;
+    private final RunConfig config;
+    private final String resumeFrom;
+    private final RunLedger ledger;
+    private final Announcer announcer;
+    private final CompletableFuture<Void> outcome;
+    private final Commits commits;
+    private List<Member> members = List.of();
+    private int generation;
+
+    /** What this actor hears. */
+    public sealed interface Message {}
+
+    private record Members(MembershipEvent event) implements Message {}
+
+    private record Worker(WorkerReport report) implements Message {}
+
+    private record Committed(long step, Path folder) implements Message {}
+
+    private record CommitFailed(Throwable cause) implements Message {}
+
+    private record Silence(String what) implements Message {}
+
+    private RunActor(
+            ActorContext<Message> context,
+            TimerScheduler<Message> timers,
+            RunConfig config,
+            String runId,
+            String resumeFrom,
+            RunLedger ledger,
+            Announcer announcer,
+            CompletableFuture<Void> outcome) {
+        this.context = context;
+        this.timers = timers;
+        this.config = config;
+        this.resumeFrom = resumeFrom;
+        this.ledger = ledger;
+        this.announcer = announcer;
+        this.outcome = outcome;
+        this.commits = new Commits(config.output());
+        ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
+        context.spawn(
+                Membership.create(
+                        runId, config.launch().worldSize(), config.launch().rdzvTimeoutSeconds(), events),
+                ClusterConfig.MEMBERSHIP);
+    }
+
+    /** @param resumeFrom a whole checkpoint folder, or empty */
+    public static Behavior<Message> create(
+            RunConfig config,
+            String runId,
+            String resumeFrom,
+            RunLedger ledger,
+            Announcer announcer,
+            CompletableFuture<Void> outcome) {
+        return Behaviors.setup(context -> Behaviors.withTimers(timers -> new RunActor(
+                        context, timers, config, runId, resumeFrom, ledger, announcer, outcome)
+                .forming(runId)));
+    }
+
+    // ---- forming: workers arrive ----
+
+    private Behavior<Message> forming(String runId) {
+        return state().onMessage(Members.class, members -> {
+                    MembershipEvent event = members.event();
+                    if (event instanceof MembershipEvent.Arrived arrived) {
+                        announcer.arrived(arrived.present(), arrived.expected());
+                    } else if (event instanceof MembershipEvent.TooFew few) {
+                        return fail(new TuttiException(
+                                Category.PEER,
+                                "%d of %d workers joined within --rdzv_timeout %d s; look at logs/rank-N.log of those that are missing"
+                                        .formatted(few.present(), few.expected(), few.seconds())));
+                    } else if (event instanceof MembershipEvent.Formed formed) {
+                        return formed(runId, formed);
+                    } else if (event instanceof MembershipEvent.Lost lost) {
+                        return fail(lost(lost));
+                    }
+                    return Behaviors.same();
+                })
+                .build();
+    }
+
+    private Behavior<Message> formed(String runId, MembershipEvent.Formed formed) {
+        members = formed.members();
+        generation = formed.generation();
+        ledger.happened(
+                "generation_formed",
+                Map.of(
+                        "generation",
+                        generation,
+                        "world_size",
+                        members.size(),
+                        "members",
+                        members.stream().map(Member::describe).toList()));
+        announcer.formed(generation, members);
+        ActorRef<WorkerReport> reports = context.messageAdapter(WorkerReport.class, Worker::new);
+        for (Member member : members) {
+            member.commands()
+                    .tell(new WorkerCommand.Assign(
+                            runId,
+                            generation,
+                            member.rank(),
+                            members.size(),
+                            members.stream().map(Member::peer).toList(),
+                            resumeFrom,
+                            reports));
+        }
+        expectWithin(LOADING_DEADLINE, "loading model and data");
+        return loading(new TreeMap<>());
+    }
+
+    // ---- loading: every rank reads model and data ----
+
+    private Behavior<Message> loading(TreeMap<Integer, Ready> readies) {
+        return state().onMessage(Worker.class, worker -> {
+                    if (worker.report() instanceof Failed failed) {
+                        return fail(new TuttiException(failed.category(), failed.message()));
+                    }
+                    if (!(worker.report() instanceof Ready ready)) {
+                        return unexpected(worker.report(), "loading");
+                    }
+                    readies.put(ready.rank(), ready);
+                    announcer.ready(ready);
+                    return readies.size() < members.size() ? Behaviors.same() : begin(readies);
+                })
+                .onMessage(Members.class, this::whileRunning)
+                .build();
+    }
+
+    private Behavior<Message> begin(TreeMap<Integer, Ready> readies) {
+        Ready first = readies.firstEntry().getValue();
+        for (Ready ready : readies.values()) {
+            if (!ready.fingerprint().equals(first.fingerprint()) || ready.firstStep() != first.firstStep()) {
+                return fail(new TuttiException(
+                        Category.DATA,
+                        "rank %d read other data or another checkpoint than rank 0; every node needs the same files"
+                                .formatted(ready.rank())));
+            }
+        }
+        try {
+            RunPlan plan = new RunPlan(config, members.size(), first.samples());
+            ledger.happened(
+                    "training_began",
+                    Map.of("first_step", first.firstStep(), "total_steps", plan.totalSteps(), "generation", generation));
+            announcer.begin(plan, first);
+            tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
+            Training training = new Training(plan, first.firstStep(), members.size());
+            lease(training);
+            return training(training);
+        } catch (TuttiException e) {
+            return fail(e);
+        }
+    }
+
+    // ---- training: steps, reports, leases, checkpoints ----
+
+    /** What changes while training. */
+    private static final class Training {
+        final RunPlan plan;
+        final LeaseWindow window;
+        final StepGather gather;
+        final Map<Integer, String> finished = new TreeMap<>();
+        final Set<Long> committing = new HashSet<>();
+        long completed;
+        long leased;
+
+        Training(RunPlan plan, long firstStep, int worldSize) {
+            this.plan = plan;
+            this.window = new LeaseWindow(plan.totalSteps());
+            this.gather = new StepGather(worldSize, plan);
+            this.completed = firstStep;
+            this.leased = firstStep;
+        }
+    }
+
+    private Behavior<Message> training(Training training) {
+        expectWithin(SILENCE_DEADLINE, "training");
+        return state().onMessage(Worker.class, worker -> {
+                    WorkerReport report = worker.report();
+                    if (report instanceof Failed failed) {
+                        return fail(new TuttiException(failed.category(), failed.message()));
+                    }
+                    if (report instanceof StepDone done) {
+                        stepDone(training, done);
+                    } else if (report instanceof PartWritten part) {
+                        partWritten(training, part);
+                    } else if (report instanceof Finished finished) {
+                        training.finished.put(finished.rank(), finished.weightsHash());
+                    } else {
+                        return unexpected(report, "training");
+                    }
+                    return finishing(training);
+                })
+                .onMessage(Committed.class, committed -> {
+                    training.committing.remove(committed.step());
+                    ledger.happened("checkpoint_committed", Map.of("step", committed.step(), "folder", committed.folder().toString()));
+                    announcer.committed(committed.folder());
+                    return finishing(training);
+                })
+                .onMessage(CommitFailed.class, failed -> fail(asTutti(failed.cause())))
+                .onMessage(Members.class, this::whileRunning)
+                .build();
+    }
+
+    private void stepDone(Training training, StepDone done) {
+        announcer.worker(done);
+        training.gather.add(done).ifPresent(metrics -> {
+            expectWithin(SILENCE_DEADLINE, "training");
+            training.completed = done.step() + 1;
+            announce(training, metrics);
+            lease(training);
+        });
+    }
+
+    private void announce(Training training, StepMetrics metrics) {
+        if (training.plan.logs(metrics.step() - 1)) {
+            ledger.measured(metrics);
+        }
+        announcer.step(metrics, training.plan.totalSteps());
+    }
+
+    private void lease(Training training) {
+        LeaseWindow.Range range = training.window.next(training.completed, training.leased);
+        if (range.isEmpty()) {
+            return;
+        }
+        for (long step = range.from(); step < range.to(); step++) {
+            if (training.plan.savesAfter(step)) {
+                commits.open(step + 1);
+                training.committing.add(step + 1);
+            }
+        }
+        List<List<StepShard>> shards = training.plan.shards(range.from(), range.to());
+        for (Member member : members) {
+            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank())));
+        }
+        training.leased = range.to();
+    }
+
+    private void partWritten(Training training, PartWritten part) {
+        if (commits.add(part, members.size())) {
+            context.pipeToSelf(
+                    commits.commit(part.step() + 1),
+                    (folder, cause) ->
+                            cause == null ? new Committed(part.step() + 1, folder) : new CommitFailed(cause));
+        }
+    }
+
+    // ---- finishing: every rank is done and every checkpoint is committed ----
+
+    private Behavior<Message> finishing(Training training) {
+        if (training.finished.size() < members.size() || !training.committing.isEmpty()) {
+            return Behaviors.same();
+        }
+        ledger.happened("run_finished", Map.of("steps", training.completed, "weights_sha256", training.finished));
+        Set<String> hashes = new HashSet<>(training.finished.values());
+        if (hashes.size() > 1) {
+            return fail(TuttiException.bug(
+                    "the ranks end with different weights: %s; see events.jsonl", training.finished));
+        }
+        announcer.done(training.completed, hashes.iterator().next());
+        tellAll(new WorkerCommand.Leave("the run is done"));
+        outcome.complete(null);
+        return Behaviors.stopped();
+    }
+
+    // ---- what every state shares ----
+
+    private BehaviorBuilder<Message> state() {
+        return Behaviors.receive(Message.class)
+                .onMessage(Silence.class, silence -> fail(new TuttiException(
+                        Category.PEER, "no worker reported for too long while %s; see logs/".formatted(silence.what()))))
+                .onSignal(PostStop.class, stop -> {
+                    commits.close();
+                    return Behaviors.same();
+                });
+    }
+
+    private Behavior<Message> whileRunning(Members members) {
+        if (members.event() instanceof MembershipEvent.Lost lost) {
+            return fail(lost(lost));
+        }
+        return Behaviors.same();
+    }
+
+    private static TuttiException lost(MembershipEvent.Lost lost) {
+        return new TuttiException(
+                Category.PEER,
+                "%s does not answer any more; see logs/rank-%d.log"
+                        .formatted(lost.member().describe(), lost.member().rank()));
+    }
+
+    private Behavior<Message> unexpected(WorkerReport report, String state) {
+        context.getLog().warn("{} while {}; ignored", report, state);
+        return Behaviors.same();
+    }
+
+    private Behavior<Message> fail(TuttiException cause) {
+        ledger.happened("run_failed", Map.of("category", cause.category().name(), "message", cause.getMessage()));
+        announcer.failed(cause);
+        tellAll(new WorkerCommand.Leave("the run failed: " + cause.getMessage()));
+        outcome.completeExceptionally(cause);
+        return Behaviors.stopped();
+    }
+
+    private void tellAll(WorkerCommand command) {
+        members.forEach(member -> member.commands().tell(command));
+    }
+
+    private void expectWithin(Duration time, String what) {
+        timers.startSingleTimer("silence", new Silence(what), time);
+    }
+
+    private static TuttiException asTutti(Throwable cause) {
+        Throwable root = cause.getCause() == null ? cause : cause.getCause();
+        return root instanceof TuttiException known
+                ? known
+                : new TuttiException(Category.BUG, "commit failed: " + root, root);
+    }
+}

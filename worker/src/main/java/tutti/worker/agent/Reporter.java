@@ -1,0 +1,44 @@
+package tutti.worker.agent;
+
+import akka.actor.typed.ActorRef;
+import java.util.List;
+import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.WrittenFile;
+import tutti.worker.train.TrainLoop;
+
+/** Sends the loop's progress to the coordinator. */
+record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation) implements TrainLoop.Reports {
+
+    @Override
+    public void stepDone(
+            long step,
+            double lossSum,
+            long labelled,
+            long tokens,
+            double gradNorm,
+            double learningRate,
+            StepTimes times) {
+        coordinator.tell(new WorkerReport.StepDone(
+                rank,
+                generation,
+                step,
+                lossSum,
+                labelled,
+                tokens,
+                gradNorm,
+                learningRate,
+                times,
+                ProcessMemory.residentBytes()));
+    }
+
+    @Override
+    public void partWritten(long step, List<WrittenFile> files) {
+        coordinator.tell(new WorkerReport.PartWritten(rank, generation, step, files));
+    }
+
+    @Override
+    public void finished(long step, String weightsHash) {
+        coordinator.tell(new WorkerReport.Finished(rank, generation, step, weightsHash));
+    }
+}

@@ -1,0 +1,165 @@
+package tutti.worker.agent;
+
+import akka.actor.typed.ActorRef;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tutti.common.config.RunConfig;
+import tutti.common.config.WorkerSeat;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.Peer;
+import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerCommand.Assign;
+import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Lease;
+import tutti.common.protocol.WorkerReport;
+import tutti.worker.allreduce.Group;
+import tutti.worker.allreduce.TreeAllReduce;
+import tutti.worker.allreduce.aeron.AeronLink;
+import tutti.worker.train.TrainLoop;
+import tutti.worker.train.Trainer;
+
+/**
+ * The thread that loads and trains, for one generation. It reports straight to the coordinator; what goes wrong is reported too,
+ * and the coordinator decides. Orders reach it through a queue.
+ */
+final class TrainingThread {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainingThread.class);
+    private static final int CHUNK_BYTES = 64 << 10;
+    /** The coordinator hands out shards ahead of need, so this wait is for a coordinator in trouble. */
+    private static final Duration SHARD_DEADLINE = Duration.ofSeconds(60);
+    /** The slowest peer's model load lies between this rank's Ready and the coordinator's Begin. */
+    private static final Duration BEGIN_DEADLINE = Duration.ofMinutes(30);
+
+    private final RunConfig config;
+    private final WorkerSeat seat;
+    private final GradientAddress address;
+    private final Assign assign;
+    private final ActorRef<WorkerReport> coordinator;
+    private final CompletableFuture<Begin> begun = new CompletableFuture<>();
+    private final BlockingQueue<StepShard> shards = new LinkedBlockingQueue<>();
+    private final Thread thread;
+
+    private TrainingThread(RunConfig config, WorkerSeat seat, GradientAddress address, Assign assign) {
+        this.config = config;
+        this.seat = seat;
+        this.address = address;
+        this.assign = assign;
+        this.coordinator = assign.replyTo();
+        this.thread = new Thread(this::run, "tutti-train");
+        this.thread.setDaemon(true);
+    }
+
+    static TrainingThread start(RunConfig config, WorkerSeat seat, GradientAddress address, Assign assign) {
+        TrainingThread training = new TrainingThread(config, seat, address, assign);
+        training.thread.start();
+        return training;
+    }
+
+    void begin(Begin begin) {
+        begun.complete(begin);
+    }
+
+    void lease(Lease lease) {
+        shards.addAll(lease.shards());
+    }
+
+    /** Ends the thread at its next wait; nothing it holds outlives the process. */
+    void stop() {
+        thread.interrupt();
+    }
+
+    private void run() {
+        try {
+            train();
+        } catch (Stopped e) {
+            LOG.info("training stopped");
+        } catch (TuttiException e) {
+            LOG.error("{}", e.getMessage());
+            LOG.debug("where", e);
+            fail(e.category(), e.getMessage());
+        } catch (RuntimeException | Error e) {
+            LOG.error("training failed", e);
+            fail(Category.BUG, "rank %d: %s; see logs/rank-%d.log".formatted(assign.rank(), e, assign.rank()));
+        }
+    }
+
+    private void train() {
+        int rank = assign.rank();
+        int generation = assign.generation();
+        Path resume = assign.resumeFrom().isEmpty() ? null : Path.of(assign.resumeFrom());
+        List<String> hosts = assign.peers().stream().map(Peer::host).toList();
+        Group group = new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts);
+        AeronLink link = new AeronLink(
+                seat.aeronDir(),
+                generation,
+                rank,
+                address.listen(),
+                GradientAddress.channels(assign.peers(), seat.nodeRank()));
+        Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
+        try (TreeAllReduce collectives = new TreeAllReduce(link, group, CHUNK_BYTES, deadline, System::nanoTime);
+                Trainer trainer = Trainer.load(config, collectives, resume, seat.threads(), System::nanoTime)) {
+            coordinator.tell(new WorkerReport.Ready(
+                    rank,
+                    generation,
+                    trainer.samples(),
+                    trainer.labelledTokens(),
+                    trainer.fingerprint(),
+                    trainer.parameters(),
+                    trainer.firstStep(),
+                    trainer.notes()));
+            Begin begin = awaitBegin();
+            TrainLoop loop = new TrainLoop(trainer, config.output().folder(), rank);
+            loop.run(begin.firstStep(), begin.totalSteps(), this::nextShard, new Reporter(coordinator, rank, generation));
+        }
+    }
+
+    private Begin awaitBegin() {
+        try {
+            return begun.get(BEGIN_DEADLINE.toSeconds(), TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            throw new Stopped();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e);
+        } catch (TimeoutException e) {
+            throw late("Begin", BEGIN_DEADLINE);
+        }
+    }
+
+    private StepShard nextShard() {
+        try {
+            StepShard shard = shards.poll(SHARD_DEADLINE.toSeconds(), TimeUnit.SECONDS);
+            if (shard == null) {
+                throw late("the next shard", SHARD_DEADLINE);
+            }
+            return shard;
+        } catch (InterruptedException e) {
+            throw new Stopped();
+        }
+    }
+
+    private TuttiException late(String what, Duration deadline) {
+        return new TuttiException(
+                Category.PEER,
+                "rank %d: %s did not come from the coordinator in %d s"
+                        .formatted(assign.rank(), what, deadline.toSeconds()));
+    }
+
+    private void fail(Category category, String message) {
+        coordinator.tell(new WorkerReport.Failed(assign.rank(), assign.generation(), category, message));
+    }
+
+    /** The agent asked for an end. */
+    private static final class Stopped extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+}

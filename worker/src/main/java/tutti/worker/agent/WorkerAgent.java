@@ -1,0 +1,167 @@
+package tutti.worker.agent;
+
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.ActorRefResolver;
+import akka.actor.typed.Behavior;
+import akka.actor.typed.Terminated;
+import akka.actor.typed.javadsl.ActorContext;
+import akka.actor.typed.javadsl.Behaviors;
+import akka.actor.typed.javadsl.TimerScheduler;
+import akka.cluster.typed.Cluster;
+import akka.cluster.typed.SelfUp;
+import akka.cluster.typed.Subscribe;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import tutti.common.config.RunConfig;
+import tutti.common.config.WorkerSeat;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.ClusterConfig;
+import tutti.common.protocol.Join;
+import tutti.common.protocol.WireMessage;
+import tutti.common.protocol.WorkerCommand;
+import tutti.common.protocol.WorkerCommand.Assign;
+import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Lease;
+import tutti.common.protocol.WorkerCommand.Leave;
+
+/**
+ * The worker's actor: joining, then working, until it is told to leave, or the coordinator is gone. The outcome goes into {@code
+ * outcome}: normally, or with the exception that ended it.
+ */
+public final class WorkerAgent {
+    private static final Duration JOIN_RETRY = Duration.ofSeconds(1);
+    /** The coordinator gives up first, with a better message. */
+    private static final int JOIN_GRACE_SECONDS = 30;
+
+    private final ActorContext<Message> context;
+    private final TimerScheduler<Message> timers;
+    private final RunConfig config;
+    private final WorkerSeat seat;
+    private final GradientAddress address;
+    private final CompletableFuture<Void> outcome;
+    private final ActorRef<WorkerCommand> commands;
+
+    /** What this actor hears, orders from the wire included. */
+    public sealed interface Message {}
+
+    private record Order(WorkerCommand command) implements Message {}
+
+    private record ClusterUp() implements Message {}
+
+    private record TryJoin() implements Message {}
+
+    private record JoinTimeout() implements Message {}
+
+    private WorkerAgent(
+            ActorContext<Message> context,
+            TimerScheduler<Message> timers,
+            RunConfig config,
+            WorkerSeat seat,
+            GradientAddress address,
+            CompletableFuture<Void> outcome) {
+        this.context = context;
+        this.timers = timers;
+        this.config = config;
+        this.seat = seat;
+        this.address = address;
+        this.outcome = outcome;
+        this.commands = context.messageAdapter(WorkerCommand.class, Order::new);
+    }
+
+    public static Behavior<Message> create(
+            RunConfig config, WorkerSeat seat, GradientAddress address, CompletableFuture<Void> outcome) {
+        return Behaviors.setup(context -> Behaviors.withTimers(
+                timers -> new WorkerAgent(context, timers, config, seat, address, outcome).joining()));
+    }
+
+    private Behavior<Message> joining() {
+        ActorRef<SelfUp> up = context.messageAdapter(SelfUp.class, event -> new ClusterUp());
+        Cluster.get(context.getSystem()).subscriptions().tell(new Subscribe<>(up, SelfUp.class));
+        int seconds = config.launch().rdzvTimeoutSeconds() + JOIN_GRACE_SECONDS;
+        timers.startSingleTimer(new JoinTimeout(), Duration.ofSeconds(seconds));
+        return Behaviors.receive(Message.class)
+                .onMessage(ClusterUp.class, event -> {
+                    timers.startTimerWithFixedDelay(new TryJoin(), Duration.ZERO, JOIN_RETRY);
+                    return Behaviors.same();
+                })
+                .onMessage(TryJoin.class, event -> join())
+                .onMessage(JoinTimeout.class, event -> end(new TuttiException(
+                        Category.PEER,
+                        "rank %d: no answer from the coordinator at %s:%d in %d s"
+                                .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), seconds))))
+                .onMessage(Order.class, this::whileJoining)
+                .build();
+    }
+
+    private Behavior<Message> join() {
+        ActorRef<WireMessage> membership = ActorRefResolver.get(context.getSystem())
+                .resolveActorRef(ClusterConfig.membershipPath(seat.masterAddr(), seat.masterPort()));
+        membership.tell(new Join(
+                seat.runId(),
+                seat.rank(),
+                seat.nodeRank(),
+                address.host(),
+                ProcessHandle.current().pid(),
+                "cpu",
+                address.endpoint(),
+                commands));
+        return Behaviors.same();
+    }
+
+    private Behavior<Message> whileJoining(Order order) {
+        if (order.command() instanceof Assign assign) {
+            timers.cancelAll();
+            context.watch(assign.replyTo());
+            TrainingThread thread = TrainingThread.start(config, seat, address, assign);
+            return working(assign, thread);
+        }
+        if (order.command() instanceof Leave leave) {
+            return leave(leave);
+        }
+        context.getLog().warn("{} came before a rank was given; ignored", order.command());
+        return Behaviors.same();
+    }
+
+    private Behavior<Message> working(Assign assign, TrainingThread thread) {
+        return Behaviors.receive(Message.class)
+                .onMessage(Order.class, order -> whileWorking(order.command(), assign, thread))
+                .onMessage(TryJoin.class, event -> Behaviors.same())
+                .onMessage(JoinTimeout.class, event -> Behaviors.same())
+                .onMessage(ClusterUp.class, event -> Behaviors.same())
+                .onSignal(Terminated.class, signal -> {
+                    thread.stop();
+                    return end(new TuttiException(
+                            Category.PEER,
+                            "rank %d: the coordinator at %s:%d is gone"
+                                    .formatted(assign.rank(), seat.masterAddr(), seat.masterPort())));
+                })
+                .build();
+    }
+
+    private Behavior<Message> whileWorking(WorkerCommand command, Assign assign, TrainingThread thread) {
+        if (command instanceof Leave leave) {
+            thread.stop();
+            return leave(leave);
+        }
+        if (command instanceof Begin begin && begin.generation() == assign.generation()) {
+            thread.begin(begin);
+        } else if (command instanceof Lease lease && lease.generation() == assign.generation()) {
+            thread.lease(lease);
+        } else if (!(command instanceof Assign)) {
+            context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
+        }
+        return Behaviors.same();
+    }
+
+    private Behavior<Message> leave(Leave leave) {
+        context.getLog().info("leaving: {}", leave.reason());
+        outcome.complete(null);
+        return Behaviors.stopped();
+    }
+
+    private Behavior<Message> end(TuttiException cause) {
+        outcome.completeExceptionally(cause);
+        return Behaviors.stopped();
+    }
+}

@@ -1,0 +1,68 @@
+package tutti.worker.batch;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import tutti.common.token.TokenizedExample;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.Segments;
+import tutti.worker.tensor.Shape;
+import tutti.worker.tensor.Tensor;
+
+/**
+ * Packs up to {@code maxSequences} samples into one {@link Batch}. Sequences are padded to the longest one when that wastes
+ * little, because equal lengths let attention run as one batched product; else they stay ragged. A padded row carries no label,
+ * and causal attention keeps it out of every real row.
+ */
+public final class BatchBuilder {
+    /** Padding is taken while it makes the batch at most this much longer. */
+    private static final double WORTH_PADDING = 1.25;
+
+    private final Tensor ids;
+    private final Tensor positions;
+    private final Tensor labels;
+
+    /** Takes its buffers from {@code arena}: three I32 tensors of maxSequences * maxLength rows. */
+    public BatchBuilder(Arena arena, int maxSequences, int maxLength) {
+        Shape shape = Shape.of((long) maxSequences * maxLength);
+        this.ids = arena.take("batch ids", DType.I32, shape);
+        this.positions = arena.take("batch positions", DType.I32, shape);
+        this.labels = arena.take("batch labels", DType.I32, shape);
+    }
+
+    public Batch build(List<TokenizedExample> samples) {
+        int[] lengths =
+                samples.stream().mapToInt(sample -> sample.inputIds().length).toArray();
+        int tokens = Arrays.stream(lengths).sum();
+        int longest = Arrays.stream(lengths).max().orElseThrow();
+        boolean pad = (long) longest * lengths.length <= WORTH_PADDING * tokens;
+        Segments segments = pad ? Segments.uniform(lengths.length, longest) : Segments.of(lengths);
+        int rows = segments.queryStart()[segments.count()];
+        int[] id = new int[rows];
+        int[] position = new int[rows];
+        int[] label = new int[rows];
+        Arrays.fill(label, Kernels.IGNORE);
+        int labelled = 0;
+        for (int s = 0; s < lengths.length; s++) {
+            TokenizedExample sample = samples.get(s);
+            int start = segments.queryStart()[s];
+            System.arraycopy(sample.inputIds(), 0, id, start, lengths[s]);
+            System.arraycopy(sample.labels(), 1, label, start, lengths[s] - 1);
+            for (int i = 0; i < segments.queries(s); i++) {
+                position[start + i] = i;
+            }
+            labelled += sample.labelledTokens();
+        }
+        return new Batch(
+                write(ids, id), write(positions, position), write(labels, label), segments, rows, tokens, labelled);
+    }
+
+    private static Tensor write(Tensor buffer, int[] values) {
+        Tensor rows = buffer.rows(0, values.length);
+        ByteBuffer bytes = rows.bytes();
+        bytes.asIntBuffer().put(values);
+        return rows;
+    }
+}

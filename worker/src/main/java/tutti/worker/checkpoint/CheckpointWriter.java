@@ -1,0 +1,105 @@
+package tutti.worker.checkpoint;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import tutti.common.checkpoint.FileDigest;
+import tutti.common.checkpoint.SafetensorsWriter;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.WorkerReport.WrittenFile;
+import tutti.worker.optim.AdamW;
+import tutti.worker.tensor.DType;
+import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.Replica;
+
+/**
+ * Writes the files of one rank. Weights are stored in the master dtype, so that a resumed run has the bits it would have had.
+ *
+ * @param source folder that the model came from: its config and tokenizer files travel along
+ */
+public record CheckpointWriter(Path source, Replica replica, AdamW optimizer, int rank, int worldSize) {
+    private static final String WEIGHTS = "model.safetensors";
+    private static final List<String> COMPANIONS = List.of(
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer.model",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "chat_template.jinja");
+
+    /** This rank's part of a checkpoint, synced, into a folder that exists. */
+    public List<WrittenFile> writePart(Path folder, TrainerState state) {
+        List<WrittenFile> written = new ArrayList<>();
+        if (rank == 0) {
+            writeModel(folder, written);
+            written.add(write(folder, TrainerState.FILE, state.toJson()));
+        }
+        String name = OptimizerShards.name(rank, worldSize);
+        List<SafetensorsWriter.Entry> entries =
+                OptimizerShards.entries(replica.layout(), optimizer, rank, worldSize);
+        written.add(entry(name, SafetensorsWriter.write(folder.resolve(name), entries, true)));
+        return written;
+    }
+
+    /** The final model into the output folder: the weights appear under their name when they are whole. */
+    public void writeFinal(Path folder) {
+        writeModel(folder, new ArrayList<>());
+    }
+
+    private void writeModel(Path folder, List<WrittenFile> written) {
+        try {
+            written.add(write(folder, "config.json", config()));
+            for (String name : COMPANIONS) {
+                if (Files.isRegularFile(source.resolve(name))) {
+                    written.add(write(folder, name, Files.readAllBytes(source.resolve(name))));
+                }
+            }
+            List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+            for (FlatLayout.Slot slot : replica.layout().slots()) {
+                entries.add(OptimizerShards.FlatEntry.of(slot.spec().name(), replica.master(), slot));
+            }
+            Path partial = folder.resolve("." + WEIGHTS + ".partial");
+            FileDigest digest = SafetensorsWriter.write(partial, entries, true);
+            Files.move(
+                    partial,
+                    folder.resolve(WEIGHTS),
+                    StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
+            written.add(entry(WEIGHTS, digest));
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, folder + ": cannot be written (disk full?): " + e, e);
+        }
+    }
+
+    /** The source's config with the dtype that is stored. */
+    private byte[] config() throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        ObjectNode config = (ObjectNode) json.readTree(source.resolve("config.json").toFile());
+        config.put("torch_dtype", replica.master().dtype() == DType.F64 ? "float64" : "float32");
+        return json.writerWithDefaultPrettyPrinter()
+                .writeValueAsString(config)
+                .getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static WrittenFile write(Path folder, String name, byte[] bytes) {
+        Path file = folder.resolve(name);
+        try {
+            Files.write(file, bytes);
+            return entry(name, FileDigest.of(file));
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be written (disk full?): " + e, e);
+        }
+    }
+
+    private static WrittenFile entry(String name, FileDigest digest) {
+        return new WrittenFile(name, digest.bytes(), digest.sha256());
+    }
+}

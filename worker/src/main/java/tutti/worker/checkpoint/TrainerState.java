@@ -1,0 +1,51 @@
+package tutti.worker.checkpoint;
+
+import static tutti.common.error.TuttiException.data;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * {@code trainer_state.json}: where a run stands. The next step is the data position and the state of every random stream, since
+ * all of them are drawn from (seed, step).
+ *
+ * @param globalStep optimizer steps done
+ * @param epoch passes over the data
+ * @param fingerprint hash of the tokenised data set
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record TrainerState(
+        long globalStep,
+        long maxSteps,
+        double epoch,
+        long seed,
+        int samples,
+        int trainBatchSize,
+        int worldSize,
+        String fingerprint) {
+    public static final String FILE = "trainer_state.json";
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+    byte[] toJson() {
+        try {
+            return JSON.writeValueAsBytes(this);
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** @throws tutti.common.error.TuttiException (data) if the folder is no checkpoint */
+    public static TrainerState read(Path checkpoint) {
+        Path file = checkpoint.resolve(FILE);
+        try {
+            return JSON.readValue(Files.readAllBytes(file), TrainerState.class);
+        } catch (IOException e) {
+            throw data("%s: cannot be read: %s; --resume_from_checkpoint needs a checkpoint folder", file, e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package tutti.worker.checkpoint;
+
+import static tutti.common.error.TuttiException.require;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import tutti.common.checkpoint.ModelFolder;
+import tutti.common.checkpoint.StoredDType;
+import tutti.common.checkpoint.TensorInfo;
+import tutti.common.error.Category;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.model.ParameterSpec;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Tensor;
+import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.Replica;
+
+/** Fills the master weights of a replica. */
+public final class WeightLoader {
+    /** Elements moved at once. */
+    private static final int SLICE = 1 << 18;
+
+    private WeightLoader() {}
+
+    /**
+     * Checks that a folder holds every weight of the model in its right shape, without reading them.
+     *
+     * @throws tutti.common.error.TuttiException (data) naming file, tensor, shape found and shape needed
+     */
+    public static void check(ModelFolder folder, LlamaConfig config) {
+        for (ParameterSpec spec : ParameterSpec.of(config)) {
+            TensorInfo info = folder.info(spec.name());
+            List<Long> needed =
+                    java.util.Arrays.stream(spec.shape().toArray()).boxed().toList();
+            require(
+                    info.shape().equals(needed),
+                    Category.DATA,
+                    "%s: tensor %s has shape %s, but config.json asks for %s",
+                    folder.path(),
+                    spec.name(),
+                    info.shape(),
+                    needed);
+        }
+    }
+
+    /** Loads every weight, converted to the master dtype, and refreshes the compute copy. */
+    public static void load(Path path, LlamaConfig config, Replica replica) {
+        try (ModelFolder folder = ModelFolder.open(path)) {
+            check(folder, config);
+            ByteBuffer floats = ByteBuffer.allocateDirect(SLICE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            for (FlatLayout.Slot slot : replica.layout().slots()) {
+                String name = slot.spec().name();
+                boolean exact = folder.info(name).dtype() == StoredDType.F64 && replica.master().dtype() == DType.F64;
+                long count = slot.spec().shape().count();
+                for (long at = 0; at < count; at += SLICE) {
+                    int part = (int) Math.min(SLICE, count - at);
+                    Tensor target = replica.master().rows(slot.start() + at, part);
+                    if (exact) {
+                        folder.read(name, at, target.bytes());
+                    } else {
+                        folder.readAsF32(name, at, floats.clear().limit(part * Float.BYTES));
+                        put(target, floats.flip());
+                    }
+                }
+            }
+        }
+        replica.refreshCompute();
+    }
+
+    /**
+     * Draws matrices from a normal distribution with standard deviation {@code initializer_range} and sets norms to one, as
+     * transformers does. Each weight has a stream of its own from (seed, name), so every rank draws the same.
+     */
+    public static void random(LlamaConfig config, Replica replica, long seed) {
+        for (FlatLayout.Slot slot : replica.layout().slots()) {
+            Random random = new Random(seed * 31 + slot.spec().name().hashCode());
+            long count = slot.spec().shape().count();
+            ByteBuffer floats = ByteBuffer.allocateDirect(SLICE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            for (long at = 0; at < count; at += SLICE) {
+                int part = (int) Math.min(SLICE, count - at);
+                floats.clear();
+                for (int i = 0; i < part; i++) {
+                    floats.putFloat(
+                            slot.spec().decays() ? (float) (random.nextGaussian() * config.initializerRange()) : 1f);
+                }
+                put(replica.master().rows(slot.start() + at, part), floats.flip());
+            }
+        }
+        replica.refreshCompute();
+    }
+
+    private static void put(Tensor target, ByteBuffer floats) {
+        ByteBuffer to = target.bytes();
+        if (target.dtype() == DType.F32) {
+            to.put(floats);
+        } else {
+            while (floats.hasRemaining()) {
+                to.putDouble(floats.getFloat());
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+/**
+ * Named tensors to and from disk: {@link tutti.worker.checkpoint.WeightLoader} fills a replica, {@link
+ * tutti.worker.checkpoint.CheckpointWriter} writes this rank's part of a checkpoint or the final model, {@link
+ * tutti.worker.checkpoint.OptimizerShards} reads what all ranks wrote.
+ *
+ * <p>Rank 0 writes the model and the trainer's state; every rank writes the optimizer state of its share of the weights. A
+ * checkpoint written by any number of ranks is read by any other. Called by worker.train and worker.agent. Calls
+ * common.checkpoint for the file format. It commits nothing: the coordinator does.
+ */
+package tutti.worker.checkpoint;

@@ -1,0 +1,63 @@
+package tutti.worker.train;
+
+import java.nio.file.Path;
+import java.util.List;
+import tutti.common.checkpoint.Checkpoints;
+import tutti.common.checkpoint.CommitDir;
+import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.WrittenFile;
+
+/** Steps from the first to the last, in the order in which shards arrive. */
+public record TrainLoop(Trainer trainer, Path output, int rank) {
+
+    /** Where shards come from; waits with a deadline. */
+    public interface Shards {
+        /** @throws tutti.common.error.TuttiException (peer) if none comes in time */
+        StepShard next();
+    }
+
+    /** Who hears of progress. */
+    public interface Reports {
+        void stepDone(
+                long step,
+                double lossSum,
+                long labelled,
+                long tokens,
+                double gradNorm,
+                double learningRate,
+                StepTimes times);
+
+        void partWritten(long step, List<WrittenFile> files);
+
+        void finished(long step, String weightsHash);
+    }
+
+    /** Trains steps {@code firstStep .. totalSteps-1}; rank 0 then writes the final model. */
+    public void run(long firstStep, long totalSteps, Shards shards, Reports reports) {
+        trainer.begin(totalSteps);
+        for (long step = firstStep; step < totalSteps; step++) {
+            StepShard shard = shards.next();
+            if (shard.step() != step) {
+                throw new IllegalStateException("shard of step %d came at step %d".formatted(shard.step(), step));
+            }
+            TrainStep.Result result = trainer.step(shard);
+            reports.stepDone(
+                    step,
+                    result.lossSum(),
+                    result.labelled(),
+                    result.tokens(),
+                    result.gradNorm(),
+                    result.learningRate(),
+                    result.times());
+            if (shard.save()) {
+                Path folder = CommitDir.partial(output, Checkpoints.name(step + 1));
+                reports.partWritten(step, trainer.writePart(folder, shard));
+            }
+        }
+        if (rank == 0) {
+            trainer.writeFinal(output);
+        }
+        reports.finished(totalSteps, trainer.weightsHash());
+    }
+}

@@ -1,0 +1,136 @@
+package tutti.worker.train;
+
+import java.util.List;
+import java.util.function.LongSupplier;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.token.TokenizedExample;
+import tutti.worker.allreduce.Collectives;
+import tutti.worker.batch.Batch;
+import tutti.worker.batch.BatchBuilder;
+import tutti.worker.gradient.GradientBuckets;
+import tutti.worker.model.GradientListener;
+import tutti.worker.model.Llama;
+import tutti.worker.optim.AdamW;
+import tutti.worker.optim.LearningRate;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.Replica;
+
+/**
+ * The spine: one optimizer step, every stage in order.
+ *
+ * <p>Loss and gradient are divided once, by the number of labelled tokens of the whole global batch on all ranks: never a mean of
+ * means. So the result does not depend on how the batch is split into ranks, micro-batches and accumulation.
+ *
+ * @param batchSize most samples of one micro-batch
+ * @param clock nanoseconds
+ */
+record TrainStep(
+        Kernels kernels,
+        Llama model,
+        Replica replica,
+        AdamW optimizer,
+        LearningRate learningRate,
+        BatchBuilder batches,
+        GradientBuckets buckets,
+        Collectives collectives,
+        int batchSize,
+        LongSupplier clock) {
+
+    /**
+     * @param lossSum over this rank's labelled tokens
+     * @param labelled tokens of this rank with a label
+     * @param tokens of this rank
+     * @param gradNorm global, before clipping
+     */
+    record Result(double lossSum, long labelled, long tokens, double gradNorm, double learningRate, StepTimes times) {}
+
+    /**
+     * @param step from 0
+     * @param shard this rank's samples of the global batch; may be empty
+     */
+    Result run(long step, List<TokenizedExample> shard) {
+        long start = clock.getAsLong();
+        long labelled = shard.stream().mapToLong(TokenizedExample::labelledTokens).sum();
+        double gradScale = 1.0 / sumOverRanks(labelled);
+
+        kernels.fill(replica.gradients(), 0);
+        buckets.begin();
+        Passes passes = new Passes();
+        for (int from = 0; from < shard.size(); from += batchSize) {
+            int to = Math.min(shard.size(), from + batchSize);
+            passes.run(batches.build(shard.subList(from, to)), gradScale, to == shard.size() ? buckets : GradientListener.NONE);
+        }
+        if (shard.isEmpty()) {
+            buckets.ready(0);
+        }
+        long computed = clock.getAsLong();
+        buckets.await();
+        long reduced = clock.getAsLong();
+
+        double gradNorm = optimizer.gradNorm();
+        checkFinite(step, gradNorm, passes.lossSum);
+        double rate = learningRate.at(step);
+        optimizer.step(step + 1, rate, optimizer.clip(gradNorm));
+        long end = clock.getAsLong();
+
+        StepTimes times = new StepTimes(
+                millis(end - start),
+                millis(passes.forward),
+                millis(passes.backward),
+                millis(reduced - computed),
+                millis(end - reduced));
+        return new Result(passes.lossSum, labelled, passes.tokens, gradNorm, rate, times);
+    }
+
+    /** Forward and backward of the micro-batches of one step, with their times. */
+    private final class Passes {
+        private double lossSum;
+        private long tokens;
+        private long forward;
+        private long backward;
+
+        void run(Batch batch, double gradScale, GradientListener listener) {
+            long start = clock.getAsLong();
+            model.forward(batch);
+            long turn = clock.getAsLong();
+            lossSum += model.backward(batch, gradScale, listener);
+            forward += turn - start;
+            backward += clock.getAsLong() - turn;
+            tokens += batch.tokens();
+        }
+    }
+
+    private long sumOverRanks(long labelled) {
+        long sum = 0;
+        for (long[] rank : collectives.allGather("labelled tokens", new long[] {labelled})) {
+            sum += rank[0];
+        }
+        return sum;
+    }
+
+    /**
+     * Summed gradients are the same bits on every rank, so all ranks find the same and stop before any optimizer moves.
+     */
+    private void checkFinite(long step, double gradNorm, double lossSum) {
+        if (Double.isFinite(gradNorm) && Double.isFinite(lossSum)) {
+            return;
+        }
+        String tensor = replica.layout().slots().stream()
+                .filter(slot -> !Double.isFinite(kernels.squaredNorm(slot.view(replica.gradients()))))
+                .map(FlatLayout.Slot::spec)
+                .map(spec -> "the first gradient that is not finite is of " + spec.name())
+                .findFirst()
+                .orElse("every gradient is finite");
+        throw new TuttiException(
+                Category.NUMERIC,
+                "step %d: grad norm %s, loss sum %s on rank %d: %s; lower --learning_rate or look at the step's samples"
+                        .formatted(step + 1, gradNorm, lossSum, collectives.rank(), tensor));
+    }
+
+    private static double millis(long nanos) {
+        return nanos / 1e6;
+    }
+}

@@ -1,0 +1,247 @@
+package tutti.worker.train;
+
+import static tutti.common.error.TuttiException.data;
+import static tutti.common.error.TuttiException.require;
+
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.function.LongSupplier;
+import tutti.common.config.RunConfig;
+import tutti.common.error.Category;
+import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerReport.WrittenFile;
+import tutti.worker.allreduce.Collectives;
+import tutti.worker.batch.BatchBuilder;
+import tutti.worker.checkpoint.CheckpointWriter;
+import tutti.worker.checkpoint.OptimizerShards;
+import tutti.worker.checkpoint.TrainerState;
+import tutti.worker.checkpoint.WeightLoader;
+import tutti.worker.gradient.GradientBuckets;
+import tutti.worker.model.Llama;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.optim.AdamW;
+import tutti.worker.optim.LearningRate;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.PlanningArena;
+import tutti.worker.tensor.Tensor;
+import tutti.worker.tune.Replica;
+
+/**
+ * Everything one rank needs for training, wired: data, kernels, memory, model, optimizer. {@link #load} makes it, {@link #begin}
+ * fixes the length of the run, {@link #step} trains, {@link #close} frees all memory. One training thread uses it.
+ */
+public final class Trainer implements AutoCloseable {
+    private static final int HASH_SLICE = 1 << 20;
+
+    private final RunConfig config;
+    private final Collectives collectives;
+    private final LongSupplier clock;
+    private final TrainingSet data;
+    private final Kernels kernels;
+    private final Arena arena;
+    private final Parts parts;
+    private final long firstStep;
+    private final List<String> notes;
+    private TrainStep step;
+    private long totalSteps;
+
+    /** What takes memory. Built once on an arena that only counts, then on a real one of that size. */
+    private record Parts(Replica replica, AdamW optimizer, Llama model, BatchBuilder batches) {
+        static Parts of(RunConfig run, LlamaConfig model, Kernels kernels, int longest, Arena arena) {
+            DType compute = run.train().bf16() ? DType.BF16 : kernels.masterDType();
+            Replica replica = Replica.full(kernels, model, compute, arena);
+            AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena);
+            int rows = Math.multiplyExact(run.train().batchSize(), longest);
+            boolean checkpointing = run.train().checkpointing();
+            Llama llama = new Llama(model, kernels, compute, replica, arena, rows, longest, checkpointing);
+            return new Parts(
+                    replica, optimizer, llama, new BatchBuilder(arena, run.train().batchSize(), longest));
+        }
+    }
+
+    private Trainer(
+            RunConfig config,
+            Collectives collectives,
+            LongSupplier clock,
+            TrainingSet data,
+            LlamaConfig model,
+            Kernels kernels,
+            Path resumeFrom,
+            List<String> notes) {
+        this.config = config;
+        this.collectives = collectives;
+        this.clock = clock;
+        this.data = data;
+        this.kernels = kernels;
+        this.notes = notes;
+        int longest = data.longest();
+        PlanningArena plan = new PlanningArena();
+        Parts.of(config, model, kernels, longest, plan);
+        this.arena = kernels.arena("replica", plan.used());
+        this.parts = Parts.of(config, model, kernels, longest, arena);
+        this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
+    }
+
+    /**
+     * Loads data and weights.
+     *
+     * @param resumeFrom a committed checkpoint, or null to start anew
+     * @param threads that compute
+     * @param clock nanoseconds
+     * @throws tutti.common.error.TuttiException (data, user, environment) before anything is trained
+     */
+    public static Trainer load(
+            RunConfig config, Collectives collectives, Path resumeFrom, int threads, LongSupplier clock) {
+        List<String> notes = new ArrayList<>();
+        Path folder = config.model().folder();
+        LlamaConfig model = LlamaConfig.read(folder);
+        int maxLength = config.model().maxLength();
+        if (maxLength > model.maxPositions()) {
+            notes.add("--model_max_length %d is more than max_position_embeddings=%d of the model: %d is used"
+                    .formatted(maxLength, model.maxPositions(), model.maxPositions()));
+            maxLength = model.maxPositions();
+        }
+        TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
+        notes.add("data: " + data.report().summary());
+        Kernels kernels = Backends.open(config.train().backend(), threads);
+        try {
+            Trainer trainer =
+                    new Trainer(config, collectives, clock, data, model, kernels, resumeFrom, notes);
+            notes.add("model: %,d parameters in %s on %s, %,d MiB a worker"
+                    .formatted(
+                            trainer.parameters(),
+                            config.train().bf16() ? "bf16" : kernels.masterDType().toString().toLowerCase(),
+                            kernels.name(),
+                            (trainer.arena.capacity() >> 20) + 1));
+            return trainer;
+        } catch (RuntimeException e) {
+            kernels.close();
+            throw e;
+        }
+    }
+
+    private long start(LlamaConfig model) {
+        if (config.model().initFromConfig()) {
+            WeightLoader.random(model, parts.replica(), config.train().seed());
+        } else {
+            WeightLoader.load(config.model().folder(), model, parts.replica());
+        }
+        return 0;
+    }
+
+    private long resume(LlamaConfig model, Path checkpoint) {
+        TrainerState state = TrainerState.read(checkpoint);
+        require(
+                state.fingerprint().equals(data.fingerprint()),
+                Category.USER,
+                "--resume_from_checkpoint %s: it was trained on other data (or cut at another --model_max_length)",
+                checkpoint);
+        WeightLoader.load(checkpoint, model, parts.replica());
+        OptimizerShards.read(checkpoint, parts.replica().layout(), parts.optimizer());
+        return state.globalStep();
+    }
+
+    public int samples() {
+        return data.samples().size();
+    }
+
+    public long labelledTokens() {
+        return data.report().labelledTokens();
+    }
+
+    public String fingerprint() {
+        return data.fingerprint();
+    }
+
+    public long parameters() {
+        return parts.replica().layout().parameters();
+    }
+
+    /** 0, or the number of steps that the loaded checkpoint has behind it. */
+    public long firstStep() {
+        return firstStep;
+    }
+
+    /** One line each, for the person at the terminal. */
+    public List<String> notes() {
+        return List.copyOf(notes);
+    }
+
+    /** @param totalSteps length of the run, which the learning rate needs */
+    public void begin(long totalSteps) {
+        this.totalSteps = totalSteps;
+        GradientBuckets buckets = new GradientBuckets(
+                parts.replica().layout(),
+                parts.replica().gradients(),
+                collectives,
+                config.allReduce().bucketBytes());
+        step = new TrainStep(
+                kernels,
+                parts.model(),
+                parts.replica(),
+                parts.optimizer(),
+                new LearningRate(config.optim(), totalSteps),
+                parts.batches(),
+                buckets,
+                collectives,
+                config.train().batchSize(),
+                clock);
+    }
+
+    TrainStep.Result step(StepShard shard) {
+        return step.run(shard.step(), data.pick(shard.samples()));
+    }
+
+    /** This rank's part of a checkpoint after {@code shard}, into a folder that exists. */
+    List<WrittenFile> writePart(Path folder, StepShard shard) {
+        TrainerState state = new TrainerState(
+                shard.step() + 1,
+                totalSteps,
+                shard.epoch(),
+                config.train().seed(),
+                samples(),
+                config.train().batchSize(),
+                collectives.worldSize(),
+                fingerprint());
+        return writer().writePart(folder, state);
+    }
+
+    void writeFinal(Path folder) {
+        writer().writeFinal(folder);
+    }
+
+    /** SHA-256 over the master weights, in lower-case hex. */
+    String weightsHash() {
+        try {
+            MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+            Tensor master = parts.replica().master();
+            for (long at = 0; at < master.count(); at += HASH_SLICE) {
+                sha256.update(master.rows(at, Math.min(HASH_SLICE, master.count() - at)).bytes());
+            }
+            return HexFormat.of().formatHex(sha256.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw data("this JDK has no SHA-256: %s", e.getMessage());
+        }
+    }
+
+    private CheckpointWriter writer() {
+        return new CheckpointWriter(
+                config.model().folder(),
+                parts.replica(),
+                parts.optimizer(),
+                collectives.rank(),
+                collectives.worldSize());
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+        kernels.close();
+    }
+}

@@ -1,0 +1,69 @@
+package tutti.worker.train;
+
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import tutti.common.config.DataConfig;
+import tutti.common.dataset.Conversation;
+import tutti.common.dataset.Datasets;
+import tutti.common.dataset.Example;
+import tutti.common.token.EncodeReport;
+import tutti.common.token.ExampleEncoder;
+import tutti.common.token.TokenizedExample;
+import tutti.common.token.Tokenizer;
+
+/**
+ * The tokenised samples that a worker holds in memory, in file order.
+ *
+ * @param fingerprint hash of all tokens and labels: ranks that differ must not train together
+ */
+record TrainingSet(List<TokenizedExample> samples, EncodeReport report, String fingerprint) {
+
+    /**
+     * @param folder the model's, with its tokenizer; not opened if all samples are tokenised already
+     * @param vocabulary token ids must be below it
+     */
+    static TrainingSet load(DataConfig data, java.nio.file.Path folder, int maxLength, int vocabulary) {
+        List<Example> examples = Datasets.load(data.paths());
+        boolean text = examples.stream().anyMatch(Conversation.class::isInstance);
+        try (Opened tokenizer = new Opened(text ? Optional.of(Tokenizer.open(folder)) : Optional.empty())) {
+            ExampleEncoder encoder = new ExampleEncoder(tokenizer.value(), maxLength, vocabulary);
+            ExampleEncoder.Result result = encoder.encodeAll(examples);
+            return new TrainingSet(result.examples(), result.report(), fingerprint(result.examples()));
+        }
+    }
+
+    List<TokenizedExample> pick(int[] numbers) {
+        return Arrays.stream(numbers).mapToObj(samples::get).toList();
+    }
+
+    int longest() {
+        return samples.stream().mapToInt(TokenizedExample::length).max().orElseThrow();
+    }
+
+    private static String fingerprint(List<TokenizedExample> samples) {
+        try {
+            MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+            for (TokenizedExample sample : samples) {
+                ByteBuffer bytes = ByteBuffer.allocate((2 * sample.length() + 1) * Integer.BYTES);
+                bytes.putInt(sample.length());
+                bytes.asIntBuffer().put(sample.inputIds()).put(sample.labels());
+                sha256.update(bytes.array());
+            }
+            return HexFormat.of().formatHex(sha256.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private record Opened(Optional<Tokenizer> value) implements AutoCloseable {
+        @Override
+        public void close() {
+            value.ifPresent(Tokenizer::close);
+        }
+    }
+}

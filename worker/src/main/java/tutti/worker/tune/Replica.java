@@ -1,0 +1,83 @@
+package tutti.worker.tune;
+
+import java.util.Optional;
+import tutti.worker.model.Linear;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.model.ParameterSpec;
+import tutti.worker.model.Weight;
+import tutti.worker.model.Weights;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.Shape;
+import tutti.worker.tensor.Tensor;
+
+/**
+ * The full set of weights that a worker holds: master weights, a copy in the compute dtype where that differs, and gradients,
+ * each one flat buffer in one {@link FlatLayout}.
+ */
+public final class Replica implements Weights {
+    private final Kernels kernels;
+    private final FlatLayout layout;
+    private final Tensor master;
+    private final Tensor compute;
+    private final Optional<Tensor> gradients;
+
+    private Replica(Kernels kernels, LlamaConfig config, DType computeDType, Arena arena, boolean learns) {
+        this.kernels = kernels;
+        this.layout = new FlatLayout(ParameterSpec.of(config));
+        Shape flat = Shape.of(layout.size());
+        DType masterDType = kernels.masterDType();
+        this.master = arena.take("master weights", masterDType, flat);
+        this.compute = computeDType == masterDType ? master : arena.take("compute weights", computeDType, flat);
+        this.gradients = learns ? Optional.of(arena.take("gradients", masterDType, flat)) : Optional.empty();
+    }
+
+    /** Every weight learns. */
+    public static Replica full(Kernels kernels, LlamaConfig config, DType compute, Arena arena) {
+        return new Replica(kernels, config, compute, arena, true);
+    }
+
+    /** No weight learns: for generation and evaluation. */
+    public static Replica frozen(Kernels kernels, LlamaConfig config, DType compute, Arena arena) {
+        return new Replica(kernels, config, compute, arena, false);
+    }
+
+    public FlatLayout layout() {
+        return layout;
+    }
+
+    /** (size) of the master dtype. */
+    public Tensor master() {
+        return master;
+    }
+
+    /** (size) of the master dtype, added to by backward. */
+    public Tensor gradients() {
+        return gradients.orElseThrow();
+    }
+
+    /** Brings the compute copy up to date after the master weights changed. */
+    public void refreshCompute() {
+        if (compute != master) {
+            kernels.copy(compute, master);
+        }
+    }
+
+    /** Norms compute in the master dtype, tables in the compute dtype. */
+    @Override
+    public Weight weight(String name) {
+        FlatLayout.Slot slot = layout.slot(name);
+        Tensor value = slot.view(slot.spec().decays() ? compute : master);
+        return new Weight(value, gradients.map(slot::view));
+    }
+
+    @Override
+    public Linear linear(String name) {
+        FlatLayout.Slot slot = layout.slot(name);
+        Tensor value = slot.view(compute);
+        return gradients
+                .<Linear>map(flat -> new FullLinear(kernels, value, slot.view(flat)))
+                .orElseGet(() -> new FrozenLinear(kernels, value));
+    }
+}

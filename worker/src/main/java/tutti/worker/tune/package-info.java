@@ -1,0 +1,11 @@
+/**
+ * Which weights learn, and how. Today all of them do: {@link tutti.worker.tune.Replica} lays every weight of the model into flat
+ * buffers (master weights, compute copy, gradients) and hands views of them to the model.
+ *
+ * <p>A frozen, quantised or low-rank weight is another implementation of {@link tutti.worker.model.Linear}, chosen by name in
+ * {@link tutti.worker.tune.Replica#linear}; only what learns gets a place in {@link tutti.worker.tune.FlatLayout}, and the step
+ * sees nothing but the flat buffers.
+ *
+ * <p>Called by worker.train, worker.generate, worker.checkpoint. Calls worker.tensor, worker.model.
+ */
+package tutti.worker.tune;
