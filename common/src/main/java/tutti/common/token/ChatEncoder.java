@@ -70,7 +70,7 @@ public final class ChatEncoder {
      * For tokenizers that do not see their end token when it stands right behind a word (those that mark it
      * {@code normalized}): the text between end tokens is encoded by itself, the end tokens are put in as ids.
      */
-    private Encoded piecewise(VicunaTemplate.Rendered rendered) {
+    Encoded piecewise(VicunaTemplate.Rendered rendered) {
         EncodedBuilder joined = new EncodedBuilder();
         int from = 0;
         for (VicunaTemplate.Answer answer : rendered.answers()) {

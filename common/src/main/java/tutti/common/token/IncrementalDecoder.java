@@ -4,8 +4,9 @@ import java.util.Arrays;
 
 /**
  * Text while it is being generated. A token may be half a character, and its text may depend on the token before it, so a
- * piece is held back until it is settled. All pieces together are what {@link Tokenizer#decode} gives for all ids. Each call
- * decodes a few tokens, however long the text has become. For one thread.
+ * piece is held back until it is settled. All pieces together are what {@link Tokenizer#decode} gives for all ids, but for
+ * bytes that make no character: what was given out before them stays. Each call decodes a few tokens, however long the text
+ * has become. For one thread.
  */
 public final class IncrementalDecoder {
     private static final char REPLACEMENT = '\uFFFD';
@@ -33,18 +34,26 @@ public final class IncrementalDecoder {
         if (now.length() <= before.length() || now.charAt(now.length() - 1) == REPLACEMENT) {
             return "";
         }
+        String piece = newText(before, now);
         System.arraycopy(window, settled, window, 0, length - settled);
         length -= settled;
         settled = length;
-        return now.substring(before.length());
+        return piece;
     }
 
     /** Returns what is still held back, such as half a character; then the decoder begins anew. */
     public String finish() {
-        String rest = decode(length).substring(decode(settled).length());
+        String rest = newText(decode(settled), decode(length));
         length = 0;
         settled = 0;
         return rest;
+    }
+
+    /** A broken byte turns the good bytes before it into replacement characters too; those were given out already. */
+    private String newText(String before, String now) {
+        return now.startsWith(before)
+                ? now.substring(before.length())
+                : tokenizer.decode(Arrays.copyOfRange(window, settled, length), skipSpecial);
     }
 
     private String decode(int count) {

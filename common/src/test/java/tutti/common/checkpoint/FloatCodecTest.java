@@ -23,9 +23,10 @@ class FloatCodecTest {
             assertThat(FloatCodec.f32ToBf16(value)).as("bf16 of %s", value).isEqualTo(bf16);
             assertThat(FloatCodec.f32ToF16(value)).as("f16 of %s", value).isEqualTo(f16);
             assertThat(Float.floatToIntBits(FloatCodec.bf16ToF32(bf16)))
-.isEqualTo(Float.floatToIntBits(number(casts.get("bf16_back").get(i))));
+                    .isEqualTo(
+                            Float.floatToIntBits(number(casts.get("bf16_back").get(i))));
             assertThat(Float.floatToIntBits(FloatCodec.f16ToF32(f16)))
-.isEqualTo(Float.floatToIntBits(number(casts.get("f16_back").get(i))));
+                    .isEqualTo(Float.floatToIntBits(number(casts.get("f16_back").get(i))));
         }
     }
 
