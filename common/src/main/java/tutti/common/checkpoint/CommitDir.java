@@ -1,0 +1,127 @@
+package tutti.common.checkpoint;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+
+/**
+ * A folder that appears under its name whole or not at all: files are written into a hidden sibling, forced to the disk, and
+ * the sibling is renamed. {@link #close} without a commit throws the sibling away.
+ *
+ * <p>If the name exists already (a step done again after a roll-back), the old folder is set aside, the new one takes its
+ * name, the old one is deleted; a crash between the two renames leaves {@code .NAME.old}, which {@link Checkpoints#sweep}
+ * puts back.
+ */
+public final class CommitDir implements AutoCloseable {
+    static final String PARTIAL = ".partial";
+    static final String OLD = ".old";
+
+    private final Path partial;
+    private final Path target;
+    private boolean done;
+
+    private CommitDir(Path partial, Path target) {
+        this.partial = partial;
+        this.target = target;
+    }
+
+    /** Makes {@code output/.NAME.partial}, empty; one left by a crash is removed. */
+    public static CommitDir begin(Path output, String name) {
+        Path partial = output.resolve("." + name + PARTIAL);
+        try {
+            Files.createDirectories(output);
+            deleteTree(partial);
+            Files.createDirectory(partial);
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, partial + ": cannot be made (rights? disk full?): " + e, e);
+        }
+        return new CommitDir(partial, output.resolve(name));
+    }
+
+    /** Where to write until the commit. */
+    public Path path() {
+        return partial;
+    }
+
+    /**
+     * Writes the manifest over all files, then commits.
+     *
+     * @param known digests taken while writing, by file name, so that large files are not read again
+     */
+    public Path commit(long step, Map<String, FileDigest> known) {
+        Manifest.of(partial, step, known).write(partial);
+        return commit();
+    }
+
+    /** Forces files and folders to the disk and renames. Returns the folder under its final name. */
+    public Path commit() {
+        if (done) {
+            throw TuttiException.bug("%s: committed or closed before", target);
+        }
+        Path output = partial.getParent();
+        try {
+            syncTree(partial);
+            Path old = output.resolve("." + target.getFileName() + OLD);
+            if (Files.exists(target)) {
+                deleteTree(old);
+                Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+            }
+            Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+            done = true;
+            sync(output);
+            deleteTree(old);
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, target + ": cannot be committed (disk full?): " + e, e);
+        }
+        return target;
+    }
+
+    @Override
+    public void close() {
+        if (!done) {
+            done = true;
+            try {
+                deleteTree(partial);
+            } catch (IOException e) {
+                throw new TuttiException(Category.ENVIRONMENT, partial + ": cannot be removed: " + e, e);
+            }
+        }
+    }
+
+    private static void syncTree(Path root) throws IOException {
+        for (Path path : tree(root)) {
+            sync(path);
+        }
+    }
+
+    /** Linux opens folders for reading too; forcing one makes the names in it durable. */
+    private static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+
+    static void deleteTree(Path root) throws IOException {
+        if (Files.exists(root)) {
+            for (Path path : tree(root)) {
+                Files.delete(path);
+            }
+        }
+    }
+
+    /** Children before parents. */
+    private static List<Path> tree(Path root) throws IOException {
+        try (Stream<Path> walk = Files.walk(root)) {
+            return walk.sorted(Comparator.reverseOrder()).toList();
+        }
+    }
+}

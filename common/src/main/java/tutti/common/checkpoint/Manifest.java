@@ -1,0 +1,154 @@
+package tutti.common.checkpoint;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+
+/**
+ * {@code MANIFEST.json}: what a whole checkpoint consists of. It is written last, so a folder without it is not a checkpoint.
+ *
+ * @param formatVersion 1; a newer one is not read
+ * @param step optimizer steps done when the checkpoint was taken
+ */
+public record Manifest(
+        @JsonProperty("format_version") int formatVersion,
+        @JsonProperty("step") long step,
+        @JsonProperty("files") List<Item> files) {
+    public static final String FILE_NAME = "MANIFEST.json";
+    private static final int VERSION = 1;
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+            .build();
+
+    /** A file of the checkpoint; {@code name} is relative to its folder, with slashes. */
+    public record Item(
+            @JsonProperty("name") String name,
+            @JsonProperty("bytes") long bytes,
+            @JsonProperty("sha256") String sha256) {}
+
+    /** What {@link #verify} found; a damaged checkpoint is an expected outcome, not an exception. One line per problem. */
+    public record Verdict(List<String> problems) {
+        public boolean ok() {
+            return problems.isEmpty();
+        }
+    }
+
+    public Manifest {
+        files = List.copyOf(files);
+    }
+
+    /**
+     * Lists every file now in {@code folder}, sub-folders included, by name.
+     *
+     * @param known digests taken while writing, by file name; other files are read and hashed here
+     */
+    public static Manifest of(Path folder, long step, Map<String, FileDigest> known) {
+        try (Stream<Path> walk = Files.walk(folder)) {
+            List<Item> items = new ArrayList<>();
+            for (Path file : walk.filter(Files::isRegularFile).sorted().toList()) {
+                String name = folder.relativize(file).toString().replace('\\', '/');
+                if (!name.equals(FILE_NAME)) {
+                    FileDigest digest = known.containsKey(name) ? known.get(name) : FileDigest.of(file);
+                    items.add(new Item(name, digest.bytes(), digest.sha256()));
+                }
+            }
+            return new Manifest(VERSION, step, items);
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, folder + ": cannot be listed for its manifest: " + e, e);
+        }
+    }
+
+    /** Writes {@value #FILE_NAME} into {@code folder} and forces it to the disk. */
+    public void write(Path folder) {
+        Path file = folder.resolve(FILE_NAME);
+        try (FileChannel channel = FileChannel.open(
+                file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            ByteBuffer text = ByteBuffer.wrap(JSON.writeValueAsBytes(this));
+            while (text.hasRemaining()) {
+                channel.write(text);
+            }
+            channel.force(true);
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be written (disk full?): " + e, e);
+        }
+    }
+
+    /** A manifest that is missing, damaged or of a newer format is a DATA failure. */
+    public static Manifest read(Path folder) {
+        Path file = folder.resolve(FILE_NAME);
+        if (!Files.isRegularFile(file)) {
+            throw TuttiException.data("%s: has no %s, so it was never committed", folder, FILE_NAME);
+        }
+        Manifest manifest;
+        try {
+            manifest = JSON.readValue(file.toFile(), Manifest.class);
+        } catch (JsonProcessingException e) {
+            throw new TuttiException(
+                    Category.DATA,
+                    file + ": damaged: "
+                            + e.getOriginalMessage().lines().findFirst().orElse(""),
+                    e);
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
+        }
+        if (manifest.formatVersion != VERSION) {
+            throw TuttiException.data(
+                    "%s: format_version %d, this Tutti reads %d; use the Tutti that wrote it",
+                    file, manifest.formatVersion, VERSION);
+        }
+        return manifest;
+    }
+
+    /** Reads and hashes every file: as slow as the disk, and finds a single flipped bit. */
+    public static Verdict verify(Path folder) {
+        return check(folder, true);
+    }
+
+    /** Looks only at names and sizes: fast, finds missing and torn files. */
+    public static Verdict verifySizes(Path folder) {
+        return check(folder, false);
+    }
+
+    private static Verdict check(Path folder, boolean hash) {
+        Manifest manifest;
+        try {
+            manifest = read(folder);
+        } catch (TuttiException e) {
+            return new Verdict(List.of(e.getMessage()));
+        }
+        List<String> problems = new ArrayList<>();
+        for (Item item : manifest.files) {
+            Path file = folder.resolve(item.name()).normalize();
+            try {
+                if (!file.startsWith(folder.normalize())) {
+                    problems.add(item.name() + ": lies outside the checkpoint");
+                } else if (!Files.isRegularFile(file)) {
+                    problems.add(item.name() + ": missing");
+                } else if (Files.size(file) != item.bytes()) {
+                    problems.add(item.name() + ": has " + Files.size(file) + " bytes, written were " + item.bytes());
+                } else if (hash && !FileDigest.of(file).sha256().equals(item.sha256())) {
+                    problems.add(item.name() + ": SHA-256 differs from the one written, bits have changed");
+                }
+            } catch (IOException e) {
+                problems.add(item.name() + ": cannot be read: " + e);
+            }
+        }
+        return new Verdict(List.copyOf(problems));
+    }
+}

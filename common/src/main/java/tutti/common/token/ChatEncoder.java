@@ -1,0 +1,91 @@
+package tutti.common.token;
+
+import java.util.List;
+import tutti.common.dataset.Turn;
+import tutti.common.error.TuttiException;
+
+/**
+ * Turns to token ids, with one promise: every answer ends with exactly one end token, whatever the tokenizer makes of its
+ * text. A model never learns to stop otherwise.
+ */
+public final class ChatEncoder {
+    private final Tokenizer tokenizer;
+    private final VicunaTemplate template;
+    private final int eos;
+
+    /** A tokenizer whose files name no end token is a DATA failure. */
+    public ChatEncoder(Tokenizer tokenizer) {
+        this.tokenizer = tokenizer;
+        this.eos = tokenizer
+                .eosId()
+                .orElseThrow(() -> TuttiException.data(
+                        "%s: no end token; add \"eos_token\" to tokenizer_config.json or \"eos_token_id\" to config.json",
+                        tokenizer.folder()));
+        this.template = new VicunaTemplate(tokenizer.eosText().orElse("</s>"));
+    }
+
+    /** Ids of a prompt that ends with {@code ASSISTANT:}, beginning token included where the tokenizer has one. */
+    public int[] prompt(List<Turn> turns) {
+        return encode(template.prompt(turns)).ids();
+    }
+
+    VicunaTemplate.Rendered render(List<Turn> turns) {
+        return template.render(turns);
+    }
+
+    /** The spans in the result count in the rendered text. */
+    Encoded encode(VicunaTemplate.Rendered rendered) {
+        Encoded whole = withoutAddedEnd(tokenizer.encode(rendered.text(), true));
+        return endsWell(whole, rendered.answers()) ? whole : piecewise(rendered);
+    }
+
+    boolean isEndOf(Encoded encoded, int token, VicunaTemplate.Answer answer) {
+        // Some tokenizers let the end token swallow the blanks around it, so covering is enough.
+        return encoded.ids()[token] == eos
+                && encoded.start()[token] <= answer.endToken()
+                && encoded.end()[token] >= answer.end();
+    }
+
+    /** Tokenizers that close every text themselves would give the last answer a second end and a prompt a false one. */
+    private Encoded withoutAddedEnd(Encoded encoded) {
+        int last = encoded.length() - 1;
+        boolean added = last > 0 && encoded.ids()[last] == eos && encoded.end()[last] <= encoded.start()[last];
+        return added ? encoded.withoutLast() : encoded;
+    }
+
+    private boolean endsWell(Encoded encoded, List<VicunaTemplate.Answer> answers) {
+        int token = 0;
+        for (VicunaTemplate.Answer answer : answers) {
+            while (token < encoded.length() && !isEndOf(encoded, token, answer)) {
+                token++;
+            }
+            if (token == encoded.length()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * For tokenizers that do not see their end token when it stands right behind a word (those that mark it
+     * {@code normalized}): the text between end tokens is encoded by itself, the end tokens are put in as ids.
+     */
+    Encoded piecewise(VicunaTemplate.Rendered rendered) {
+        EncodedBuilder joined = new EncodedBuilder();
+        int from = 0;
+        for (VicunaTemplate.Answer answer : rendered.answers()) {
+            addPiece(joined, rendered, from, answer.endToken());
+            joined.add(eos, answer.endToken(), answer.end());
+            from = answer.end();
+        }
+        if (from < rendered.text().length()) {
+            addPiece(joined, rendered, from, rendered.text().length());
+        }
+        return joined.build();
+    }
+
+    private void addPiece(EncodedBuilder joined, VicunaTemplate.Rendered rendered, int from, int to) {
+        String piece = rendered.text().substring(from, to);
+        joined.addAll(withoutAddedEnd(tokenizer.encode(piece, from == 0)), from);
+    }
+}

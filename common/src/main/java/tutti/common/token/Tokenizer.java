@@ -1,0 +1,171 @@
+package tutti.common.token;
+
+import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.SortedSet;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+
+/**
+ * The tokenizer of a model folder, Hugging Face's own code behind DJL: never truncates, never pads, never asks the network.
+ * Safe for use by several threads at once. Its native library is unpacked under {@code DJL_CACHE_DIR} (default {@code
+ * ~/.djl.ai}) at the first use.
+ */
+public final class Tokenizer implements AutoCloseable {
+    private static final String FILE_NAME = "tokenizer.json";
+
+    private final HuggingFaceTokenizer tokenizer;
+    private final SpecialTokens special;
+    private final Path folder;
+
+    private Tokenizer(HuggingFaceTokenizer tokenizer, SpecialTokens special, Path folder) {
+        this.tokenizer = tokenizer;
+        this.special = special;
+        this.folder = folder;
+    }
+
+    /** Loads {@code tokenizer.json} of {@code folder}; a folder without a usable one is a DATA failure. */
+    public static Tokenizer open(Path folder) {
+        Path file = folder.resolve(FILE_NAME);
+        if (!Files.isRegularFile(file)) {
+            String hint = Files.isRegularFile(folder.resolve("tokenizer.model"))
+                    ? "; tokenizer.model alone is not read: AutoTokenizer.from_pretrained(..).save_pretrained(..) makes one"
+                    : "; download the whole model folder";
+            throw TuttiException.data("%s: no such file%s", file, hint);
+        }
+        SpecialTokens special = SpecialTokens.read(folder, file);
+        try {
+            HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.builder()
+                    .optTokenizerPath(file)
+                    // DJL's defaults would cut every text at 512 tokens and follow padding set in the file.
+                    .optTruncation(false)
+                    .optPadding(false)
+                    .build();
+            return new Tokenizer(tokenizer, special, folder);
+        } catch (IOException | RuntimeException e) {
+            throw new TuttiException(
+                    Category.DATA,
+                    file + ": cannot be loaded as a tokenizer: "
+                            + String.valueOf(e.getMessage()).lines().findFirst().orElse("")
+                            + "; download it again",
+                    e);
+        } catch (UnsatisfiedLinkError | ExceptionInInitializerError e) {
+            throw new TuttiException(
+                    Category.ENVIRONMENT,
+                    "the native tokenizer library cannot be loaded from DJL_CACHE_DIR (default ~/.djl.ai): " + e
+                            + "; make that folder writable",
+                    e);
+        }
+    }
+
+    public Path folder() {
+        return folder;
+    }
+
+    /**
+     * @param addSpecial add what the tokenizer puts around a text, such as the beginning token; special tokens written out in
+     *     {@code text} are recognised either way
+     */
+    public Encoded encode(String text, boolean addSpecial) {
+        String clean = withoutLoneSurrogates(text);
+        Encoding encoding = tokenizer.encode(clean, addSpecial, false);
+        long[] ids = encoding.getIds();
+        CharSpan[] spans = encoding.getCharTokenSpans();
+        Encoded encoded = new Encoded(new int[ids.length], new int[ids.length], new int[ids.length]);
+        int[] units = utf16Offsets(clean);
+        for (int i = 0; i < ids.length; i++) {
+            encoded.ids()[i] = Math.toIntExact(ids[i]);
+            CharSpan span = spans[i];
+            encoded.start()[i] = span == null ? Encoded.NO_TEXT : toUnits(units, span.getStart());
+            encoded.end()[i] = span == null ? Encoded.NO_TEXT : toUnits(units, span.getEnd());
+        }
+        return encoded;
+    }
+
+    /** Text of {@code ids}; ids that the tokenizer does not know (models pad their vocabulary) give nothing. */
+    public String decode(int[] ids, boolean skipSpecial) {
+        long[] wide = new long[ids.length];
+        for (int i = 0; i < ids.length; i++) {
+            wide[i] = ids[i];
+        }
+        return tokenizer.decode(wide, skipSpecial);
+    }
+
+    /** One more than the largest id, added tokens included. The model's table may be larger, never smaller. */
+    public int vocabularySize() {
+        return special.size();
+    }
+
+    public OptionalInt bosId() {
+        return special.bos();
+    }
+
+    public OptionalInt eosId() {
+        return special.eos();
+    }
+
+    public OptionalInt padId() {
+        return special.pad();
+    }
+
+    /** How the end token is written in text, if there is one and it has a text. */
+    public Optional<String> eosText() {
+        return special.eos().isEmpty()
+                ? Optional.empty()
+                : Optional.ofNullable(special.texts().get(special.eos().getAsInt()));
+    }
+
+    /** Every id at which generation should stop: the end token and those that the model's own files name besides. */
+    public SortedSet<Integer> stopIds() {
+        return special.stops();
+    }
+
+    @Override
+    public void close() {
+        tokenizer.close();
+    }
+
+    /** Half of a surrogate pair cannot cross into native code: DJL would then garble the whole text, not only that place. */
+    private static String withoutLoneSurrogates(String text) {
+        StringBuilder copy = null;
+        for (int i = 0; i < text.length(); i++) {
+            char unit = text.charAt(i);
+            if (!Character.isSurrogate(unit)) {
+                continue;
+            }
+            if (Character.isHighSurrogate(unit)
+                    && i + 1 < text.length()
+                    && Character.isLowSurrogate(text.charAt(i + 1))) {
+                i++;
+                continue;
+            }
+            copy = copy == null ? new StringBuilder(text) : copy;
+            copy.setCharAt(i, '\uFFFD');
+        }
+        return copy == null ? text : copy.toString();
+    }
+
+    /** DJL counts code points. Returns the UTF-16 offset of each of them and of the end, or null where both are the same. */
+    private static int[] utf16Offsets(String text) {
+        int points = text.codePointCount(0, text.length());
+        if (points == text.length()) {
+            return null;
+        }
+        int[] offsets = new int[points + 1];
+        for (int point = 0, unit = 0; point < points; point++) {
+            unit += Character.charCount(text.codePointAt(unit));
+            offsets[point + 1] = unit;
+        }
+        return offsets;
+    }
+
+    private static int toUnits(int[] units, int point) {
+        return units == null ? point : units[point];
+    }
+}

@@ -1,0 +1,72 @@
+package tutti.common.token;
+
+import java.util.ArrayList;
+import java.util.List;
+import tutti.common.dataset.Role;
+import tutti.common.dataset.Turn;
+import tutti.common.error.TuttiException;
+
+/**
+ * The chat format {@code vicuna_v1.1} of FastChat ({@code conversation.py}, ADD_COLON_TWO): {@code SYSTEM USER: q ASSISTANT:
+ * a</s>USER: ...}. A system turn takes the place of the usual system text.
+ */
+public final class VicunaTemplate {
+    public static final String SYSTEM = "A chat between a curious user and an artificial intelligence assistant. "
+            + "The assistant gives helpful, detailed, and polite answers to the user's questions.";
+
+    private static final String USER_NAME = "USER:";
+    private static final String ASSISTANT_NAME = "ASSISTANT:";
+
+    private final String endText;
+
+    /** @param endText what ends an answer: {@code </s>} for Llama, the tokenizer's own end token for others */
+    public VicunaTemplate(String endText) {
+        this.endText = endText;
+    }
+
+    /**
+     * Turns as one text.
+     *
+     * @param answers where the assistant speaks, in order
+     * @param learnable false if FastChat would learn nothing of it: it masks a conversation with an empty turn as a whole
+     */
+    public record Rendered(String text, List<Answer> answers, boolean learnable) {}
+
+    /**
+     * An answer in UTF-16 units of the text, from after {@code ASSISTANT:} up to {@code end}. The space before the words belongs
+     * to it, because a prompt ends with the colon and the model writes the space. Its end token is {@code [endToken, end)}.
+     */
+    public record Answer(int start, int endToken, int end) {}
+
+    public Rendered render(List<Turn> turns) {
+        boolean ownSystem = !turns.isEmpty() && turns.get(0).role() == Role.SYSTEM;
+        StringBuilder text = new StringBuilder(ownSystem ? turns.get(0).text() : SYSTEM).append(' ');
+        List<Answer> answers = new ArrayList<>();
+        boolean learnable = true;
+        for (Turn turn : turns.subList(ownSystem ? 1 : 0, turns.size())) {
+            boolean assistant = turn.role() == Role.ASSISTANT;
+            text.append(assistant ? ASSISTANT_NAME : USER_NAME);
+            if (turn.text().isEmpty()) {
+                // FastChat writes the bare name, without separator.
+                learnable = false;
+                continue;
+            }
+            int start = text.length();
+            text.append(' ').append(turn.text());
+            if (assistant) {
+                answers.add(new Answer(start, text.length(), text.length() + endText.length()));
+            }
+            text.append(assistant ? endText : " ");
+        }
+        return new Rendered(text.toString(), List.copyOf(answers), learnable);
+    }
+
+    /** The text that asks the model for the next answer: ends with {@code ASSISTANT:}. The last turn has to be the user's. */
+    public Rendered prompt(List<Turn> turns) {
+        if (turns.isEmpty() || turns.get(turns.size() - 1).role() != Role.USER) {
+            throw TuttiException.user("a prompt needs a user turn at its end, it has %d turns", turns.size());
+        }
+        Rendered asked = render(turns);
+        return new Rendered(asked.text() + ASSISTANT_NAME, asked.answers(), asked.learnable());
+    }
+}
