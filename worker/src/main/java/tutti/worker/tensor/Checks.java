@@ -2,6 +2,7 @@ package tutti.worker.tensor;
 
 import static tutti.common.error.TuttiException.require;
 
+import java.nio.IntBuffer;
 import tutti.common.error.Category;
 
 /** What every backend asks of its arguments before it touches memory; a violation is a fault of the caller (BUG). */
@@ -101,7 +102,9 @@ public final class Checks {
         sameDType("attention q, k, v", q, k, v);
         shape("attention lse", lse, q.shape().size(0), heads);
         demand(
-                keyHeads > 0 && heads % keyHeads == 0 && q.shape().size(2) == k.shape().size(2),
+                keyHeads > 0
+                        && heads % keyHeads == 0
+                        && q.shape().size(2) == k.shape().size(2),
                 "attention: q=%s k=%s: query heads must be a multiple of key heads, head sizes equal",
                 q,
                 k);
@@ -138,12 +141,61 @@ public final class Checks {
         }
     }
 
-    /** An id that picks a row of a table of {@code rows} rows. */
-    public static int id(String name, int id, long rows) {
-        if (id < 0 || id >= rows) {
-            demand(false, "%s: id=%d, expected 0 <= id < %d", name, id, rows);
+    /** Shapes and ids as {@link Kernels#embedding} asks; {@code rows} is out or dOut. */
+    public static void embedding(Tensor rows, Tensor table, Tensor ids) {
+        rank("embedding table", table, 2);
+        rank("embedding ids", ids, 1);
+        shape("embedding rows", rows, ids.count(), table.shape().size(1));
+        ids("embedding ids", ids, table.shape().size(0));
+    }
+
+    /** Shapes as {@link Kernels#rmsNorm} asks. */
+    public static void rmsNorm(Tensor x, Tensor weight, Tensor rstd) {
+        rank("rmsNorm x", x, 2);
+        shape("rmsNorm weight", weight, x.shape().size(1));
+        shape("rmsNorm rstd", rstd, x.shape().size(0));
+    }
+
+    /** Shapes and positions as {@link Kernels#rope} asks. */
+    public static void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions) {
+        rank("rope x", x, 3);
+        demand(x.shape().size(2) % 2 == 0, "rope: x=%s needs an even head size", x);
+        shape("rope cos", cos, cos.shape().size(0), x.shape().size(2) / 2);
+        sameShape("rope cos, sin", cos, sin);
+        shape("rope positions", positions, x.shape().size(0));
+        ids("rope positions", positions, cos.shape().size(0));
+    }
+
+    /** Shapes and labels as {@link Kernels#linearCrossEntropy} asks. */
+    public static void crossEntropy(Tensor hidden, Tensor head, Tensor labels) {
+        rank("linearCrossEntropy hidden", hidden, 2);
+        rank("linearCrossEntropy head", head, 2);
+        shape(
+                "linearCrossEntropy head",
+                head,
+                head.shape().size(0),
+                hidden.shape().size(1));
+        shape("linearCrossEntropy labels", labels, hidden.shape().size(0));
+        IntBuffer values =
+                dtype("linearCrossEntropy labels", labels, DType.I32).bytes().asIntBuffer();
+        for (int n = 0; n < values.capacity(); n++) {
+            if (values.get(n) != Kernels.IGNORE) {
+                id("linearCrossEntropy label", n, values.get(n), head.shape().size(0));
+            }
         }
-        return id;
+    }
+
+    private static void ids(String name, Tensor ids, long rows) {
+        IntBuffer values = dtype(name, ids, DType.I32).bytes().asIntBuffer();
+        for (int n = 0; n < values.capacity(); n++) {
+            id(name, n, values.get(n), rows);
+        }
+    }
+
+    private static void id(String name, int n, int id, long rows) {
+        if (id < 0 || id >= rows) {
+            demand(false, "%s: row %d holds %d, expected 0 <= id < %d", name, n, id, rows);
+        }
     }
 
     /** Bytes that taking this tensor uses; fails when the arena is closed or too small. */

@@ -4,7 +4,6 @@ import static tutti.worker.tensor.ReferenceTensor.doubles;
 import static tutti.worker.tensor.ReferenceTensor.ints;
 
 import java.nio.DoubleBuffer;
-import java.nio.IntBuffer;
 
 /**
  * The oracle: every kernel as a textbook writes it, in float64, one loop after the other. Slow on purpose. The short kernels
@@ -110,33 +109,27 @@ public final class ReferenceKernels implements Kernels {
 
     @Override
     public void embedding(Tensor out, Tensor table, Tensor ids) {
-        Checks.shape("embedding out", out, ids.count(), table.shape().size(1));
-        checkIds("embedding", ids, table.shape().size(0));
+        Checks.embedding(out, table, ids);
         Embedding.forward(doubles(out), doubles(table), ints(ids), size(table, 1));
     }
 
     @Override
     public void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut) {
-        Checks.shape("embeddingBackward dOut", dOut, ids.count(), dTable.shape().size(1));
-        checkIds("embeddingBackward", ids, dTable.shape().size(0));
+        Checks.embedding(dOut, dTable, ids);
         Embedding.backward(doubles(dTable), ints(ids), doubles(dOut), size(dTable, 1));
     }
 
     @Override
     public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
-        Checks.rank("rmsNorm x", x, 2);
+        Checks.rmsNorm(x, weight, rstd);
         Checks.sameShape("rmsNorm", out, x);
-        Checks.shape("rmsNorm rstd", rstd, x.shape().size(0));
-        Checks.shape("rmsNorm weight", weight, x.shape().size(1));
         RmsNorm.forward(doubles(out), doubles(rstd), doubles(x), doubles(weight), eps, size(x, 0), size(x, 1));
     }
 
     @Override
     public void rmsNormBackward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
-        Checks.rank("rmsNormBackward x", x, 2);
+        Checks.rmsNorm(x, weight, rstd);
         Checks.sameShape("rmsNormBackward", dx, dOut, x);
-        Checks.shape("rmsNormBackward rstd", rstd, x.shape().size(0));
-        Checks.shape("rmsNormBackward weight", weight, x.shape().size(1));
         Checks.sameShape("rmsNormBackward", dWeight, weight);
         RmsNorm.backward(
                 doubles(dx),
@@ -151,21 +144,10 @@ public final class ReferenceKernels implements Kernels {
 
     @Override
     public void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
-        Checks.rank("rope x", x, 3);
-        Checks.sameShape("rope", cos, sin);
-        Checks.shape("rope cos", cos, cos.shape().size(0), x.shape().size(2) / 2);
-        Checks.shape("rope positions", positions, x.shape().size(0));
-        checkIds("rope", positions, cos.shape().size(0));
+        Checks.rope(x, cos, sin, positions);
         int direction = inverse ? -1 : 1;
         Rope.rotate(
-                doubles(x),
-                doubles(cos),
-                doubles(sin),
-                ints(positions),
-                direction,
-                size(x, 0),
-                size(x, 1),
-                size(x, 2));
+                doubles(x), doubles(cos), doubles(sin), ints(positions), direction, size(x, 0), size(x, 1), size(x, 2));
     }
 
     @Override
@@ -223,14 +205,14 @@ public final class ReferenceKernels implements Kernels {
 
     @Override
     public double linearCrossEntropy(Tensor hidden, Tensor head, Tensor labels) {
-        checkCrossEntropy(hidden, head, labels);
+        Checks.crossEntropy(hidden, head, labels);
         return CrossEntropy.forward(doubles(hidden), doubles(head), ints(labels), size(head, 1), size(head, 0));
     }
 
     @Override
     public double linearCrossEntropyBackward(
             Tensor dHidden, Tensor dHead, Tensor hidden, Tensor head, Tensor labels, double gradScale) {
-        checkCrossEntropy(hidden, head, labels);
+        Checks.crossEntropy(hidden, head, labels);
         Checks.sameShape("linearCrossEntropyBackward", hidden, dHidden);
         Checks.sameShape("linearCrossEntropyBackward", head, dHead);
         return CrossEntropy.backward(
@@ -270,24 +252,5 @@ public final class ReferenceKernels implements Kernels {
 
     private static int size(Tensor tensor, int dimension) {
         return Math.toIntExact(tensor.shape().size(dimension));
-    }
-
-    private static void checkIds(String name, Tensor ids, long rows) {
-        IntBuffer values = ints(ids);
-        for (int i = 0; i < values.capacity(); i++) {
-            Checks.id(name, values.get(i), rows);
-        }
-    }
-
-    private static void checkCrossEntropy(Tensor hidden, Tensor head, Tensor labels) {
-        Checks.rank("linearCrossEntropy hidden", hidden, 2);
-        Checks.shape("linearCrossEntropy head", head, head.shape().size(0), hidden.shape().size(1));
-        Checks.shape("linearCrossEntropy labels", labels, hidden.shape().size(0));
-        IntBuffer values = ints(labels);
-        for (int i = 0; i < values.capacity(); i++) {
-            if (values.get(i) != IGNORE) {
-                Checks.id("linearCrossEntropy label", values.get(i), head.shape().size(0));
-            }
-        }
     }
 }
