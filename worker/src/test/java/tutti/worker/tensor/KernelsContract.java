@@ -187,6 +187,21 @@ abstract class KernelsContract {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"1,1", "2,3", "40,48"})
+    void shouldSumLongProductsWithoutLosingSmallTerms(int rows, int columns) {
+        int inner = 4096;
+        Tensor a = bench.activation("a", 1, rows, inner).tested();
+        Tensor b = bench.activation("b", 1, columns, inner).tested();
+        Tensor out = bench.activation("out", 1, rows, columns).tested();
+        kernels.fill(a, 1);
+        kernels.fill(b, 1);
+        kernels.matmul(out, a, false, b, true, false);
+
+        // A bfloat16 sum of ones would stop growing at 256.
+        assertThat(Numbers.read(out)).containsOnly(inner);
+    }
+
     @Test
     void shouldKeepSmallAdditionsToALargeMasterGradient() {
         Pair one = bench.of("one", compute(), new double[] {1.0 / 64}, 1, 1);
@@ -234,7 +249,8 @@ abstract class KernelsContract {
         Tensor table = bench.activation("table", 1, 5, 2).tested();
         Tensor out = bench.activation("out", 1, 1, 2).tested();
 
-        assertThatThrownBy(() -> kernels.embedding(out, table, bench.ids("ids", id).tested()))
+        assertThatThrownBy(
+                        () -> kernels.embedding(out, table, bench.ids("ids", id).tested()))
                 .isInstanceOf(TuttiException.class)
                 .hasMessageContaining(Integer.toString(id));
     }
@@ -284,12 +300,13 @@ abstract class KernelsContract {
         Pair cosines = bench.of("cos", bench.master, cos, P, D / 2);
         Pair sines = bench.of("sin", bench.master, sin, P, D / 2);
         for (boolean inverse : new boolean[] {false, true}) {
-            reference.rope(
-                    x.reference(), cosines.reference(), sines.reference(), positions.reference(), inverse);
+            reference.rope(x.reference(), cosines.reference(), sines.reference(), positions.reference(), inverse);
             kernels.rope(x.tested(), cosines.tested(), sines.tested(), positions.tested(), inverse);
             bench.assertAgreement(2 * rounding(), x);
         }
-        assertThat(Numbers.read(x.reference())).usingComparatorWithPrecision(1e-6).containsExactly(before);
+        assertThat(Numbers.read(x.reference()))
+                .usingComparatorWithPrecision(1e-6)
+                .containsExactly(before);
     }
 
     @ParameterizedTest
@@ -340,13 +357,9 @@ abstract class KernelsContract {
         return Stream.of(
                 new AttentionCase("one new row", 4, 2, 8, 1, Segments.decode(1, 37)),
                 new AttentionCase("a prompt after a prompt", 4, 2, 8, 1, Segments.decode(5, 21)),
-                new AttentionCase(
-                        "a batch of decodes",
-                        2,
-                        2,
-                        6,
-                        1,
-                        new Segments(new int[] {0, 1, 2, 5, 6}, new int[] {0, 4, 13, 16, 20})));
+                new AttentionCase("a batch of decodes", 2, 2, 6, 1, new Segments(new int[] {0, 1, 2, 5, 6}, new int[] {
+                    0, 4, 13, 16, 20
+                })));
     }
 
     @ParameterizedTest
@@ -389,7 +402,8 @@ abstract class KernelsContract {
                 c.segments,
                 scale);
 
-        // dScore = p * (dp - outer) cancels where one key takes all, to nothing with a single row: the rounding of dp remains.
+        // dScore = p * (dp - outer) cancels where one key takes all, to nothing with a single row: the rounding of dp
+        // remains.
         bench.assertAgreementFrom(c.magnitude / 2, 3 * tolerance(), dq, dk);
         bench.assertAgreement(tolerance(), dv);
     }
@@ -545,8 +559,7 @@ abstract class KernelsContract {
             kernels.fill(dHead, 0.5);
             kernels.fill(dWeight, 0.5);
             kernels.attention(attended, lse, q, k, k, segments, 0.3);
-            kernels.attentionBackward(
-                    dHidden.view(q.shape()), dk, dv, q, q, k, k, attended, lse, segments, 0.3);
+            kernels.attentionBackward(dHidden.view(q.shape()), dk, dv, q, q, k, k, attended, lse, segments, 0.3);
             kernels.rmsNorm(out, rstd, hidden.tested(), weight.tested(), 1e-5);
             kernels.rmsNormBackward(dHidden, dWeight, out, hidden.tested(), weight.tested(), rstd);
             kernels.embeddingBackward(dHead, labels.tested(), dHidden);

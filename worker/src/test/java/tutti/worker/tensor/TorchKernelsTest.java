@@ -52,13 +52,13 @@ class TorchKernelsTest {
             return DType.BF16;
         }
 
-        /** Half a step of bfloat16 is 2^-9 = 0.00195 of the value; the float32 sum before it adds nothing visible. */
+        /** Half a step of bfloat16 is up to 2^-8 = 0.0039 of the value; the float32 sum before it adds nothing visible. */
         @Override
         double rounding() {
-            return 2e-3;
+            return 4e-3;
         }
 
-        /** A score or a logit of 8 leaves its product rounded by up to 0.016, and its exp by as much. */
+        /** A score or a logit of 8 leaves its product rounded by up to 0.031, and its exp by as much. */
         @Override
         double tolerance() {
             return 2e-2;
@@ -95,8 +95,7 @@ class TorchKernelsTest {
                 kernels.linearCrossEntropyBackward(b, gradient, a, a, labels, 0.1);
                 kernels.embeddingBackward(gradient, labels, a);
                 kernels.squaredNorm(a);
-                kernels.adamW(
-                        gradient, gradient, gradient, gradient, new Kernels.AdamWStep(0, 0.9, 0.9, 1, 0, 1, 1));
+                kernels.adamW(gradient, gradient, gradient, gradient, new Kernels.AdamWStep(0, 0.9, 0.9, 1, 0, 1, 1));
             };
             all.run();
             long before = Pointer.totalCount();

@@ -4,6 +4,7 @@ import static tutti.worker.tensor.torch.TorchTensor.handle;
 
 import java.util.function.DoubleSupplier;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -35,6 +36,8 @@ public final class TorchKernels implements Kernels {
     public TorchKernels(int threads) {
         TuttiException.require(threads >= 1, "threads=%d, expected at least 1", threads);
         torch.set_num_threads(threads);
+        // Float32 products run in OpenBLAS, which has its own threads and does not listen to libtorch.
+        openblas_nolapack.blas_set_num_threads(threads);
     }
 
     /** Runs with gradient recording off and frees every native object that was made inside. */
