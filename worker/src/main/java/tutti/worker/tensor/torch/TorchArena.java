@@ -1,0 +1,88 @@
+package tutti.worker.tensor.torch;
+
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.Checks;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Shape;
+import tutti.worker.tensor.Tensor;
+
+/** One zeroed libtorch allocation; its tensors are slices. Closing frees the memory at once, whoever still holds a tensor. */
+final class TorchArena implements Arena {
+    private final String name;
+    private final long capacity;
+    private final org.bytedeco.pytorch.Tensor block;
+    private final long address;
+    private long used;
+    private boolean open = true;
+
+    TorchArena(String name, long bytes) {
+        this.name = name;
+        this.capacity = bytes;
+        try (TensorOptions options = new TensorOptions(torch.ScalarType.Byte)) {
+            // One more alignment unit, so that an empty arena has an address too.
+            this.block = torch.zeros(new long[] {bytes + ALIGNMENT}, options);
+        } catch (RuntimeException e) {
+            throw new TuttiException(
+                    Category.ENVIRONMENT,
+                    "arena " + name + ": the machine has no room for bytes=" + bytes
+                            + "; use a smaller batch, a shorter model_max_length or more gradient checkpointing",
+                    e);
+        }
+        try (Pointer start = block.data_ptr()) {
+            this.address = start.address();
+        }
+        if (address % ALIGNMENT != 0) {
+            throw TuttiException.bug(
+                    "arena %s: libtorch returned address=%d, not a multiple of %d", name, address, ALIGNMENT);
+        }
+    }
+
+    @Override
+    public Tensor take(String what, DType dtype, Shape shape) {
+        long bytes = Checks.take(name, what, dtype, shape, open, used, capacity);
+        Tensor tensor = new TorchTensor(this, used, dtype, shape);
+        used += bytes;
+        return tensor;
+    }
+
+    /** A pointer to byte {@code offset} that owns nothing. */
+    BytePointer memory(long offset) {
+        return new At(address + offset);
+    }
+
+    void requireOpen(Tensor tensor) {
+        if (!open) {
+            throw TuttiException.bug("arena %s is closed, its tensor %s must not be used any more", name, tensor);
+        }
+    }
+
+    @Override
+    public long used() {
+        return used;
+    }
+
+    @Override
+    public long capacity() {
+        return capacity;
+    }
+
+    @Override
+    public void close() {
+        open = false;
+        block.close();
+    }
+
+    /** JavaCPP takes a raw address only through a subclass. */
+    private static final class At extends BytePointer {
+        At(long address) {
+            super((Pointer) null);
+            this.address = address;
+        }
+    }
+}

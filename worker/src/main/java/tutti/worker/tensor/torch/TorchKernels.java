@@ -1,0 +1,285 @@
+package tutti.worker.tensor.torch;
+
+import static tutti.worker.tensor.torch.TorchTensor.handle;
+
+import java.util.function.DoubleSupplier;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.openblas.presets.openblas_nolapack;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.Checks;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.Segments;
+import tutti.worker.tensor.Tensor;
+
+/**
+ * Kernels on a CPU by libtorch: F32 and BF16 activations, float32 master weights. BF16 products run on oneDNN and accumulate in
+ * float32 before they are rounded.
+ *
+ * <p>The number of threads is one setting of the whole process, so all instances share the last one given. It also decides how
+ * long sums are split: bits are equal between ranks that use the same number.
+ */
+public final class TorchKernels implements Kernels {
+    /** "Keep the dtype" where libtorch takes an optional one. */
+    static final ScalarTypeOptional AS_IS = new ScalarTypeOptional();
+
+    private final CausalMask mask = new CausalMask();
+
+    /** @param threads worker threads inside one kernel, at least 1 */
+    public TorchKernels(int threads) {
+        TuttiException.require(threads >= 1, "threads=%d, expected at least 1", threads);
+        torch.set_num_threads(threads);
+        // Float32 products run in OpenBLAS, which has its own threads and does not listen to libtorch.
+        openblas_nolapack.blas_set_num_threads(threads);
+    }
+
+    /** Runs with gradient recording off and frees every native object that was made inside. */
+    static void scoped(Runnable body) {
+        // Not try-with-resources: javac -Xlint warns of a resource that its block never names.
+        PointerScope scope = new PointerScope();
+        try {
+            // Recording is a setting of the thread, and any thread may call.
+            GradMode.set_enabled(false);
+            body.run();
+        } finally {
+            scope.close();
+        }
+    }
+
+    static double scopedDouble(DoubleSupplier body) {
+        double[] result = new double[1];
+        scoped(() -> result[0] = body.getAsDouble());
+        return result[0];
+    }
+
+    @Override
+    public String name() {
+        return "torch";
+    }
+
+    @Override
+    public boolean supports(DType compute) {
+        return compute == DType.F32 || compute == DType.BF16;
+    }
+
+    @Override
+    public DType masterDType() {
+        return DType.F32;
+    }
+
+    @Override
+    public Arena arena(String name, long bytes) {
+        return new TorchArena(name, bytes);
+    }
+
+    @Override
+    public void fill(Tensor out, double value) {
+        scoped(() -> handle(out).fill_(new Scalar(value)));
+    }
+
+    @Override
+    public void copy(Tensor out, Tensor in) {
+        Checks.sameCount(in, out.shape());
+        scoped(() -> flat(out).copy_(flat(in)));
+    }
+
+    @Override
+    public void add(Tensor out, Tensor a, Tensor b) {
+        Checks.sameShape("add", out, a, b);
+        Checks.sameDType("add", out, a, b);
+        scoped(() -> torch.add_out(handle(out), handle(a), handle(b)));
+    }
+
+    @Override
+    public void axpy(Tensor y, double alpha, Tensor x) {
+        Checks.sameShape("axpy", y, x);
+        scoped(() -> handle(y).add_(handle(x), new Scalar(alpha)));
+    }
+
+    @Override
+    public void scale(Tensor x, double alpha) {
+        scoped(() -> handle(x).mul_(new Scalar(alpha)));
+    }
+
+    @Override
+    public double squaredNorm(Tensor x) {
+        return scopedDouble(() -> TorchOptimizer.squaredNorm(flat(x)));
+    }
+
+    @Override
+    public void matmul(Tensor out, Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean accumulate) {
+        Checks.matmul(out, a, transposeA, b, transposeB);
+        Checks.sameDType("matmul", a, b);
+        boolean sameDType = out.dtype() == a.dtype();
+        TuttiException.require(
+                sameDType || (accumulate && out.dtype() == masterDType()),
+                Category.BUG,
+                "matmul: out=%s from %s; another dtype must be %s and accumulate",
+                out,
+                a.dtype(),
+                masterDType());
+        scoped(() -> {
+            var left = transposeA ? handle(a).t() : handle(a);
+            var right = transposeB ? handle(b).t() : handle(b);
+            if (!accumulate) {
+                torch.mm_out(handle(out), left, right);
+            } else if (sameDType) {
+                torch.addmm_out(handle(out), handle(out), left, right);
+            } else {
+                // libtorch has no CPU product from bf16 into float32: the product is rounded once, the sum is not.
+                handle(out).add_(left.mm(right));
+            }
+        });
+    }
+
+    @Override
+    public void embedding(Tensor out, Tensor table, Tensor ids) {
+        Checks.embedding(out, table, ids);
+        Checks.sameDType("embedding", out, table);
+        scoped(() -> torch.index_select_out(handle(out), handle(table), 0, handle(ids)));
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut) {
+        Checks.embedding(dOut, dTable, ids);
+        Checks.dtype("embeddingBackward dTable", dTable, masterDType());
+        // On a CPU index_add_ walks the rows in order on one thread, which is what the contract asks for.
+        scoped(() -> handle(dTable).index_add_(0, handle(ids), handle(dOut).to(ScalarType.Float)));
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
+        Checks.rmsNorm(x, weight, rstd);
+        Checks.sameShape("rmsNorm", out, x);
+        Checks.sameDType("rmsNorm", out, x);
+        scoped(() -> TorchNorm.rmsNorm(handle(out), handle(rstd), handle(x), handle(weight), eps));
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
+        Checks.rmsNorm(x, weight, rstd);
+        Checks.sameShape("rmsNormBackward", dx, dOut, x);
+        Checks.sameShape("rmsNormBackward", dWeight, weight);
+        scoped(() -> TorchNorm.rmsNormBackward(
+                handle(dx), handle(dWeight), handle(dOut), handle(x), handle(weight), handle(rstd)));
+    }
+
+    @Override
+    public void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        Checks.rope(x, cos, sin, positions);
+        scoped(() -> TorchNorm.rope(handle(x), handle(cos), handle(sin), handle(positions), inverse));
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Segments segments, double scale) {
+        Checks.attention(q, k, v, lse, segments);
+        Checks.sameShape("attention", out, q);
+        mask.coverAll(segments);
+        scoped(() ->
+                attention(q, k, scale).forward(handle(out), handle(lse), handle(q), handle(k), handle(v), segments));
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dq,
+            Tensor dk,
+            Tensor dv,
+            Tensor dOut,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor out,
+            Tensor lse,
+            Segments segments,
+            double scale) {
+        Checks.attention(q, k, v, lse, segments);
+        Checks.trainingSegments(segments);
+        Checks.sameShape("attentionBackward", q, dq, dOut, out);
+        Checks.sameShape("attentionBackward", k, dk, dv);
+        mask.coverAll(segments);
+        scoped(() -> attention(q, k, scale)
+                .backward(
+                        handle(dq),
+                        handle(dk),
+                        handle(dv),
+                        handle(dOut),
+                        handle(q),
+                        handle(k),
+                        handle(v),
+                        handle(out),
+                        handle(lse),
+                        segments));
+    }
+
+    private TorchAttention attention(Tensor q, Tensor k, double scale) {
+        return new TorchAttention(
+                mask, q.shape().size(1), k.shape().size(1), q.shape().size(2), scale);
+    }
+
+    @Override
+    public void swiglu(Tensor out, Tensor gate, Tensor up) {
+        Checks.sameShape("swiglu", out, gate, up);
+        Checks.sameDType("swiglu", out, gate, up);
+        scoped(() -> {
+            torch.silu_out(handle(out), handle(gate));
+            handle(out).mul_(handle(up));
+        });
+    }
+
+    @Override
+    public void swigluBackward(Tensor dGate, Tensor dUp, Tensor dOut, Tensor gate, Tensor up) {
+        Checks.sameShape("swigluBackward", dOut, dGate, dUp, gate, up);
+        Checks.sameDType("swigluBackward", dOut, dGate, dUp, gate, up);
+        scoped(() -> {
+            // Both inputs are read before either output is written: the outputs may be the inputs.
+            var activated = torch.silu(handle(gate));
+            var dActivated = handle(dOut).mul(handle(up));
+            handle(dGate).copy_(torch.silu_backward(dActivated, handle(gate)));
+            torch.mul_out(handle(dUp), handle(dOut), activated);
+        });
+    }
+
+    @Override
+    public double linearCrossEntropy(Tensor hidden, Tensor head, Tensor labels) {
+        return scopedDouble(() -> crossEntropy(hidden, head, labels).forward());
+    }
+
+    @Override
+    public double linearCrossEntropyBackward(
+            Tensor dHidden, Tensor dHead, Tensor hidden, Tensor head, Tensor labels, double gradScale) {
+        Checks.sameShape("linearCrossEntropyBackward", hidden, dHidden);
+        Checks.sameShape("linearCrossEntropyBackward", head, dHead);
+        return scopedDouble(
+                () -> crossEntropy(hidden, head, labels).backward(handle(dHidden), handle(dHead), gradScale));
+    }
+
+    private static TorchCrossEntropy crossEntropy(Tensor hidden, Tensor head, Tensor labels) {
+        Checks.crossEntropy(hidden, head, labels);
+        Checks.sameDType("linearCrossEntropy", hidden, head);
+        return new TorchCrossEntropy(
+                handle(hidden), handle(head), labels.bytes().asIntBuffer());
+    }
+
+    @Override
+    public void adamW(Tensor weight, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
+        Checks.sameShape("adamW", weight, m, v, grad);
+        Checks.sameDType("adamW", Checks.dtype("adamW", weight, masterDType()), m, v, grad);
+        scoped(() -> TorchOptimizer.adamW(flat(weight), flat(m), flat(v), flat(grad), step));
+    }
+
+    private static org.bytedeco.pytorch.Tensor flat(Tensor tensor) {
+        return handle(tensor).view(-1);
+    }
+
+    @Override
+    public void close() {
+        mask.close();
+    }
+}

@@ -1,0 +1,609 @@
+package tutti.worker.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.error.TuttiException;
+import tutti.worker.tensor.Bench.Pair;
+
+/** What every backend promises, in one compute dtype, measured against the float64 reference. */
+abstract class KernelsContract {
+    private static final long SEED = 20261122;
+
+    private Kernels kernels;
+    private Kernels reference;
+    private Bench bench;
+
+    abstract Kernels newKernels();
+
+    abstract DType compute();
+
+    /** Of one result rounded once to the compute dtype, over the largest expected magnitude. */
+    abstract double rounding();
+
+    /** Of a chain of a few operations whose results are rounded to the compute dtype, over the largest magnitude. */
+    abstract double tolerance();
+
+    /** Of what is computed and kept in the master dtype whatever the activations are. */
+    abstract double masterTolerance();
+
+    @BeforeEach
+    void open() {
+        kernels = newKernels();
+        bench = new Bench(kernels, compute(), SEED);
+        reference = bench.reference;
+    }
+
+    @AfterEach
+    void close() {
+        bench.close();
+        kernels.close();
+    }
+
+    // ---- memory ----
+
+    @Test
+    void shouldHandOutZeroFilledAlignedTensorsInsideTheArena() {
+        try (Arena arena = kernels.arena("small", 256)) {
+            Tensor first = arena.take("first", compute(), Shape.of(3));
+            Tensor second = arena.take("second", compute(), Shape.of(1, 5));
+
+            assertThat(arena.used()).isEqualTo(128);
+            assertThat(arena.capacity()).isEqualTo(256);
+            assertThat(Numbers.read(first)).containsOnly(0);
+            assertThat(Numbers.read(second)).containsOnly(0).hasSize(5);
+            for (Tensor tensor : new Tensor[] {first, second}) {
+                assertThat(tensor.bytes().isDirect()).isTrue();
+                assertThat(tensor.bytes().alignmentOffset(0, Arena.ALIGNMENT)).isZero();
+                assertThat(tensor.bytes().remaining()).isEqualTo((int) tensor.byteSize());
+            }
+        }
+    }
+
+    @Test
+    void shouldRefuseToTakeMoreThanTheArenaHoldsAndNameWhatWasTaken() {
+        try (Arena arena = kernels.arena("small", 128)) {
+            arena.take("first", compute(), Shape.of(1));
+
+            assertThatThrownBy(() -> arena.take("gradient of layer 3", DType.I32, Shape.of(17)))
+                    .isInstanceOf(TuttiException.class)
+                    .hasMessageContaining("arena small")
+                    .hasMessageContaining("gradient of layer 3");
+            assertThat(arena.take("last", DType.I32, Shape.of(16)).count()).isEqualTo(16);
+        }
+    }
+
+    @Test
+    void shouldRefuseToTakeFromAClosedArena() {
+        Arena arena = kernels.arena("gone", 128);
+        arena.close();
+
+        assertThatThrownBy(() -> arena.take("late", compute(), Shape.of(1)))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContaining("after close");
+    }
+
+    @Test
+    void shouldWriteThroughViewsOfRowsAndOfOtherShapes() {
+        Tensor whole = bench.activation("whole", 1, 6, 4).tested();
+        Tensor middle = whole.rows(1, 4).rows(1, 2).view(Shape.of(8));
+        kernels.fill(middle, 3);
+
+        double[] values = Numbers.read(whole);
+        assertThat(Arrays.copyOfRange(values, 8, 16)).containsOnly(3);
+        assertThat(Arrays.copyOfRange(values, 0, 8)).doesNotContain(3);
+        assertThat(Arrays.copyOfRange(values, 16, 24)).doesNotContain(3);
+        Numbers.write(whole.rows(2, 1), 7, 7, 7, 7);
+        assertThat(Arrays.copyOf(Numbers.read(middle), 5)).containsExactly(7, 7, 7, 7, 3);
+        assertThatThrownBy(() -> whole.rows(5, 2)).isInstanceOf(TuttiException.class);
+        assertThatThrownBy(() -> whole.view(Shape.of(5))).isInstanceOf(TuttiException.class);
+    }
+
+    // ---- elementwise ----
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 17, 4099})
+    void shouldAgreeWithTheReferenceOnElementwiseOperations(int n) {
+        Pair a = bench.activation("add", 1, n);
+        Pair b = bench.activation("b", 1e-3, n);
+        Pair sum = bench.activation("sum", 1, n);
+        Pair y = bench.weight("axpy into master", 1, n);
+        both(sum, a, b, Kernels::add);
+        both(a, a, b, Kernels::add);
+        reference.axpy(y.reference(), -0.37, b.reference());
+        kernels.axpy(y.tested(), -0.37, b.tested());
+        reference.axpy(b.reference(), 2.5, b.reference());
+        kernels.axpy(b.tested(), 2.5, b.tested());
+        reference.scale(sum.reference(), 0.11);
+        kernels.scale(sum.tested(), 0.11);
+
+        bench.assertAgreement(2 * rounding(), sum, a, b);
+        bench.assertAgreement(masterTolerance(), y);
+    }
+
+    @Test
+    void shouldRoundToNearestEvenWhenCopyingFromMasterToCompute() {
+        Pair master = bench.weight("master", 1, 1001);
+        Tensor narrow = bench.activation("narrow", 1, 7, 143).tested();
+        Tensor back = bench.weight("back", 1, 1001).tested();
+        kernels.copy(narrow, master.tested());
+        kernels.copy(back, narrow);
+
+        double[] expected = Arrays.stream(Numbers.read(master.tested()))
+                .map(value -> Numbers.round(value, compute()))
+                .toArray();
+        assertThat(Numbers.read(narrow)).containsExactly(expected);
+        assertThat(Numbers.read(back)).containsExactly(expected);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 999, 32768, 100_003})
+    void shouldSumSquaresInFloat64WhateverTheDType(int n) {
+        Pair x = bench.activation("x", 1e15, n);
+
+        // Squares of 1e15 summed in float32 would lose digits; in float64 only the last bits can differ.
+        bench.assertAgreement(
+                1e-12, "squaredNorm", reference.squaredNorm(x.reference()), kernels.squaredNorm(x.tested()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY})
+    void shouldShowAnElementThatIsNotFiniteInTheSquaredNorm(double bad) {
+        Tensor x = bench.activation("x", 1, 40_000).tested();
+        assertThat(kernels.squaredNorm(x)).isFinite();
+        kernels.fill(x.rows(39_999, 1), bad);
+
+        assertThat(Double.isFinite(kernels.squaredNorm(x))).isFalse();
+        assertThat(Double.isNaN(kernels.squaredNorm(x))).isEqualTo(Double.isNaN(bad));
+    }
+
+    // ---- products ----
+
+    @ParameterizedTest
+    @CsvSource({"1,1,1,1", "1,7,3,1", "5,1,9,1e6", "33,65,17,1e-6", "128,96,64,1", "3,1000,2,1"})
+    void shouldAgreeWithTheReferenceOnEveryMatmul(int rows, int inner, int columns, double magnitude) {
+        for (boolean transposeA : new boolean[] {false, true}) {
+            for (boolean transposeB : new boolean[] {false, true}) {
+                Pair a = bench.activation("a", magnitude, transposeA ? inner : rows, transposeA ? rows : inner);
+                Pair b = bench.activation("b", magnitude, transposeB ? columns : inner, transposeB ? inner : columns);
+                Pair out = bench.activation("matmul", 1, rows, columns);
+                matmul(out, a, transposeA, b, transposeB, false);
+                bench.assertAgreementFrom(magnitude * magnitude, rounding(), out);
+                Pair sum = bench.activation("matmul added to compute", magnitude * magnitude, rows, columns);
+                matmul(sum, a, transposeA, b, transposeB, true);
+                Pair gradient = bench.weight("matmul added to master", magnitude * magnitude, rows, columns);
+                matmul(gradient, a, transposeA, b, transposeB, true);
+                bench.assertAgreementFrom(magnitude * magnitude, 2 * rounding(), sum, gradient);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1", "2,3", "40,48"})
+    void shouldSumLongProductsWithoutLosingSmallTerms(int rows, int columns) {
+        int inner = 4096;
+        Tensor a = bench.activation("a", 1, rows, inner).tested();
+        Tensor b = bench.activation("b", 1, columns, inner).tested();
+        Tensor out = bench.activation("out", 1, rows, columns).tested();
+        kernels.fill(a, 1);
+        kernels.fill(b, 1);
+        kernels.matmul(out, a, false, b, true, false);
+
+        // A bfloat16 sum of ones would stop growing at 256.
+        assertThat(Numbers.read(out)).containsOnly(inner);
+    }
+
+    @Test
+    void shouldKeepSmallAdditionsToALargeMasterGradient() {
+        Pair one = bench.of("one", compute(), new double[] {1.0 / 64}, 1, 1);
+        Pair gradient = bench.of("gradient", bench.master, new double[] {64}, 1, 1);
+        matmul(gradient, one, false, one, false, true);
+
+        // 1/4096 is far below bfloat16's step at 64 and well inside float32's.
+        assertThat(Numbers.read(gradient.tested())).containsExactly(64 + 1.0 / 4096);
+    }
+
+    @Test
+    void shouldRefuseShapesThatDoNotFit() {
+        Pair a = bench.activation("a", 1, 3, 4);
+        Pair b = bench.activation("b", 1, 3, 5);
+
+        assertThatThrownBy(() -> kernels.matmul(a.tested(), a.tested(), false, b.tested(), false, false))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContaining("inner sizes differ");
+        assertThatThrownBy(() -> kernels.add(a.tested(), a.tested(), b.tested()))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContaining("shapes differ");
+    }
+
+    // ---- embedding ----
+
+    @ParameterizedTest
+    @CsvSource({"1,1,1", "9,5,3", "257,31,65"})
+    void shouldAgreeWithTheReferenceOnEmbedding(int N, int V, int C) {
+        Pair table = bench.activation("table", 1, V, C);
+        Pair ids = bench.randomIds("ids", N, V);
+        Pair out = bench.activation("embedding", 1, N, C);
+        Pair dTable = bench.weight("embedding dTable", 1, V, C);
+        reference.embedding(out.reference(), table.reference(), ids.reference());
+        kernels.embedding(out.tested(), table.tested(), ids.tested());
+        reference.embeddingBackward(dTable.reference(), ids.reference(), out.reference());
+        kernels.embeddingBackward(dTable.tested(), ids.tested(), out.tested());
+
+        bench.assertAgreement(0, out);
+        bench.assertAgreement(masterTolerance(), dTable);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 5})
+    void shouldRefuseATokenIdOutsideOfTheTable(int id) {
+        Tensor table = bench.activation("table", 1, 5, 2).tested();
+        Tensor out = bench.activation("out", 1, 1, 2).tested();
+
+        assertThatThrownBy(
+                        () -> kernels.embedding(out, table, bench.ids("ids", id).tested()))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContaining(Integer.toString(id));
+    }
+
+    // ---- norm, rotation, gate ----
+
+    @ParameterizedTest
+    @CsvSource({"1,1,1", "1,64,1e4", "7,33,1e-4", "65,96,1", "3,1025,1e8"})
+    void shouldAgreeWithTheReferenceOnRmsNorm(int N, int C, double magnitude) {
+        Pair x = bench.activation("x", magnitude, N, C);
+        Pair weight = bench.weight("weight", 1, C);
+        Pair out = bench.activation("rmsNorm", 1, N, C);
+        Pair rstd = bench.weight("rmsNorm rstd", 1, N);
+        Pair dOut = bench.activation("dOut", magnitude, N, C);
+        Pair dx = bench.activation("rmsNorm dx", 1, N, C);
+        Pair dWeight = bench.weight("rmsNorm dWeight", magnitude, C);
+        reference.rmsNorm(out.reference(), rstd.reference(), x.reference(), weight.reference(), 1e-6);
+        kernels.rmsNorm(out.tested(), rstd.tested(), x.tested(), weight.tested(), 1e-6);
+        reference.rmsNormBackward(
+                dx.reference(),
+                dWeight.reference(),
+                dOut.reference(),
+                x.reference(),
+                weight.reference(),
+                rstd.reference());
+        kernels.rmsNormBackward(
+                dx.tested(), dWeight.tested(), dOut.tested(), x.tested(), weight.tested(), rstd.tested());
+
+        bench.assertAgreement(2 * rounding(), out, dx);
+        bench.assertAgreement(masterTolerance(), rstd, dWeight);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1,2", "5,3,6", "33,4,64"})
+    void shouldAgreeWithTheReferenceOnRopeAndTurnBack(int N, int H, int D) {
+        int P = 50;
+        Pair x = bench.activation("rope", 1, N, H, D);
+        double[] before = Numbers.read(x.tested());
+        Pair positions = bench.randomIds("positions", N, P);
+        double[] cos = new double[P * D / 2];
+        double[] sin = new double[P * D / 2];
+        for (int i = 0; i < cos.length; i++) {
+            double angle = (i / (D / 2)) / Math.pow(10_000, 2.0 * (i % (D / 2)) / D);
+            cos[i] = Numbers.round(Math.cos(angle), bench.master);
+            sin[i] = Numbers.round(Math.sin(angle), bench.master);
+        }
+        Pair cosines = bench.of("cos", bench.master, cos, P, D / 2);
+        Pair sines = bench.of("sin", bench.master, sin, P, D / 2);
+        for (boolean inverse : new boolean[] {false, true}) {
+            reference.rope(x.reference(), cosines.reference(), sines.reference(), positions.reference(), inverse);
+            kernels.rope(x.tested(), cosines.tested(), sines.tested(), positions.tested(), inverse);
+            bench.assertAgreement(2 * rounding(), x);
+        }
+        assertThat(Numbers.read(x.reference()))
+                .usingComparatorWithPrecision(1e-6)
+                .containsExactly(before);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1,1", "7,13,1e-4", "33,65,1", "5,9,30"})
+    void shouldAgreeWithTheReferenceOnSwiGluAlsoWhenGradientsOverwriteInputs(int N, int I, double magnitude) {
+        Pair gate = bench.activation("gate", magnitude, N, I);
+        Pair up = bench.activation("up", magnitude, N, I);
+        Pair dOut = bench.activation("dOut", 1, N, I);
+        Pair out = bench.activation("swiglu", 1, N, I);
+        Pair dGate = bench.activation("swiglu dGate", 1, N, I);
+        Pair dUp = bench.activation("swiglu dUp", 1, N, I);
+        both(out, gate, up, Kernels::swiglu);
+        reference.swigluBackward(
+                dGate.reference(), dUp.reference(), dOut.reference(), gate.reference(), up.reference());
+        kernels.swigluBackward(dGate.tested(), dUp.tested(), dOut.tested(), gate.tested(), up.tested());
+        bench.assertAgreement(3 * rounding(), out, dGate, dUp);
+
+        kernels.swigluBackward(gate.tested(), up.tested(), dOut.tested(), gate.tested(), up.tested());
+        assertThat(Numbers.bits(gate.tested())).isEqualTo(Numbers.bits(dGate.tested()));
+        assertThat(Numbers.bits(up.tested())).isEqualTo(Numbers.bits(dUp.tested()));
+    }
+
+    // ---- attention ----
+
+    /** H, G, D, magnitude, segments. */
+    record AttentionCase(String name, int H, int G, int D, double magnitude, Segments segments) {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    static Stream<AttentionCase> attentionCases() {
+        return Stream.of(
+                new AttentionCase("one row", 1, 1, 1, 1, Segments.uniform(1, 1)),
+                new AttentionCase("one head", 1, 1, 8, 1, Segments.uniform(3, 5)),
+                new AttentionCase("grouped heads", 6, 2, 16, 1, Segments.uniform(2, 33)),
+                new AttentionCase("one key head", 4, 1, 10, 1, Segments.uniform(2, 7)),
+                new AttentionCase("ragged", 4, 2, 8, 1, Segments.of(1, 17, 17, 3, 30)),
+                new AttentionCase("an empty segment", 2, 1, 4, 1, Segments.of(3, 0, 5)),
+                new AttentionCase("large", 2, 2, 8, 6, Segments.of(9, 20)),
+                new AttentionCase("tiny", 2, 1, 8, 1e-5, Segments.of(9, 20)),
+                // 40 products of 2*256*256 scores: more than are held at once.
+                new AttentionCase("more scores than fit one slice", 16, 8, 4, 1, Segments.uniform(5, 256)));
+    }
+
+    static Stream<AttentionCase> decodeCases() {
+        return Stream.of(
+                new AttentionCase("one new row", 4, 2, 8, 1, Segments.decode(1, 37)),
+                new AttentionCase("a prompt after a prompt", 4, 2, 8, 1, Segments.decode(5, 21)),
+                new AttentionCase("a batch of decodes", 2, 2, 6, 1, new Segments(new int[] {0, 1, 2, 5, 6}, new int[] {
+                    0, 4, 13, 16, 20
+                })));
+    }
+
+    @ParameterizedTest
+    @MethodSource({"attentionCases", "decodeCases"})
+    void shouldAgreeWithTheReferenceOnAttention(AttentionCase c) {
+        attention(c);
+    }
+
+    @ParameterizedTest
+    @MethodSource("attentionCases")
+    void shouldAgreeWithTheReferenceOnAttentionBackward(AttentionCase c) {
+        Attended a = attention(c);
+        Pair dOut = bench.activation("dOut", 1, a.q.reference().shape().toArray());
+        Pair dq = bench.activation("attention dq", 1, a.q.reference().shape().toArray());
+        Pair dk = bench.activation("attention dk", 1, a.k.reference().shape().toArray());
+        Pair dv = bench.activation("attention dv", 1, a.k.reference().shape().toArray());
+        double scale = 1 / Math.sqrt(c.D);
+        reference.attentionBackward(
+                dq.reference(),
+                dk.reference(),
+                dv.reference(),
+                dOut.reference(),
+                a.q.reference(),
+                a.k.reference(),
+                a.v.reference(),
+                a.out.reference(),
+                a.lse.reference(),
+                c.segments,
+                scale);
+        kernels.attentionBackward(
+                dq.tested(),
+                dk.tested(),
+                dv.tested(),
+                dOut.tested(),
+                a.q.tested(),
+                a.k.tested(),
+                a.v.tested(),
+                a.out.tested(),
+                a.lse.tested(),
+                c.segments,
+                scale);
+
+        // dScore = p * (dp - outer) cancels where one key takes all, to nothing with a single row: the rounding of dp
+        // remains.
+        bench.assertAgreementFrom(c.magnitude / 2, 3 * tolerance(), dq, dk);
+        bench.assertAgreement(tolerance(), dv);
+    }
+
+    @Test
+    void shouldNotLetALaterTokenOrAnotherSequenceChangeAnEarlierResult() {
+        Segments segments = Segments.of(6, 5);
+        Pair q = bench.activation("q", 1, 11, 2, 4);
+        Pair k = bench.activation("k", 1, 11, 1, 4);
+        Pair v = bench.activation("v", 1, 11, 1, 4);
+        Tensor out = bench.activation("out", 1, 11, 2, 4).tested();
+        Tensor lse = bench.weight("lse", 1, 11, 2).tested();
+        kernels.attention(out, lse, q.tested(), k.tested(), v.tested(), segments, 0.5);
+        byte[] before = Numbers.bits(out);
+        kernels.fill(k.tested().rows(3, 3), 9);
+        kernels.fill(v.tested().rows(3, 3), 9);
+        kernels.attention(out, lse, q.tested(), k.tested(), v.tested(), segments, 0.5);
+        byte[] after = Numbers.bits(out);
+
+        int row = before.length / 11;
+        assertThat(Arrays.copyOf(after, 3 * row)).isEqualTo(Arrays.copyOf(before, 3 * row));
+        assertThat(Arrays.copyOfRange(after, 3 * row, 6 * row))
+                .isNotEqualTo(Arrays.copyOfRange(before, 3 * row, 6 * row));
+        assertThat(Arrays.copyOfRange(after, 6 * row, 11 * row))
+                .isEqualTo(Arrays.copyOfRange(before, 6 * row, 11 * row));
+    }
+
+    // ---- cross-entropy ----
+
+    @ParameterizedTest
+    @CsvSource({"1,1,2,1,1", "9,5,7,0.5,1", "64,33,101,0.3,1", "17,8,50,1,30", "12,8,50,1,1e-4", "300,4,40000,0.5,1"})
+    void shouldAgreeWithTheReferenceOnLinearCrossEntropy(int N, int C, int V, double labelled, double magnitude) {
+        Pair hidden = bench.activation("hidden", magnitude, N, C);
+        Pair head = bench.activation("head", 1 / Math.sqrt(C), V, C);
+        int[] labels = new int[N];
+        for (int n = 0; n < N; n++) {
+            labels[n] = bench.below(1000) < labelled * 1000 ? bench.below(V) : Kernels.IGNORE;
+        }
+        Pair label = bench.ids("labels", labels);
+        Pair dHidden = bench.activation("crossEntropy dHidden", 1, N, C);
+        Pair dHead = bench.weight("crossEntropy dHead", 1e-3, V, C);
+        double expected = reference.linearCrossEntropy(hidden.reference(), head.reference(), label.reference());
+        double loss = kernels.linearCrossEntropy(hidden.tested(), head.tested(), label.tested());
+        bench.assertAgreement(tolerance(), "crossEntropy loss", expected, loss);
+
+        double gradScale = 1.0 / N;
+        reference.linearCrossEntropyBackward(
+                dHidden.reference(),
+                dHead.reference(),
+                hidden.reference(),
+                head.reference(),
+                label.reference(),
+                gradScale);
+        double again = kernels.linearCrossEntropyBackward(
+                dHidden.tested(), dHead.tested(), hidden.tested(), head.tested(), label.tested(), gradScale);
+        assertThat(again).isEqualTo(loss);
+        bench.assertAgreement(4 * tolerance(), dHidden, dHead);
+    }
+
+    @Test
+    void shouldLearnNothingFromRowsWithoutLabels() {
+        Pair hidden = bench.activation("hidden", 1, 3, 4);
+        Pair head = bench.activation("head", 1, 5, 4);
+        Pair labels = bench.ids("labels", Kernels.IGNORE, Kernels.IGNORE, Kernels.IGNORE);
+        Pair dHidden = bench.activation("dHidden", 1, 3, 4);
+        Pair dHead = bench.weight("dHead", 1, 5, 4);
+        byte[] before = Numbers.bits(dHead.tested());
+
+        assertThat(kernels.linearCrossEntropy(hidden.tested(), head.tested(), labels.tested()))
+                .isZero();
+        assertThat(kernels.linearCrossEntropyBackward(
+                        dHidden.tested(), dHead.tested(), hidden.tested(), head.tested(), labels.tested(), 1))
+                .isZero();
+        assertThat(Numbers.read(dHidden.tested())).containsOnly(0);
+        assertThat(Numbers.bits(dHead.tested())).isEqualTo(before);
+    }
+
+    // ---- optimizer ----
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 1001, 300_007})
+    void shouldAgreeWithTheReferenceOnSeveralAdamWUpdates(int n) {
+        Pair weight = bench.weight("adamW weight", 1, n);
+        Pair m = bench.of("adamW m", bench.master, new double[n], n);
+        Pair v = bench.of("adamW v", bench.master, new double[n], n);
+        for (int t = 1; t <= 3; t++) {
+            Pair grad = bench.weight("grad", Math.pow(10, t - 2), n);
+            Kernels.AdamWStep step = new Kernels.AdamWStep(1e-2, 0.9, 0.999, 1e-8, 0.1, t, 0.5);
+            reference.adamW(weight.reference(), m.reference(), v.reference(), grad.reference(), step);
+            kernels.adamW(weight.tested(), m.tested(), v.tested(), grad.tested(), step);
+        }
+        bench.assertAgreement(masterTolerance(), weight, m, v);
+    }
+
+    @Test
+    void shouldUpdateAShardToTheSameBitsAsTheWhole() {
+        int n = 1003;
+        Kernels.AdamWStep step = new Kernels.AdamWStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 7, 0.25);
+        Tensor[] whole = new Tensor[4];
+        Tensor[] parts = new Tensor[4];
+        for (int i = 0; i < 4; i++) {
+            whole[i] = bench.weight("whole", 1, n).tested();
+            parts[i] = bench.weight("parts", 1, n).tested();
+            if (i == 2) {
+                // The second moment is never negative.
+                double[] positive =
+                        Arrays.stream(Numbers.read(whole[i])).map(Math::abs).toArray();
+                Numbers.write(whole[i], positive);
+            }
+            kernels.copy(parts[i], whole[i]);
+        }
+        kernels.adamW(whole[0], whole[1], whole[2], whole[3], step);
+        int from = 0;
+        for (int count : new int[] {1, 333, 7, 662}) {
+            kernels.adamW(
+                    parts[0].rows(from, count),
+                    parts[1].rows(from, count),
+                    parts[2].rows(from, count),
+                    parts[3].rows(from, count),
+                    step);
+            from += count;
+        }
+        for (int i = 0; i < 3; i++) {
+            assertThat(Numbers.bits(parts[i])).isEqualTo(Numbers.bits(whole[i]));
+        }
+    }
+
+    // ---- the same bits ----
+
+    @Test
+    void shouldGiveTheSameBitsForTheSameCall() {
+        int N = 96;
+        int C = 72;
+        Pair hidden = bench.activation("hidden", 1, N, C);
+        Pair head = bench.activation("head", 0.1, 5000, C);
+        Pair labels = bench.randomIds("labels", N, 5000);
+        Pair weight = bench.weight("weight", 1, C);
+        Tensor q = hidden.tested().view(Shape.of(N, 6, 12));
+        Tensor k = bench.activation("k", 1, N, 2, 12).tested();
+        Segments segments = Segments.of(50, 46);
+        Tensor out = bench.activation("out", 1, N, C).tested();
+        Tensor lse = bench.weight("lse", 1, N, 6).tested();
+        Tensor rstd = bench.weight("rstd", 1, N).tested();
+        Tensor dHidden = bench.activation("dHidden", 1, N, C).tested();
+        Tensor dk = bench.activation("dk", 1, N, 2, 12).tested();
+        Tensor dv = bench.activation("dv", 1, N, 2, 12).tested();
+        Tensor dHead = bench.weight("dHead", 1, 5000, C).tested();
+        Tensor dWeight = bench.weight("dWeight", 1, C).tested();
+        Tensor[] results = {out, lse, rstd, dHidden, dk, dv, dHead, dWeight};
+        Tensor attended = out.view(q.shape());
+        byte[][] first = null;
+        for (int round = 0; round < 5; round++) {
+            kernels.fill(dHead, 0.5);
+            kernels.fill(dWeight, 0.5);
+            kernels.attention(attended, lse, q, k, k, segments, 0.3);
+            kernels.attentionBackward(dHidden.view(q.shape()), dk, dv, q, q, k, k, attended, lse, segments, 0.3);
+            kernels.rmsNorm(out, rstd, hidden.tested(), weight.tested(), 1e-5);
+            kernels.rmsNormBackward(dHidden, dWeight, out, hidden.tested(), weight.tested(), rstd);
+            kernels.embeddingBackward(dHead, labels.tested(), dHidden);
+            kernels.linearCrossEntropyBackward(dHidden, dHead, out, head.tested(), labels.tested(), 0.01);
+            kernels.matmul(dHead.rows(0, C), out, true, hidden.tested(), false, true);
+            byte[][] bits = Arrays.stream(results).map(Numbers::bits).toArray(byte[][]::new);
+            first = first == null ? bits : first;
+            assertThat(bits).as("round %d", round).isDeepEqualTo(first);
+        }
+    }
+
+    // ---- helpers ----
+
+    private record Attended(Pair q, Pair k, Pair v, Pair out, Pair lse) {}
+
+    private Attended attention(AttentionCase c) {
+        int N = c.segments.queryStart()[c.segments.count()];
+        int M = c.segments.keyStart()[c.segments.count()];
+        Pair q = bench.activation("q", c.magnitude, N, c.H, c.D);
+        Pair k = bench.activation("k", c.magnitude, M, c.G, c.D);
+        Pair v = bench.activation("v", 1, M, c.G, c.D);
+        Pair out = bench.activation("attention", 1, N, c.H, c.D);
+        Pair lse = bench.weight("attention lse", 1, N, c.H);
+        double scale = 1 / Math.sqrt(c.D);
+        reference.attention(
+                out.reference(), lse.reference(), q.reference(), k.reference(), v.reference(), c.segments, scale);
+        kernels.attention(out.tested(), lse.tested(), q.tested(), k.tested(), v.tested(), c.segments, scale);
+        // Scores of BF16 inputs are rounded, so the log-sum-exp carries the compute dtype's error too.
+        bench.assertAgreement(tolerance(), out, lse);
+        return new Attended(q, k, v, out, lse);
+    }
+
+    @FunctionalInterface
+    private interface Binary {
+        void run(Kernels kernels, Tensor out, Tensor a, Tensor b);
+    }
+
+    private void both(Pair out, Pair a, Pair b, Binary operation) {
+        operation.run(reference, out.reference(), a.reference(), b.reference());
+        operation.run(kernels, out.tested(), a.tested(), b.tested());
+    }
+
+    private void matmul(Pair out, Pair a, boolean transposeA, Pair b, boolean transposeB, boolean accumulate) {
+        reference.matmul(out.reference(), a.reference(), transposeA, b.reference(), transposeB, accumulate);
+        kernels.matmul(out.tested(), a.tested(), transposeA, b.tested(), transposeB, accumulate);
+    }
+}

@@ -1,0 +1,61 @@
+package tutti.worker.tensor;
+
+import java.nio.ByteBuffer;
+
+/** Reads and writes tensors of any floating dtype as doubles, through {@link Tensor#bytes()}. */
+final class Numbers {
+    private Numbers() {}
+
+    static double[] read(Tensor tensor) {
+        ByteBuffer bytes = tensor.bytes();
+        double[] values = new double[(int) tensor.count()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = switch (tensor.dtype()) {
+                case F64 -> bytes.getDouble();
+                case F32 -> bytes.getFloat();
+                case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
+                case I64, I32, U8 -> throw new IllegalArgumentException("not floating: " + tensor);
+            };
+        }
+        return values;
+    }
+
+    static Tensor write(Tensor tensor, double... values) {
+        ByteBuffer bytes = tensor.bytes();
+        for (double value : values) {
+            switch (tensor.dtype()) {
+                case F64 -> bytes.putDouble(value);
+                case F32 -> bytes.putFloat((float) value);
+                case BF16 -> bytes.putShort((short) (bits(value) >>> 16));
+                case I64, I32, U8 -> throw new IllegalArgumentException("not floating: " + tensor);
+            }
+        }
+        return tensor;
+    }
+
+    static Tensor writeIds(Tensor tensor, int... ids) {
+        tensor.bytes().asIntBuffer().put(ids);
+        return tensor;
+    }
+
+    static byte[] bits(Tensor tensor) {
+        byte[] bits = new byte[(int) tensor.byteSize()];
+        tensor.bytes().get(bits);
+        return bits;
+    }
+
+    /** The nearest value that {@code dtype} can hold. */
+    static double round(double value, DType dtype) {
+        return switch (dtype) {
+            case F32 -> (float) value;
+            case BF16 -> Float.intBitsToFloat(bits(value) & 0xffff0000);
+            case F64, I64, I32, U8 -> value;
+        };
+    }
+
+    /** float32 bits whose upper half is the bfloat16: nearest, ties to even. */
+    private static int bits(double value) {
+        int bits = Float.floatToRawIntBits((float) value);
+        return Double.isNaN(value) ? bits : bits + 0x7fff + (bits >>> 16 & 1);
+    }
+}
