@@ -49,6 +49,7 @@ public final class TreeAllReduce implements Collectives {
     // Communication thread only.
     private final Wire wire;
     private final IncomingFrame incoming;
+    private final ChunkLink.FrameReader reader = this::onFrame;
     private final Map<DType, Staging> staging = new EnumMap<>(DType.class);
     // A few spins for the answer that is nearly there, a few yields for the peer on the same core, then sleeps of 1 to
     // 100 us
@@ -311,7 +312,7 @@ public final class TreeAllReduce implements Collectives {
     private int step() {
         int ranks = group.worldSize();
         taken = 0;
-        link.poll(this::onFrame, 2 * ranks);
+        link.poll(reader, 2 * ranks);
         if (fault != null) {
             throw fault;
         }
