@@ -76,8 +76,7 @@ public final class AeronLink implements ChunkLink {
             for (int peer = 0; peer < publications.length; peer++) {
                 if (peer != rank) {
                     doing = "publish to rank " + peer + " on " + peers.get(peer);
-                    publications[peer] =
-                            client.addExclusivePublication(peers.get(peer), streamId(generation, peer));
+                    publications[peer] = client.addExclusivePublication(peers.get(peer), streamId(generation, peer));
                 }
             }
         } catch (RuntimeException e) {
