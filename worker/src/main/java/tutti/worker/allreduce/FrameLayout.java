@@ -15,7 +15,7 @@ import org.agrona.DirectBuffer;
  * 16 generation   int
  * 20 sequence     int    of the collective, from 0 in each generation
  * 24 fingerprint  int    of the collective's name, type and length: ranks that diverge find out
- * 28 kind         int    CONTRIBUTION or RESULT
+ * 28 kind         int    CONTRIBUTION, RESULT or GOODBYE
  * 32 source       int    rank
  * 36 length       int    payload bytes
  * 40 offset       long   of the payload's first byte in its stream
@@ -47,6 +47,9 @@ final class FrameLayout {
 
     /** The owner's finished sum of its part. */
     static final int RESULT = 2;
+
+    /** The source has failed in this collective and is leaving; the payload says why, in UTF-8. Of no stream. */
+    static final int GOODBYE = 3;
 
     private FrameLayout() {}
 

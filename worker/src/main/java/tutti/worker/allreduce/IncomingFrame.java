@@ -3,6 +3,7 @@ package tutti.worker.allreduce;
 import static tutti.worker.allreduce.FrameLayout.ORDER;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 import org.agrona.DirectBuffer;
 import tutti.worker.allreduce.DroppedFrames.Kind;
@@ -64,6 +65,10 @@ final class IncomingFrame {
 
     int payloadLength() {
         return buffer.getInt(at + FrameLayout.LENGTH, ORDER);
+    }
+
+    String text() {
+        return StandardCharsets.UTF_8.decode(payload()).toString();
     }
 
     /** Position and limit at the payload, little-endian; a view of the link's memory. */

@@ -3,6 +3,7 @@ package tutti.worker.allreduce;
 import static tutti.common.error.TuttiException.require;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.EnumMap;
@@ -29,12 +30,20 @@ import tutti.worker.tensor.DType;
  *
  * <p>A frame of a collective that this rank has not started is left in the link, which holds back its sender. That is safe: a
  * sender moves on only after its frames of the earlier collective, so nothing needed now can lie behind it.
+ *
+ * <p>A rank that fails or is closed in the middle of a collective sends its reason to its peers, best effort, and they fail with
+ * it at once.
  */
 public final class TreeAllReduce implements Collectives {
     private static final Logger LOG = LoggerFactory.getLogger(TreeAllReduce.class);
 
     /** How far, in chunks, the fastest contributor may be ahead of the slowest before it is held back. */
     static final int WINDOW_CHUNKS = 8;
+
+    /** Offers per peer of the last word. */
+    private static final int GOODBYE_TRIES = 20;
+
+    private static final int GOODBYE_BYTES = 1024;
 
     private static final Duration JOIN_DEADLINE = Duration.ofSeconds(10);
 
@@ -224,16 +233,36 @@ public final class TreeAllReduce implements Collectives {
                     Category.BUG, "%s: %s".formatted(current == null ? "all-reduce" : current.describe(), e), e);
         } finally {
             try {
+                if (end != null && current != null) {
+                    sayGoodbye(end.getMessage());
+                }
                 // Before anybody is told: a failed collective must not touch its buffer any more.
                 link.close();
             } catch (RuntimeException e) {
-                LOG.warn("all-reduce: closing the link failed: {}", e.toString(), e);
+                LOG.warn("all-reduce: leaving the link failed: {}", e.toString(), e);
             }
             failAll(end);
         }
     }
 
-    /** The next collective, or null when closed. */
+    /** Tells peers, as far as the link lets it, so that they need not wait out their deadline for this rank. */
+    private void sayGoodbye(String reason) {
+        byte[] text = reason.getBytes(StandardCharsets.UTF_8);
+        for (int peer = 0; peer < group.worldSize(); peer++) {
+            if (peer != group.rank()) {
+                int length = Math.min(Math.min(text.length, GOODBYE_BYTES), wire.maxPayload(peer));
+                idle.reset();
+                for (int i = 0; i < GOODBYE_TRIES; i++) {
+                    if (wire.send(peer, FrameLayout.GOODBYE, ByteBuffer.wrap(text), 0, 0, length)) {
+                        break;
+                    }
+                    idle.idle();
+                }
+            }
+        }
+    }
+
+    /** The next collective, or null when closed and nothing is left. */
     private PendingCollective take() {
         lock.lock();
         try {
@@ -241,7 +270,8 @@ public final class TreeAllReduce implements Collectives {
                 // No deadline: idle is the normal state between steps, and close() signals.
                 changed.awaitUninterruptibly();
             }
-            current = closed ? null : queue.poll();
+            // What is still queued after close is taken too, and fails in execute, where the peers get to know.
+            current = queue.poll();
             return current;
         } finally {
             lock.unlock();
@@ -342,6 +372,13 @@ public final class TreeAllReduce implements Collectives {
         int ahead = incoming.sequence() - current.sequence;
         if (ahead > 0) {
             return false;
+        }
+        if (incoming.kind() == FrameLayout.GOODBYE) {
+            fault = new TuttiException(
+                    Category.PEER,
+                    "%s: %s gave up: %s"
+                            .formatted(current.describe(), group.describe(incoming.source()), incoming.text()));
+            return true;
         }
         if (ahead < 0) {
             return drop(DroppedFrames.Kind.PAST_COLLECTIVE);

@@ -280,11 +280,31 @@ public abstract class CollectivesContract {
             Pending pending = collectives.allReduceSum("bucket", data, DType.F32);
             return catchThrowableOfType(TuttiException.class, pending::await);
         });
-        // The second one may see the first one leave instead.
-        assertThat(failures).anySatisfy(failure -> {
-            assertThat(failure.category()).isEqualTo(Category.BUG);
-            assertThat(failure).hasMessageContaining("runs another collective as its number 1");
+        // The other one sees the same, or that the first one left because of it.
+        assertThat(failures)
+                .allSatisfy(
+                        failure -> assertThat(failure).hasMessageContaining("runs another collective as its number 1"));
+        assertThat(failures)
+                .anySatisfy(failure -> assertThat(failure.category()).isEqualTo(Category.BUG));
+    }
+
+    @Test
+    void shouldTellPeersThatARankLeavesInTheMiddle() throws Exception {
+        List<TuttiException> failures = Ranks.run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
+            collectives.barrier("all there");
+            if (rank == 2) {
+                return null;
+            }
+            Pending pending = collectives.allReduceSum("left", ByteBuffer.allocateDirect(3 * 800), DType.F32);
+            if (rank == 1) {
+                collectives.close();
+            }
+            return catchThrowableOfType(TuttiException.class, pending::await);
         });
+        assertThat(failures.get(0).category()).isEqualTo(Category.PEER);
+        assertThat(failures.get(0))
+                .hasMessageContaining("rank 1 (host-1) gave up")
+                .hasMessageContaining("closed");
     }
 
     @Test
