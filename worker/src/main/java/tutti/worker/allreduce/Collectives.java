@@ -1,0 +1,48 @@
+package tutti.worker.allreduce;
+
+import java.nio.ByteBuffer;
+import tutti.worker.tensor.DType;
+
+/**
+ * Collectives of one rank in one generation. All ranks must start the same collectives in the same order; a rank that does
+ * not is found by a fingerprint of name, type and length in every frame.
+ *
+ * <p>After the first failure every pending and every later collective fails with the same cause: the ranks no longer agree on
+ * what has been sent. Close it and build the next generation. Safe for use by several threads, though an agreed order usually
+ * means one.
+ */
+public interface Collectives extends AutoCloseable {
+    int rank();
+
+    int worldSize();
+
+    /**
+     * Starts summing {@code data} in place across ranks and returns at once; collectives run one after the other in the order
+     * they were started, and any number may be pending. The same bits on every rank and in every repetition, whatever the
+     * timing. With one rank nothing is touched; an empty buffer is done at once and waits for nobody.
+     *
+     * @param data direct; its bytes from position to limit are little-endian elements, whatever its byte order is set to. Owned
+     *     by the caller, but not to be read or written until {@link Pending#await} returns (after a failure: until {@link
+     *     #close} returns). Its content after a failure is undefined.
+     * @param dtype F32 or F64
+     */
+    Pending allReduceSum(String name, ByteBuffer data, DType dtype);
+
+    /**
+     * Every rank's {@code values} in rank order; blocks. For small messages: each rank sends all its values to each other.
+     *
+     * @param values the same length on every rank
+     * @throws tutti.common.error.TuttiException PEER as in {@link Pending#await}
+     */
+    long[][] allGather(String name, long[] values);
+
+    /** Returns when every rank has called it; blocks and fails like {@link #allGather}. */
+    void barrier(String name);
+
+    /**
+     * Stops the communication thread and closes the link. Collectives still pending fail with PEER, so this is also how
+     * another thread aborts one. When it returns no buffer is touched any more.
+     */
+    @Override
+    void close();
+}

@@ -1,0 +1,45 @@
+package tutti.worker.allreduce;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/** Turns stretches of a buffer into frames of the collective that runs, and remembers how each peer's link answered last. */
+final class Wire {
+    private final ChunkLink link;
+    private final int chunkBytes;
+    private final OutgoingFrame frame;
+    private final ChunkLink.Offer[] answers;
+
+    Wire(ChunkLink link, Group group, int chunkBytes) {
+        this.link = link;
+        this.chunkBytes = chunkBytes;
+        frame = new OutgoingFrame(group.run(), group.generation(), group.rank());
+        answers = new ChunkLink.Offer[group.worldSize()];
+        Arrays.fill(answers, ChunkLink.Offer.NOT_CONNECTED);
+    }
+
+    void begin(int sequence, int fingerprint) {
+        frame.sequence = sequence;
+        frame.fingerprint = fingerprint;
+    }
+
+    /** Most payload bytes in one frame to {@code peer}: whole elements of any type. */
+    int maxPayload(int peer) {
+        return Math.min(chunkBytes, link.maxFrameBytes(peer) - FrameLayout.HEADER) & -Double.BYTES;
+    }
+
+    /** True when the frame is on its way and the bytes have been copied; false: try again. */
+    boolean send(int peer, int kind, ByteBuffer source, int index, long streamOffset, int length) {
+        frame.kind = kind;
+        frame.offset = streamOffset;
+        frame.payload = source;
+        frame.payloadIndex = index;
+        frame.payloadLength = length;
+        answers[peer] = link.offer(peer, frame.length(), frame);
+        return answers[peer] == ChunkLink.Offer.SENT;
+    }
+
+    ChunkLink.Offer lastAnswer(int peer) {
+        return answers[peer];
+    }
+}

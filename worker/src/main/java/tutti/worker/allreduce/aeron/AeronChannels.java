@@ -1,0 +1,84 @@
+package tutti.worker.allreduce.aeron;
+
+import static tutti.common.error.TuttiException.require;
+
+import java.time.Duration;
+
+/** Channel strings, and the settings of the media driver that {@link AeronLink} counts on. */
+public final class AeronChannels {
+    /** What a rank listens on for peers of its own node. */
+    public static final String LISTEN_IPC = "aeron:ipc";
+
+    /**
+     * For the driver's {@code clientLivenessTimeoutNs}: how long a training JVM may be paused or starved before the driver
+     * takes it for dead. Loss of a worker is noticed earlier, by the control plane.
+     */
+    public static final Duration CLIENT_LIVENESS = Duration.ofSeconds(60);
+
+    /** For the driver's {@code publicationUnblockTimeoutNs}, which has to be above the client liveness. */
+    public static final Duration PUBLICATION_UNBLOCK = Duration.ofSeconds(75);
+
+    /** Log of 12 MiB per ordered pair of ranks: enough to keep a core busy, small enough for a few ranks. */
+    public static final int TERM_BYTES = 4 << 20;
+
+    private static final int MIN_TERM_BYTES = 64 << 10;
+    private static final int MAX_MTU = 65504;
+    private static final int TERMS_PER_LOG = 3;
+
+    private AeronChannels() {}
+
+    /**
+     * To a rank on the same node. A log of three terms lies on /dev/shm for each ordered pair of ranks.
+     *
+     * @param termBytes power of two from 64 KiB to 1 GiB
+     */
+    public static String ipc(int termBytes) {
+        checkTerm(termBytes);
+        return "aeron:ipc?term-length=" + termBytes + "|mtu=" + Math.min(MAX_MTU, termBytes / 8 & -32);
+    }
+
+    /**
+     * To a rank on another node, whose listening channel is {@link #listenUdp} of the same host and port.
+     *
+     * @param mtu UDP payload bytes, a multiple of 32; 1408 passes everywhere, up to 65504 is faster where the network lets it
+     * @param termBytes power of two from 64 KiB to 1 GiB; three of them per peer on both nodes
+     */
+    public static String udp(String host, int port, int mtu, int termBytes) {
+        checkTerm(termBytes);
+        require(
+                mtu % 32 == 0 && 128 <= mtu && mtu <= MAX_MTU,
+                "aeron: mtu=%d is not a multiple of 32 from 128 to %d",
+                mtu,
+                MAX_MTU);
+        require(mtu <= termBytes / 8, "aeron: mtu=%d is above an eighth of term bytes %d", mtu, termBytes);
+        return listenUdp(host, port) + "|mtu=" + mtu + "|term-length=" + termBytes;
+    }
+
+    /** What a rank listens on for peers of other nodes; ranks of one node may share it. */
+    public static String listenUdp(String host, int port) {
+        return "aeron:udp?endpoint=" + host + ":" + port;
+    }
+
+    /**
+     * The largest term, at most {@link #TERM_BYTES}, with which all pairs of {@code ranksOnNode} fit into {@code shmBytes};
+     * the smallest possible one if none does. A container's default of 64 MB: 4 MiB for two ranks, 1 MiB for four, 256 KiB
+     * for eight.
+     */
+    public static int termBytesFor(int ranksOnNode, long shmBytes) {
+        long logs = Math.max(1, (long) ranksOnNode * (ranksOnNode - 1));
+        int term = TERM_BYTES;
+        while (term > MIN_TERM_BYTES && logs * TERMS_PER_LOG * term > shmBytes) {
+            term /= 2;
+        }
+        return term;
+    }
+
+    private static void checkTerm(int termBytes) {
+        require(
+                Integer.bitCount(termBytes) == 1 && termBytes >= MIN_TERM_BYTES && termBytes <= 1 << 30,
+                "aeron: term bytes %d is not a power of two from %d to %d",
+                termBytes,
+                MIN_TERM_BYTES,
+                1 << 30);
+    }
+}

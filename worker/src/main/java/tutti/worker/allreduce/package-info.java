@@ -1,0 +1,16 @@
+/**
+ * Sums one buffer across all ranks, in place, leaving the same bits on every rank; and gathers a few numbers of every rank.
+ *
+ * <p>Start at {@link tutti.worker.allreduce.Collectives}, then {@link tutti.worker.allreduce.TreeAllReduce} (the thread and
+ * the queue), {@code SumExchange} (one sum, from first frame to last) and {@link tutti.worker.allreduce.SumTree} (the order
+ * of the additions). The wire is behind {@link tutti.worker.allreduce.ChunkLink}: {@link
+ * tutti.worker.allreduce.InMemoryNetwork} for threads in one process, the sub-package {@code aeron} between processes.
+ *
+ * <p>How a sum travels: the buffer is cut into W contiguous parts; every rank sends part j to rank j, its owner; the owner adds
+ * what has arrived from everybody in the order of the tree and sends the result to everybody. Both halves run at once, chunk
+ * by chunk. What bounds memory is that a receiver refuses a frame it has no room for, and the link holds back that sender.
+ *
+ * <p>Called by worker.train. Calls worker.tensor (DType) and common.error. Knows nothing of models, buckets or actors, and
+ * does not start or own a media driver.
+ */
+package tutti.worker.allreduce;

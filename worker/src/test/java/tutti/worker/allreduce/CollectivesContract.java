@@ -1,0 +1,325 @@
+package tutti.worker.allreduce;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.worker.tensor.DType;
+
+/** What collectives promise over any link. A subclass brings the link. */
+public abstract class CollectivesContract {
+    private static final Duration PATIENT = Duration.ofSeconds(20);
+    private static final Duration SHORT = Duration.ofMillis(400);
+
+    /** Opens one end per rank of a fresh wire; called once for each rank, on that rank's thread. */
+    protected abstract IntFunction<ChunkLink> wire(int ranks, long seed);
+
+    @ParameterizedTest
+    @CsvSource({"1,1", "2,2", "2,3", "3,4", "3,5", "4,6", "4,7", "8,8", "8,9"})
+    void shouldLeaveTheBitsOfTheTreeOnEveryRank(int ranks, long seed) throws Exception {
+        SplittableRandom random = new SplittableRandom(seed);
+        int[] sizes = {0, 1, ranks - 1, ranks + 1, 4097, random.nextInt(100_000), random.nextInt(400_000) + 1, 3};
+        List<List<byte[]>> results = Ranks.run(ranks, wire(ranks, seed), PATIENT, (rank, collectives) -> {
+            List<ByteBuffer> buffers = new ArrayList<>();
+            List<Pending> pending = new ArrayList<>();
+            for (int i = 0; i < sizes.length; i++) {
+                buffers.add(NaiveSum.values(seed + i, rank, sizes[i], dtype(i)));
+                pending.add(collectives.allReduceSum("sum-" + i, buffers.get(i), dtype(i)));
+                if (i == 4) {
+                    pending.get(2).await();
+                }
+            }
+            pending.forEach(Pending::await);
+            assertThat(pending.get(6).nanos()).isPositive();
+            return buffers.stream().map(NaiveSum::bytes).toList();
+        });
+        for (int i = 0; i < sizes.length; i++) {
+            byte[] expected = NaiveSum.expected(seed + i, ranks, sizes[i], dtype(i));
+            for (int rank = 0; rank < ranks; rank++) {
+                // Not assertThat(array): a difference would print megabytes.
+                assertThat(java.util.Arrays.mismatch(results.get(rank).get(i), expected))
+                        .as("first byte that differs: rank %d, %d elements of %s", rank, sizes[i], dtype(i))
+                        .isEqualTo(-1);
+            }
+        }
+    }
+
+    private static DType dtype(int i) {
+        return i % 3 == 2 ? DType.F64 : DType.F32;
+    }
+
+    @Test
+    void shouldSumOnlyFromPositionToLimit() throws Exception {
+        List<ByteBuffer> results = Ranks.run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
+            ByteBuffer data = NaiveSum.values(5, rank, 100, DType.F32);
+            collectives
+                    .allReduceSum("slice", data.position(40).limit(80), DType.F32)
+                    .await();
+            assertThat(data.position()).isEqualTo(40);
+            return data.clear();
+        });
+        byte[] expected = NaiveSum.bytes(NaiveSum.values(5, 1, 100, DType.F32));
+        System.arraycopy(NaiveSum.expected(5, 2, 100, DType.F32), 40, expected, 40, 40);
+        assertThat(NaiveSum.bytes(results.get(1))).isEqualTo(expected);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 8})
+    void shouldGatherInRankOrder(int ranks) throws Exception {
+        List<long[][]> results = Ranks.run(ranks, wire(ranks, 1), PATIENT, (rank, collectives) -> {
+            assertThat(collectives.allGather("nothing", new long[0])).hasNumberOfRows(ranks);
+            long[] values = new long[777];
+            java.util.Arrays.fill(values, -1L - rank);
+            values[0] = Long.MIN_VALUE + rank;
+            return collectives.allGather("values", values);
+        });
+        for (long[][] result : results) {
+            assertThat(result).hasDimensions(ranks, 777);
+            for (int rank = 0; rank < ranks; rank++) {
+                assertThat(result[rank])
+                        .startsWith(Long.MIN_VALUE + rank, -1L - rank)
+                        .endsWith(-1L - rank);
+            }
+        }
+    }
+
+    @Test
+    void shouldHoldEveryRankAtTheBarrierUntilAllHaveCome() throws Exception {
+        AtomicInteger arrived = new AtomicInteger();
+        Ranks.run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
+            for (int round = 1; round <= 20; round++) {
+                arrived.incrementAndGet();
+                collectives.barrier("round-" + round);
+                assertThat(arrived.get()).isGreaterThanOrEqualTo(3 * round);
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void shouldLetOneRankRunAheadByManyCollectives() throws Exception {
+        int count = 150;
+        CountDownLatch allStarted = new CountDownLatch(1);
+        List<List<byte[]>> results = Ranks.run(3, wire(3, 7), PATIENT, (rank, collectives) -> {
+            List<ByteBuffer> buffers = new ArrayList<>();
+            List<Pending> pending = new ArrayList<>();
+            if (rank != 0) {
+                allStarted.await();
+            }
+            for (int i = 0; i < count; i++) {
+                // Every fifth is empty: nothing is exchanged, yet the numbers stay in step.
+                buffers.add(NaiveSum.values(i, rank, i % 5 == 0 ? 0 : 1 + i * 37, DType.F32));
+                pending.add(collectives.allReduceSum("ahead-" + i, buffers.get(i), DType.F32));
+                if (rank == 2) {
+                    pending.get(i).await();
+                }
+            }
+            allStarted.countDown();
+            pending.forEach(Pending::await);
+            return buffers.stream().map(NaiveSum::bytes).toList();
+        });
+        for (int i = 0; i < count; i++) {
+            byte[] expected = NaiveSum.expected(i, 3, i % 5 == 0 ? 0 : 1 + i * 37, DType.F32);
+            for (List<byte[]> result : results) {
+                assertThat(result.get(i)).isEqualTo(expected);
+            }
+        }
+    }
+
+    @Test
+    void shouldNameARankThatNeverComes() throws Exception {
+        int[] present = {0, 1};
+        List<TuttiException> failures = Ranks.run(present, 3, wire(3, 1), SHORT, (rank, collectives) -> {
+            ByteBuffer data = ByteBuffer.allocateDirect(3 * 4000);
+            Pending pending = collectives.allReduceSum("layer.7", data, DType.F32);
+            Pending behind = collectives.allReduceSum("layer.6", ByteBuffer.allocateDirect(8), DType.F64);
+            TuttiException failure = catchThrowableOfType(TuttiException.class, pending::await);
+            assertThatThrownBy(behind::await).hasMessage(failure.getMessage());
+            assertThatThrownBy(() -> collectives.barrier("later")).hasMessage(failure.getMessage());
+            return failure;
+        });
+        for (TuttiException failure : failures) {
+            assertThat(failure.category()).isEqualTo(Category.PEER);
+            assertThat(failure)
+                    .hasMessageContaining("all-reduce 'layer.7'")
+                    .hasMessageContaining("generation 3")
+                    .hasMessageContaining("waits for rank 2 (host-2): received 0 of 8000 bytes");
+        }
+    }
+
+    @Test
+    void shouldNameARankThatIsThereButStartsNothing() throws Exception {
+        CountDownLatch failed = new CountDownLatch(1);
+        List<String> messages = Ranks.run(2, wire(2, 1), SHORT, (rank, collectives) -> {
+            if (rank == 1) {
+                failed.await();
+                return "";
+            }
+            try {
+                return assertThatThrownByGather(collectives);
+            } finally {
+                failed.countDown();
+            }
+        });
+        assertThat(messages.get(0))
+                .contains("all-gather 'tokens'")
+                .contains("waits for rank 1 (host-1): received 0 of 16 bytes");
+    }
+
+    private static String assertThatThrownByGather(Collectives collectives) {
+        TuttiException failure =
+                catchThrowableOfType(TuttiException.class, () -> collectives.allGather("tokens", new long[2]));
+        assertThat(failure.category()).isEqualTo(Category.PEER);
+        return failure.getMessage();
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3})
+    void shouldCountAndDropForeignFramesAndStillGetTheSameBits(long seed) throws Exception {
+        int ranks = 3;
+        int elements = 60_000;
+        IntFunction<ChunkLink> wire = wire(ranks, seed);
+        NoisyLink[] links = new NoisyLink[ranks];
+        DroppedFrames[] dropped = new DroppedFrames[ranks];
+        List<byte[]> results = Ranks.run(
+                ranks,
+                rank -> {
+                    links[rank] = new NoisyLink(wire.apply(rank), ranks, seed * 10 + rank);
+                    return links[rank];
+                },
+                PATIENT,
+                (rank, collectives) -> {
+                    dropped[rank] = collectives.dropped();
+                    ByteBuffer data = NaiveSum.values(seed, rank, elements, DType.F32);
+                    collectives.allReduceSum("noisy", data, DType.F32).await();
+                    for (int i = 0; i < 20; i++) {
+                        collectives.barrier("noisy-" + i);
+                    }
+                    return NaiveSum.bytes(data);
+                });
+        byte[] expected = NaiveSum.expected(seed, ranks, elements, DType.F32);
+        for (int rank = 0; rank < ranks; rank++) {
+            assertThat(results.get(rank)).isEqualTo(expected);
+            DroppedFrames counts = dropped[rank];
+            assertThat(counts.count(DroppedFrames.Kind.WRONG_RUN))
+                    .isEqualTo(sent(links, rank, NoisyLink.Noise.OTHER_RUN))
+                    .isPositive();
+            assertThat(counts.count(DroppedFrames.Kind.WRONG_GENERATION))
+                    .isEqualTo(sent(links, rank, NoisyLink.Noise.OTHER_GENERATION))
+                    .isPositive();
+            assertThat(counts.count(DroppedFrames.Kind.DUPLICATE) + counts.count(DroppedFrames.Kind.PAST_COLLECTIVE))
+                    .isEqualTo(sent(links, rank, NoisyLink.Noise.AGAIN))
+                    .isPositive();
+            assertThat(counts.count(DroppedFrames.Kind.BAD_CHECKSUM)).isPositive();
+            assertThat(counts.count(DroppedFrames.Kind.MALFORMED) + counts.count(DroppedFrames.Kind.BAD_CHECKSUM))
+                    .isEqualTo(sent(links, rank, NoisyLink.Noise.GARBAGE)
+                            + sent(links, rank, NoisyLink.Noise.FLIPPED)
+                            + sent(links, rank, NoisyLink.Noise.CUT)
+                            + sent(links, rank, NoisyLink.Noise.ABSURD));
+        }
+    }
+
+    private static long sent(NoisyLink[] links, int to, NoisyLink.Noise noise) {
+        long sum = 0;
+        for (int from = 0; from < links.length; from++) {
+            sum += from == to ? 0 : links[from].sent(noise, to);
+        }
+        return sum;
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, were lost before offset", "5, were lost before offset", "7, waits for rank 0 (host-0): received"})
+    void shouldFailByNameRatherThanSumWhenAFrameIsLost(int nth, String text) throws Exception {
+        IntFunction<ChunkLink> wire = wire(2, 1);
+        CountDownLatch failed = new CountDownLatch(1);
+        List<String> messages = Ranks.run(
+                2,
+                rank -> rank == 0 ? new LosingLink(wire.apply(0), nth) : wire.apply(1),
+                SHORT,
+                (rank, collectives) -> {
+                    // 4 + 4 full frames of each rank, whatever the link's frame size.
+                    Pending pending =
+                            collectives.allReduceSum("lossy", ByteBuffer.allocateDirect(8 * frameBytes()), DType.F64);
+                    if (rank == 0) {
+                        failed.await();
+                        return "";
+                    }
+                    TuttiException failure = catchThrowableOfType(TuttiException.class, pending::await);
+                    failed.countDown();
+                    assertThat(failure.category()).isEqualTo(Category.PEER);
+                    return failure.getMessage();
+                });
+        assertThat(messages.get(1))
+                .contains("'lossy'")
+                .contains("rank 0 (host-0)")
+                .contains(text);
+    }
+
+    /** Payload bytes of a full frame on this link, for chunks of 16 KiB. */
+    protected abstract int frameBytes();
+
+    @Test
+    void shouldTellRanksThatRunDifferentCollectives() throws Exception {
+        List<TuttiException> failures = Ranks.run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
+            collectives.barrier("same");
+            ByteBuffer data = ByteBuffer.allocateDirect(rank == 0 ? 800 : 804);
+            Pending pending = collectives.allReduceSum("bucket", data, DType.F32);
+            return catchThrowableOfType(TuttiException.class, pending::await);
+        });
+        // The other one sees the same, or that the first one left because of it.
+        assertThat(failures)
+                .allSatisfy(
+                        failure -> assertThat(failure).hasMessageContaining("runs another collective as its number 1"));
+        assertThat(failures)
+                .anySatisfy(failure -> assertThat(failure.category()).isEqualTo(Category.BUG));
+    }
+
+    @Test
+    void shouldTellPeersThatARankLeavesInTheMiddle() throws Exception {
+        List<TuttiException> failures = Ranks.run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
+            collectives.barrier("all there");
+            if (rank == 2) {
+                return null;
+            }
+            Pending pending = collectives.allReduceSum("left", ByteBuffer.allocateDirect(3 * 800), DType.F32);
+            if (rank == 1) {
+                collectives.close();
+            }
+            return catchThrowableOfType(TuttiException.class, pending::await);
+        });
+        assertThat(failures.get(0).category()).isEqualTo(Category.PEER);
+        assertThat(failures.get(0))
+                .hasMessageContaining("rank 1 (host-1) gave up")
+                .hasMessageContaining("closed");
+    }
+
+    @Test
+    void shouldAbortWhatIsPendingOnClose() throws Exception {
+        IntFunction<ChunkLink> wire = wire(2, 1);
+        TreeAllReduce collectives =
+                new TreeAllReduce(wire.apply(0), Ranks.group(0, 2), 16 << 10, PATIENT, System::nanoTime);
+        Pending running = collectives.allReduceSum("running", ByteBuffer.allocateDirect(800), DType.F32);
+        Pending queued = collectives.allReduceSum("queued", ByteBuffer.allocateDirect(800), DType.F32);
+        collectives.close();
+        assertThatThrownBy(running::await).isInstanceOf(TuttiException.class).hasMessageContaining("closed");
+        assertThatThrownBy(queued::await).isInstanceOf(TuttiException.class).hasMessageContaining("closed");
+        assertThatThrownBy(() -> collectives.barrier("late"))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContaining("closed");
+        collectives.close();
+    }
+}
