@@ -34,9 +34,14 @@ public final class CommitDir implements AutoCloseable {
         this.target = target;
     }
 
+    /** Where the files of a folder that is not committed yet lie, for writers in other processes. */
+    public static Path partial(Path output, String name) {
+        return output.resolve("." + name + PARTIAL);
+    }
+
     /** Makes {@code output/.NAME.partial}, empty; one left by a crash is removed. */
     public static CommitDir begin(Path output, String name) {
-        Path partial = output.resolve("." + name + PARTIAL);
+        Path partial = partial(output, name);
         try {
             Files.createDirectories(output);
             deleteTree(partial);

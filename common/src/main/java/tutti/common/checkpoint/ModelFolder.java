@@ -112,6 +112,11 @@ public final class ModelFolder implements AutoCloseable {
         return fileOf(name).tensors().get(name);
     }
 
+    /** Fills {@code into} with raw little-endian bytes of the dtype that is stored, from {@code elementOffset} on. */
+    public void read(String name, long elementOffset, ByteBuffer into) {
+        fileOf(name).read(name, elementOffset, into);
+    }
+
     /** Fills {@code into} with the whole tensor as F32, little-endian; its remaining bytes must be 4 per element. */
     public void readAsF32(String name, ByteBuffer into) {
         long needed = info(name).elements() * Float.BYTES;

@@ -3,6 +3,7 @@ package tutti.common.token;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Tokens;
@@ -15,15 +16,16 @@ import tutti.common.error.TuttiException;
 public final class ExampleEncoder {
     private static final int NAMES_KEPT = 5;
 
-    private final Tokenizer tokenizer;
+    private final Optional<Tokenizer> tokenizer;
     private final int maxLength;
     private final int modelVocabulary;
 
     /**
+     * @param tokenizer may be absent where every sample is tokenised already
      * @param maxLength {@code --model_max_length}, in tokens, at least 2
      * @param modelVocabulary rows of the model's embedding table; an id beyond it is refused
      */
-    public ExampleEncoder(Tokenizer tokenizer, int maxLength, int modelVocabulary) {
+    public ExampleEncoder(Optional<Tokenizer> tokenizer, int maxLength, int modelVocabulary) {
         TuttiException.require(
                 maxLength >= 2, "--model_max_length=%d: needs at least 2, one token predicts the next", maxLength);
         this.tokenizer = tokenizer;
@@ -84,7 +86,7 @@ public final class ExampleEncoder {
     }
 
     private TokenizedExample encodeConversation(Conversation conversation) {
-        ChatEncoder chat = new ChatEncoder(tokenizer);
+        ChatEncoder chat = new ChatEncoder(tokenizer.orElseThrow());
         VicunaTemplate.Rendered rendered = chat.render(conversation.turns());
         Encoded encoded = chat.encode(rendered);
         int[] labels = new int[encoded.length()];

@@ -25,7 +25,8 @@ class ExampleEncoderTest {
     void shouldLearnTheAnswersOfTheFirstVicunaSampleAndTheirEndTokens() {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
             List<Example> samples = Datasets.load(List.of(Shared.file("data/dummy_conversation.json")));
-            TokenizedExample first = new ExampleEncoder(tokenizer, 2048, 512).encode(samples.get(0));
+            TokenizedExample first =
+                    new ExampleEncoder(java.util.Optional.of(tokenizer), 2048, 512).encode(samples.get(0));
             assertThat(learned(tokenizer, first))
                     .containsExactly(
                             "I am Vicuna, a language model trained by researchers from Large Model Systems Organization"
@@ -34,7 +35,8 @@ class ExampleEncoderTest {
             assertThat(tokenizer.decode(first.inputIds(), false))
                     .startsWith("<s> A chat between a curious user")
                     .endsWith("(LMSYS).</s> USER: Have a nice day! ASSISTANT: You too!</s>");
-            TokenizedExample second = new ExampleEncoder(tokenizer, 2048, 512).encode(samples.get(1));
+            TokenizedExample second =
+                    new ExampleEncoder(java.util.Optional.of(tokenizer), 2048, 512).encode(samples.get(1));
             assertThat(learned(tokenizer, second))
                     .containsExactly("My name is Vicuna, and I'm a language model developed by Large Model Systems"
                             + " Organization (LMSYS).</s>");
@@ -46,7 +48,8 @@ class ExampleEncoderTest {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
             List<Turn> turns =
                     List.of(new Turn(Role.SYSTEM, "x"), user("a"), assistant("a"), user("a"), assistant("a"));
-            TokenizedExample example = new ExampleEncoder(tokenizer, 100, 512).encode(new Conversation("hand", turns));
+            TokenizedExample example = new ExampleEncoder(java.util.Optional.of(tokenizer), 100, 512)
+                    .encode(new Conversation("hand", turns));
             int[] user = {471, 437, 459, 461, 467};
             int[] assistant = {447, 437, 437, 442, 437, 434, 447, 458, 434, 467};
             int space = 410;
@@ -77,7 +80,8 @@ class ExampleEncoderTest {
     void shouldMaskEveryVicunaSampleAsFastChatDoes(String folder) {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file(folder))) {
             List<Example> samples = Datasets.load(List.of(Shared.file("data/dummy_conversation.json")));
-            ExampleEncoder encoder = new ExampleEncoder(tokenizer, 4096, tokenizer.vocabularySize());
+            ExampleEncoder encoder =
+                    new ExampleEncoder(java.util.Optional.of(tokenizer), 4096, tokenizer.vocabularySize());
             for (Example sample : samples) {
                 TokenizedExample example = encoder.encode(sample);
                 assertThat(example.labels())
@@ -110,8 +114,9 @@ class ExampleEncoderTest {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file(folder))) {
             List<Turn> turns = List.of(user("Hi \uD83D\uDE00"), assistant("no"), user("b"), assistant(" c d \n"));
             int eos = tokenizer.eosId().orElseThrow();
-            TokenizedExample example =
-                    new ExampleEncoder(tokenizer, 500, tokenizer.vocabularySize()).encode(new Conversation("s", turns));
+            TokenizedExample example = new ExampleEncoder(
+                            java.util.Optional.of(tokenizer), 500, tokenizer.vocabularySize())
+                    .encode(new Conversation("s", turns));
             assertThat(Arrays.stream(example.inputIds()).filter(id -> id == eos))
                     .hasSize(2);
             assertThat(Arrays.stream(example.labels()).filter(id -> id == eos)).hasSize(2);
@@ -150,7 +155,8 @@ class ExampleEncoderTest {
             samples.add(new Conversation("no-answer", List.of(user("hello"))));
             samples.add(new Conversation("no-turns", List.of()));
             samples.add(tokens("whole", new int[] {5, 6}, new int[] {5, 6}));
-            ExampleEncoder.Result result = new ExampleEncoder(tokenizer, 3, 512).encodeAll(samples);
+            ExampleEncoder.Result result =
+                    new ExampleEncoder(java.util.Optional.of(tokenizer), 3, 512).encodeAll(samples);
             assertThat(result.report())
                     .isEqualTo(new EncodeReport(
                             6, 4, 4, List.of("first-label-only", "cut-to-nothing", "no-answer", "no-turns"), 3, 5));
@@ -158,7 +164,8 @@ class ExampleEncoderTest {
             assertThat(result.examples().get(0).inputIds()).containsExactly(1, 2, 3);
             assertThat(result.report().summary())
                     .startsWith("2 samples, 5 tokens, 3 of them learned; 4 truncated, 4 dropped");
-            assertThatThrownBy(() -> new ExampleEncoder(tokenizer, 3, 512).encodeAll(samples.subList(2, 4)))
+            assertThatThrownBy(() -> new ExampleEncoder(java.util.Optional.of(tokenizer), 3, 512)
+                            .encodeAll(samples.subList(2, 4)))
                     .isInstanceOf(TuttiException.class)
                     .hasMessageContaining("none of 2 samples has a token to learn within --model_max_length=3");
         }
@@ -167,14 +174,14 @@ class ExampleEncoderTest {
     @Test
     void shouldRefuseIdsBeyondTheModelsTable() {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
-            ExampleEncoder encoder = new ExampleEncoder(tokenizer, 10, 100);
+            ExampleEncoder encoder = new ExampleEncoder(java.util.Optional.of(tokenizer), 10, 100);
             assertThatThrownBy(() -> encoder.encode(tokens("f:3", new int[] {1, 100}, new int[] {1, 1})))
                     .hasMessageContaining("f:3: input_ids[1] is 100, the model's vocabulary has 100 tokens");
             assertThatThrownBy(() -> encoder.encode(tokens("f:3", new int[] {1, 9}, new int[] {1, 100})))
                     .hasMessageContaining("labels[1] is 100");
             assertThatThrownBy(() -> encoder.encode(new Conversation("c#1", List.of(user("zebra")))))
                     .hasMessageContaining("c#1: input_ids[");
-            assertThatThrownBy(() -> new ExampleEncoder(tokenizer, 1, 100))
+            assertThatThrownBy(() -> new ExampleEncoder(java.util.Optional.of(tokenizer), 1, 100))
                     .hasMessageContaining("--model_max_length=1");
         }
     }

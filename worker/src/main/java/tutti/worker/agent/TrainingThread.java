@@ -119,7 +119,11 @@ final class TrainingThread {
                     trainer.notes()));
             Begin begin = awaitBegin();
             TrainLoop loop = new TrainLoop(trainer, config.output().folder(), rank);
-            loop.run(begin.firstStep(), begin.totalSteps(), this::nextShard, new Reporter(coordinator, rank, generation));
+            loop.run(
+                    begin.firstStep(),
+                    begin.totalSteps(),
+                    this::nextShard,
+                    new Reporter(coordinator, rank, generation));
         }
     }
 

@@ -86,10 +86,12 @@ public final class WorkerAgent {
                     return Behaviors.same();
                 })
                 .onMessage(TryJoin.class, event -> join())
-                .onMessage(JoinTimeout.class, event -> end(new TuttiException(
-                        Category.PEER,
-                        "rank %d: no answer from the coordinator at %s:%d in %d s"
-                                .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), seconds))))
+                .onMessage(
+                        JoinTimeout.class,
+                        event -> end(new TuttiException(
+                                Category.PEER,
+                                "rank %d: no answer from the coordinator at %s:%d in %d s"
+                                        .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), seconds))))
                 .onMessage(Order.class, this::whileJoining)
                 .build();
     }

@@ -1,5 +1,7 @@
 package tutti.worker.checkpoint;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -7,8 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.error.Category;
@@ -43,8 +43,7 @@ public record CheckpointWriter(Path source, Replica replica, AdamW optimizer, in
             written.add(write(folder, TrainerState.FILE, state.toJson()));
         }
         String name = OptimizerShards.name(rank, worldSize);
-        List<SafetensorsWriter.Entry> entries =
-                OptimizerShards.entries(replica.layout(), optimizer, rank, worldSize);
+        List<SafetensorsWriter.Entry> entries = OptimizerShards.entries(replica.layout(), optimizer, rank, worldSize);
         written.add(entry(name, SafetensorsWriter.write(folder.resolve(name), entries, true)));
         return written;
     }
@@ -82,11 +81,10 @@ public record CheckpointWriter(Path source, Replica replica, AdamW optimizer, in
     /** The source's config with the dtype that is stored. */
     private byte[] config() throws IOException {
         ObjectMapper json = new ObjectMapper();
-        ObjectNode config = (ObjectNode) json.readTree(source.resolve("config.json").toFile());
+        ObjectNode config =
+                (ObjectNode) json.readTree(source.resolve("config.json").toFile());
         config.put("torch_dtype", replica.master().dtype() == DType.F64 ? "float64" : "float32");
-        return json.writerWithDefaultPrettyPrinter()
-                .writeValueAsString(config)
-                .getBytes(StandardCharsets.UTF_8);
+        return json.writerWithDefaultPrettyPrinter().writeValueAsString(config).getBytes(StandardCharsets.UTF_8);
     }
 
     private static WrittenFile write(Path folder, String name, byte[] bytes) {

@@ -75,7 +75,8 @@ public final class OptimizerShards {
         SafetensorsFile file = files.stream()
                 .filter(candidate -> candidate.tensors().containsKey(name))
                 .findFirst()
-                .orElseThrow(() -> data("%s: no optimizer shard holds %s; the checkpoint is not whole", checkpoint, name));
+                .orElseThrow(
+                        () -> data("%s: no optimizer shard holds %s; the checkpoint is not whole", checkpoint, name));
         TensorInfo info = file.tensors().get(name);
         StoredDType needed = FlatEntry.stored(flat.dtype());
         long count = slot.spec().shape().count();
@@ -90,7 +91,10 @@ public final class OptimizerShards {
                 needed,
                 slot.spec().shape());
         for (long at = 0; at < count; at += SLICE) {
-            file.read(name, at, flat.rows(slot.start() + at, Math.min(SLICE, count - at)).bytes());
+            file.read(
+                    name,
+                    at,
+                    flat.rows(slot.start() + at, Math.min(SLICE, count - at)).bytes());
         }
     }
 

@@ -45,7 +45,8 @@ public record TrainerState(
         try {
             return JSON.readValue(Files.readAllBytes(file), TrainerState.class);
         } catch (IOException e) {
-            throw data("%s: cannot be read: %s; --resume_from_checkpoint needs a checkpoint folder", file, e.getMessage());
+            throw data(
+                    "%s: cannot be read: %s; --resume_from_checkpoint needs a checkpoint folder", file, e.getMessage());
         }
     }
 }

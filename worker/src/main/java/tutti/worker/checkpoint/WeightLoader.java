@@ -53,7 +53,8 @@ public final class WeightLoader {
             ByteBuffer floats = ByteBuffer.allocateDirect(SLICE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             for (FlatLayout.Slot slot : replica.layout().slots()) {
                 String name = slot.spec().name();
-                boolean exact = folder.info(name).dtype() == StoredDType.F64 && replica.master().dtype() == DType.F64;
+                boolean exact = folder.info(name).dtype() == StoredDType.F64
+                        && replica.master().dtype() == DType.F64;
                 long count = slot.spec().shape().count();
                 for (long at = 0; at < count; at += SLICE) {
                     int part = (int) Math.min(SLICE, count - at);

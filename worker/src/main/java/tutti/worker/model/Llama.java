@@ -104,15 +104,15 @@ public final class Llama {
         Tensor dx = dResidual.rows(0, rows);
         Tensor dOut = dNormed.rows(0, rows);
         double loss = kernels.linearCrossEntropyBackward(
-                dOut,
-                head.gradient().orElseThrow(),
-                normed.rows(0, rows),
-                head.value(),
-                batch.labels(),
-                gradScale);
+                dOut, head.gradient().orElseThrow(), normed.rows(0, rows), head.value(), batch.labels(), gradScale);
         kernels.fill(dx, 0);
         kernels.rmsNormBackward(
-                dx, norm.gradient().orElseThrow(), dOut, stream(blocks.size(), batch), norm.value(), rstd.rows(0, rows));
+                dx,
+                norm.gradient().orElseThrow(),
+                dOut,
+                stream(blocks.size(), batch),
+                norm.value(),
+                rstd.rows(0, rows));
         listener.ready(blocks.size() + 1);
         BlockGradients d = gradients.rows(rows);
         for (int layer = blocks.size() - 1; layer >= 0; layer--) {

@@ -84,8 +84,7 @@ public final class LlamaDecoder {
     public float[] append(int... tokens) {
         int rows = tokens.length;
         if (rows == 0 || length + rows > capacity) {
-            throw new IllegalArgumentException(
-                    "tokens=%d length=%d capacity=%d".formatted(rows, length, capacity));
+            throw new IllegalArgumentException("tokens=%d length=%d capacity=%d".formatted(rows, length, capacity));
         }
         ByteBuffer idBytes = ids.rows(0, rows).bytes();
         ByteBuffer positionBytes = positions.rows(0, rows).bytes();

@@ -53,7 +53,8 @@ record TrainStep(
      */
     Result run(long step, List<TokenizedExample> shard) {
         long start = clock.getAsLong();
-        long labelled = shard.stream().mapToLong(TokenizedExample::labelledTokens).sum();
+        long labelled =
+                shard.stream().mapToLong(TokenizedExample::labelledTokens).sum();
         double gradScale = 1.0 / sumOverRanks(labelled);
 
         kernels.fill(replica.gradients(), 0);
@@ -61,7 +62,10 @@ record TrainStep(
         Passes passes = new Passes();
         for (int from = 0; from < shard.size(); from += batchSize) {
             int to = Math.min(shard.size(), from + batchSize);
-            passes.run(batches.build(shard.subList(from, to)), gradScale, to == shard.size() ? buckets : GradientListener.NONE);
+            passes.run(
+                    batches.build(shard.subList(from, to)),
+                    gradScale,
+                    to == shard.size() ? buckets : GradientListener.NONE);
         }
         if (shard.isEmpty()) {
             buckets.ready(0);

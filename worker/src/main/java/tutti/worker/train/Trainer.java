@@ -61,7 +61,10 @@ public final class Trainer implements AutoCloseable {
             boolean checkpointing = run.train().checkpointing();
             Llama llama = new Llama(model, kernels, compute, replica, arena, rows, longest, checkpointing);
             return new Parts(
-                    replica, optimizer, llama, new BatchBuilder(arena, run.train().batchSize(), longest));
+                    replica,
+                    optimizer,
+                    llama,
+                    new BatchBuilder(arena, run.train().batchSize(), longest));
         }
     }
 
@@ -111,12 +114,13 @@ public final class Trainer implements AutoCloseable {
         notes.add("data: " + data.report().summary());
         Kernels kernels = Backends.open(config.train().backend(), threads);
         try {
-            Trainer trainer =
-                    new Trainer(config, collectives, clock, data, model, kernels, resumeFrom, notes);
+            Trainer trainer = new Trainer(config, collectives, clock, data, model, kernels, resumeFrom, notes);
             notes.add("model: %,d parameters in %s on %s, %,d MiB a worker"
                     .formatted(
                             trainer.parameters(),
-                            config.train().bf16() ? "bf16" : kernels.masterDType().toString().toLowerCase(),
+                            config.train().bf16()
+                                    ? "bf16"
+                                    : kernels.masterDType().toString().toLowerCase(),
                             kernels.name(),
                             (trainer.arena.capacity() >> 20) + 1));
             return trainer;
@@ -222,7 +226,8 @@ public final class Trainer implements AutoCloseable {
             MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
             Tensor master = parts.replica().master();
             for (long at = 0; at < master.count(); at += HASH_SLICE) {
-                sha256.update(master.rows(at, Math.min(HASH_SLICE, master.count() - at)).bytes());
+                sha256.update(master.rows(at, Math.min(HASH_SLICE, master.count() - at))
+                        .bytes());
             }
             return HexFormat.of().formatHex(sha256.digest());
         } catch (NoSuchAlgorithmException e) {

@@ -58,6 +58,8 @@ public final class FlatLayout {
 
     /** Weights without alignment gaps. */
     public long parameters() {
-        return slots.values().stream().mapToLong(slot -> slot.spec().shape().count()).sum();
+        return slots.values().stream()
+                .mapToLong(slot -> slot.spec().shape().count())
+                .sum();
     }
 }

@@ -1,0 +1,120 @@
+package tutti.test.numeric;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tutti.common.checkpoint.ModelFolder;
+import tutti.test.support.TrainSpec;
+
+class FixtureTrainingTest {
+    @TempDir
+    Path folder;
+
+    private Path data;
+
+    @BeforeEach
+    void writeData() throws IOException {
+        data = TrainSpec.writeData(folder);
+    }
+
+    @ParameterizedTest(name = "{0} ranks x batch {1} x accumulation {2}, checkpointing {3}")
+    @CsvSource({
+        "1,4,1,false",
+        "1,4,1,true",
+        "1,2,2,false",
+        "1,2,2,true",
+        "1,1,4,false",
+        "1,1,4,true",
+        "2,2,1,false",
+        "2,2,1,true",
+        "2,1,2,false",
+        "2,1,2,true",
+        "4,1,1,false",
+        "4,1,1,true",
+    })
+    void shouldGiveTheLossesOfPyTorchHoweverTheGlobalBatchIsSplit(
+            int ranks, int batch, int accumulation, boolean checkpointing) throws Exception {
+        Map<String, String> flags = flags(batch, accumulation);
+        flags.put("gradient_checkpointing", Boolean.toString(checkpointing));
+        InProcessRun run = InProcessRun.of(flags, ranks);
+        // The bar: float32 against float64 over 12 steps.
+        assertClose(run.losses(), TrainSpec.expected("losses"), 1e-4);
+        assertClose(run.gradNorms(), TrainSpec.expected("grad_norms"), 1e-3);
+        assertClose(run.rates(), TrainSpec.expected("learning_rates"), 1e-12);
+        assertThat(Set.copyOf(run.hashes())).hasSize(1);
+        assertNorms(1e-4);
+    }
+
+    @Test
+    void shouldGiveTheSameBitsWithAndWithoutCheckpointingAndOnEveryRepetition() throws Exception {
+        Map<String, String> flags = flags(2, 1);
+        List<String> plain = InProcessRun.of(flags, 2).hashes();
+        List<String> again = InProcessRun.of(flags, 2).hashes();
+        flags.put("gradient_checkpointing", "True");
+        List<String> checkpointed = InProcessRun.of(flags, 2).hashes();
+        assertThat(again).isEqualTo(plain);
+        assertThat(checkpointed).isEqualTo(plain);
+    }
+
+    @Test
+    void shouldStayWithinTwoPercentInBfloat16() throws Exception {
+        Map<String, String> flags = flags(2, 1);
+        flags.put("bf16", "True");
+        assertClose(InProcessRun.of(flags, 2).losses(), TrainSpec.expected("losses"), 2e-2);
+    }
+
+    @Test
+    void shouldGiveThePyTorchNumbersToTwelveDigitsOnTheFloat64Reference() throws Exception {
+        Map<String, String> flags = flags(2, 1);
+        flags.put("backend", "reference");
+        InProcessRun run = InProcessRun.of(flags, 2);
+        // Both sides are float64; what differs is the order of sums.
+        assertClose(run.losses(), TrainSpec.expected("losses"), 1e-10);
+        assertClose(run.gradNorms(), TrainSpec.expected("grad_norms"), 1e-9);
+        assertNorms(1e-10);
+    }
+
+    private Map<String, String> flags(int batch, int accumulation) throws IOException {
+        return TrainSpec.flags(data, Files.createDirectories(folder.resolve("out")), batch, accumulation);
+    }
+
+    private void assertNorms(double tolerance) {
+        try (ModelFolder model = ModelFolder.open(folder.resolve("out"))) {
+            TrainSpec.expectedNorms().forEach((name, norm) -> {
+                ByteBuffer floats = ByteBuffer.allocateDirect(
+                                Math.toIntExact(model.info(name).elements() * Float.BYTES))
+                        .order(ByteOrder.LITTLE_ENDIAN);
+                model.readAsF32(name, floats);
+                floats.flip();
+                double sum = 0;
+                while (floats.hasRemaining()) {
+                    double value = floats.getFloat();
+                    sum += value * value;
+                }
+                assertThat(Math.sqrt(sum)).as(name).isCloseTo(norm, within(Math.max(tolerance, 1e-7) * norm));
+            });
+        }
+    }
+
+    private static void assertClose(List<Double> actual, List<Double> expected, double relative) {
+        assertThat(actual).hasSameSizeAs(expected);
+        for (int i = 0; i < expected.size(); i++) {
+            assertThat(actual.get(i))
+                    .as("step %d", i + 1)
+                    .isCloseTo(expected.get(i), within(relative * Math.abs(expected.get(i))));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+package tutti.test.numeric;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.WrittenFile;
+import tutti.common.shard.BatchPlan;
+import tutti.worker.allreduce.Group;
+import tutti.worker.allreduce.InMemoryNetwork;
+import tutti.worker.allreduce.TreeAllReduce;
+import tutti.worker.train.TrainLoop;
+import tutti.worker.train.Trainer;
+
+/** A run with threads as ranks over the in-memory link: everything of a worker but its process, its actor and Aeron. */
+final class InProcessRun {
+    private final List<List<Double>> lossSums = new ArrayList<>();
+    private final List<List<Long>> labelled = new ArrayList<>();
+    private final List<List<Double>> gradNorms = new ArrayList<>();
+    private final List<List<Double>> rates = new ArrayList<>();
+    private final List<String> hashes = new ArrayList<>();
+
+    static InProcessRun of(Map<String, String> flags, int worldSize) throws Exception {
+        InProcessRun run = new InProcessRun();
+        RunConfig config = RunConfig.read(Settings.of(flags, null));
+        InMemoryNetwork network = new InMemoryNetwork(worldSize);
+        List<String> hosts =
+                IntStream.range(0, worldSize).mapToObj(r -> "thread").toList();
+        List<CompletableFuture<Void>> ranks = new ArrayList<>();
+        for (int r = 0; r < worldSize; r++) {
+            int rank = r;
+            run.lossSums.add(new ArrayList<>());
+            run.labelled.add(new ArrayList<>());
+            run.gradNorms.add(new ArrayList<>());
+            run.rates.add(new ArrayList<>());
+            run.hashes.add("");
+            ranks.add(CompletableFuture.runAsync(
+                    () -> run.rank(config, network, new Group(1, 1, rank, hosts), rank, worldSize),
+                    task -> new Thread(task, "rank-" + rank).start()));
+        }
+        CompletableFuture.allOf(ranks.toArray(CompletableFuture[]::new)).get(120, TimeUnit.SECONDS);
+        return run;
+    }
+
+    private void rank(RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize) {
+        try (TreeAllReduce collectives =
+                        new TreeAllReduce(network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime);
+                Trainer trainer = Trainer.load(config, collectives, null, 1, System::nanoTime)) {
+            BatchPlan plan = new BatchPlan(
+                    trainer.samples(),
+                    worldSize,
+                    config.train().globalBatch(worldSize),
+                    config.data().shuffle(),
+                    42);
+            long total = plan.totalSteps(config.train().epochs(), config.train().maxSteps());
+            long[] next = {0};
+            new TrainLoop(trainer, config.output().folder(), rank)
+                    .run(
+                            0,
+                            total,
+                            () -> new StepShard(next[0], plan.shard(next[0]++, rank), 0, false),
+                            new Recorder(rank));
+        }
+    }
+
+    private final class Recorder implements TrainLoop.Reports {
+        private final int rank;
+
+        Recorder(int rank) {
+            this.rank = rank;
+        }
+
+        @Override
+        public void stepDone(
+                long step, double lossSum, long count, long tokens, double gradNorm, double rate, StepTimes times) {
+            lossSums.get(rank).add(lossSum);
+            labelled.get(rank).add(count);
+            gradNorms.get(rank).add(gradNorm);
+            rates.get(rank).add(rate);
+        }
+
+        @Override
+        public void partWritten(long step, List<WrittenFile> files) {
+            throw new AssertionError("no checkpoint was asked for");
+        }
+
+        @Override
+        public void finished(long step, String weightsHash) {
+            hashes.set(rank, weightsHash);
+        }
+    }
+
+    List<Double> losses() {
+        return IntStream.range(0, lossSums.get(0).size())
+                .mapToObj(
+                        step -> lossSums.stream().mapToDouble(r -> r.get(step)).sum()
+                                / labelled.stream().mapToLong(r -> r.get(step)).sum())
+                .toList();
+    }
+
+    List<Double> gradNorms() {
+        return gradNorms.get(0);
+    }
+
+    List<Double> rates() {
+        return rates.get(0);
+    }
+
+    List<String> hashes() {
+        return hashes;
+    }
+
+    static Path finalModel(Map<String, String> flags) {
+        return Path.of(flags.get("output_dir"));
+    }
+}
