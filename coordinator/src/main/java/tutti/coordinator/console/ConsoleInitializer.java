@@ -17,7 +17,8 @@ final class ConsoleInitializer extends ChannelInitializer<SocketChannel> {
     private static final int MAX_CONNECTIONS = 256;
     private static final int IDLE_SECONDS = 60;
     private static final int MAX_REQUEST_LINE = 4 * 1024;
-    private static final int MAX_REQUEST_HEADERS = 8 * 1024;
+    /** Browsers bring along the cookies of every server on this host, whatever its port. */
+    private static final int MAX_REQUEST_HEADERS = 16 * 1024;
     /** Nothing here reads a body; a few bytes are tolerated. */
     private static final int MAX_REQUEST_BODY = 1024;
 

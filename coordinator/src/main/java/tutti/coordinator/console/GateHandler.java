@@ -8,15 +8,17 @@ import static io.netty.handler.codec.http.HttpResponseStatus.REQUEST_HEADER_FIEL
 import static io.netty.handler.codec.http.HttpResponseStatus.REQUEST_URI_TOO_LONG;
 import static io.netty.handler.codec.http.HttpResponseStatus.UNAUTHORIZED;
 
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpServerKeepAliveHandler;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
@@ -24,6 +26,7 @@ import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.AttributeKey;
 import java.net.InetSocketAddress;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Who may ask what. A request that passes is well-formed, reads only, was sent to one of our names and carries the token
@@ -38,6 +41,8 @@ final class GateHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
             + " included, on the terminal where the run was started, in the line that begins with \"console:\". Open that"
             + " address, or send the token as \"Authorization: Bearer TOKEN\".\n";
 
+    private static final int LINGER_SECONDS = 2;
+
     private final HostRule hosts;
     private final Credentials credentials;
     private final boolean loopback;
@@ -51,9 +56,7 @@ final class GateHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
     @Override
     protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
         if (request.decoderResult().isFailure()) {
-            // What follows on this connection cannot be told apart from the broken request.
-            ctx.writeAndFlush(refusal(malformed(request.decoderResult().cause()), "This request cannot be read.\n"))
-                    .addListener(ChannelFutureListener.CLOSE);
+            refuseAndLeave(ctx, malformed(request.decoderResult().cause()));
             return;
         }
         FullHttpResponse refusal = judge(ctx, request);
@@ -71,6 +74,20 @@ final class GateHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         } else {
             ctx.fireUserEventTriggered(event);
         }
+    }
+
+    /**
+     * What follows on this connection cannot be told apart from the broken request, so it ends; not at once, since closing
+     * with bytes unread resets the connection and the client would never see why.
+     */
+    private static void refuseAndLeave(ChannelHandlerContext ctx, HttpResponseStatus why) {
+        ctx.pipeline().remove(HttpServerKeepAliveHandler.class);
+        FullHttpResponse response = refusal(why, "This request cannot be read.\n");
+        HttpUtil.setKeepAlive(response, false);
+        ctx.writeAndFlush(response).addListener(written -> {
+            ((SocketChannel) ctx.channel()).shutdownOutput();
+            ctx.executor().schedule(() -> ctx.close(), LINGER_SECONDS, TimeUnit.SECONDS);
+        });
     }
 
     /** The answer to a request that may not pass, null for one that may. */

@@ -21,7 +21,8 @@ import tutti.coordinator.run.StatusBoard;
 /**
  * One open page. Pushes {@code {"type":"status","status":{..}}} at once and after each change, and
  * {@code {"type":"step","step":{..}}} for each step, in order. A page that reads too slowly gets the newest status and
- * misses the oldest of the waiting steps; nothing piles up. What came before is at {@code /api/steps}.
+ * misses the oldest of the waiting steps, which {@code {"type":"missed"}} tells it; nothing piles up. What came before or was
+ * missed is at {@code /api/steps}.
  *
  * <p>Publishers only leave their notice in the mailbox; JSON is written on the connection's own thread.
  */
@@ -32,8 +33,9 @@ final class LiveHandler extends SimpleChannelInboundHandler<WebSocketFrame> impl
     private static final int PING_SECONDS = 20;
 
     private final StatusBoard board;
-    private final Deque<StepMetrics> waitingSteps = new ArrayDeque<>(); // guarded by itself, as the next two
+    private final Deque<StepMetrics> waitingSteps = new ArrayDeque<>(); // guarded by itself, as the next three
     private RunStatus waitingStatus;
+    private boolean missed;
     private boolean woken;
 
     private StatusBoard.Subscription subscription;
@@ -73,6 +75,7 @@ final class LiveHandler extends SimpleChannelInboundHandler<WebSocketFrame> impl
         synchronized (waitingSteps) {
             if (waitingSteps.size() == MAX_WAITING_STEPS) {
                 waitingSteps.removeFirst();
+                missed = true;
             }
             waitingSteps.addLast(step);
             wake();
@@ -118,6 +121,10 @@ final class LiveHandler extends SimpleChannelInboundHandler<WebSocketFrame> impl
                 RunStatus status = waitingStatus;
                 waitingStatus = null;
                 return Map.of("type", "status", "status", status);
+            }
+            if (missed) {
+                missed = false;
+                return Map.of("type", "missed");
             }
             woken = false;
             return null;
