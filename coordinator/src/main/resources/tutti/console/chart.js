@@ -7,7 +7,8 @@ const SYNC = { key: 'steps' };
 const darkMode = matchMedia('(prefers-color-scheme: dark)');
 
 /**
- * Props: label; data = [steps, values, ...]; lines = [{ name, colour (CSS variable), width }]; log; height; format.
+ * Props: label; data = [steps, values, ...]; lines = [{ name, colour (CSS variable), width }]; log or fromZero; height;
+ * format(value, short): short is for the axis.
  * What the cursor points at is written into the caption above the lines; without a cursor, the newest values.
  */
 export class Chart extends Component {
@@ -51,7 +52,7 @@ export class Chart extends Component {
   }
 
   build() {
-    const { data, lines, log, format } = this.props;
+    const { data, lines, log, fromZero, format } = this.props;
     const axis = {
       stroke: this.colour('--ink-3'),
       grid: { stroke: this.colour('--line'), width: 1 },
@@ -62,11 +63,11 @@ export class Chart extends Component {
       {
         ...this.size(),
         legend: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 22, 0, 0],
         cursor: { sync: SYNC, y: false, drag: { x: true, y: false }, points: { size: 7 } },
-        scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
+        scales: { x: { time: false }, y: yScale(log, fromZero) },
         axes: [
-          { ...axis, size: 28, space: 70, grid: { show: false } },
+          { ...axis, size: 22, gap: 4, space: 70, grid: { show: false } },
           {
             ...axis,
             size: 58,
@@ -81,7 +82,7 @@ export class Chart extends Component {
             label: line.name,
             stroke: this.colour(line.colour),
             width: line.width,
-            // A logarithmic scale has no place for zero and below.
+            // One point makes no line.
             points: { show: data[0].length < 2 },
           })),
         ],
@@ -134,4 +135,13 @@ export class Chart extends Component {
       h('div', { class: 'plot', role: 'img', 'aria-label': spoken, ref: this.setHost, style: { height: `${this.props.height}px` } }),
     ]);
   }
+}
+
+function yScale(log, fromZero) {
+  if (log) {
+    // Close to the data; uPlot itself would round to whole powers of ten.
+    return { distr: 3, range: (_, low, high) => (low > 0 ? [low / 1.05, high * 1.05] : [0.1, 10]) };
+  }
+  // An amount from zero up: its noise looks as small as it is.
+  return fromZero ? { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 1) * 1.1 || 1] } : {};
 }

@@ -6,18 +6,21 @@ export function count(value) {
   return value == null ? NONE : Math.round(value).toLocaleString('en-US');
 }
 
-/** Four significant digits; small ones as 2.0e-5. */
-export function number(value) {
+/** Four significant digits, small ones as 2.00e-5; short: without the zeros that only say how exact it is. */
+export function number(value, short = false) {
   if (value == null) return NONE;
+  if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
-  return size >= 1000 ? count(value) : value.toPrecision(4);
+  if (size < 1e-3 || size >= 1e6) return value.toExponential(2).replace(short ? /\.?0+e/ : /^$/, 'e');
+  if (size >= 1000) return count(value);
+  return short ? String(Number(value.toPrecision(4))) : value.toPrecision(4);
 }
 
-export function rate(value) {
+export function rate(value, short = false) {
   if (value == null) return NONE;
-  if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
-  return value >= 1e4 ? `${(value / 1e3).toFixed(1)} k` : count(value);
+  const scaled = (size, digits) => (short ? String(Number((value / size).toFixed(digits))) : (value / size).toFixed(digits));
+  if (value >= 1e6) return `${scaled(1e6, 2)} M`;
+  return value >= 1e4 ? `${scaled(1e3, 1)} k` : count(value);
 }
 
 export function milliseconds(value) {

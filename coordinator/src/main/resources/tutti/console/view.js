@@ -101,14 +101,19 @@ function Refused() {
 function Tiles({ status, last }) {
   const workers = `${count(status.world_size)} worker${status.world_size === 1 ? '' : 's'}`;
   return html`<section class="tiles" aria-label="Newest numbers">
-    <${Tile} name="Loss" value=${number(last?.loss)} note="nats per labelled token" />
-    <${Tile} name="Learning rate" value=${number(last?.learning_rate)} note="newest step" />
-    <${Tile} name="Gradient norm" value=${number(last?.grad_norm)} note="before clipping" />
+    <${Tile} name="Loss" value=${newest(last, 'loss')} note="nats per labelled token" />
+    <${Tile} name="Learning rate" value=${newest(last, 'learning_rate')} note="newest step" />
+    <${Tile} name="Gradient norm" value=${newest(last, 'grad_norm')} note="before clipping" />
     <${Tile} name="Tokens per second" value=${rate(last?.tokens_per_second)}
       note=${`${workers}, generation ${status.generation}`} />
     <${Tile} name="Last checkpoint" value=${status.last_checkpoint ?? 'none yet'}
       note=${sinceCheckpoint(status)} />
   </section>`;
+}
+
+/** A step without a number had NaN or infinity there, which is the first thing to see when a run fails. */
+function newest(last, key) {
+  return last && last[key] === null ? 'not finite' : number(last?.[key]);
 }
 
 /** The folder name ends in its step: how much work a crash would cost now. */
@@ -141,8 +146,8 @@ class Charts extends Component {
       <label>smoothing <input id="smoothing" type="range" min="0" max="0.98" step="0.02" value=${smoothing}
         aria-valuetext=${`${Math.round(100 * smoothing)} percent`} onInput=${setSmoothing} /></label>
     </div>`;
-    const small = (label, key, colour, format) => html`<${Chart} key=${key} label=${label} height=${150}
-      data=${[x, column(key)]} lines=${[{ name: label, colour, width: 1.5 }]} format=${format} />`;
+    const small = (label, key, colour, format, fromZero) => html`<${Chart} key=${key} label=${label} height=${150}
+      data=${[x, column(key)]} lines=${[{ name: label, colour, width: 1.25 }]} format=${format} fromZero=${fromZero} />`;
     return html`<section class="charts" aria-label="Charts">
       <${Chart} key="loss" label="Loss" height=${300} log=${log} format=${number} tools=${tools}
         data=${[x, loss, smooth(loss, smoothing)]}
@@ -150,7 +155,7 @@ class Charts extends Component {
       <div class="three">
         ${small('Learning rate', 'learning_rate', '--chart-2', number)}
         ${small('Gradient norm', 'grad_norm', '--chart-3', number)}
-        ${small('Tokens per second', 'tokens_per_second', '--chart-4', rate)}
+        ${small('Tokens per second', 'tokens_per_second', '--chart-4', rate, true)}
       </div>
     </section>`;
   }

@@ -41,7 +41,8 @@ final class Assets {
         try (InputStream in = Assets.class.getResourceAsStream(FOLDER + name)) {
             return in == null ? null : new Asset(type, in.readAllBytes());
         } catch (IOException e) {
-            throw new TuttiException(Category.ENVIRONMENT, "console: cannot read " + FOLDER + name + " from its jar", e);
+            throw new TuttiException(
+                    Category.ENVIRONMENT, "console: cannot read " + FOLDER + name + " from its jar", e);
         }
     }
 }

@@ -114,8 +114,8 @@ public final class Browser implements AutoCloseable {
 
     /** The value of a JavaScript expression; a promise is awaited. */
     public JsonNode evaluate(String expression) throws Exception {
-        JsonNode answer = call(
-                "Runtime.evaluate", Map.of("expression", expression, "returnByValue", true, "awaitPromise", true));
+        JsonNode answer =
+                call("Runtime.evaluate", Map.of("expression", expression, "returnByValue", true, "awaitPromise", true));
         if (answer.has("exceptionDetails")) {
             throw new IllegalStateException(expression + " failed: " + answer.get("exceptionDetails"));
         }
@@ -175,7 +175,9 @@ public final class Browser implements AutoCloseable {
             if (target.get("type").asText().equals("page")) {
                 Map<String, Object> attach =
                         Map.of("targetId", target.get("targetId").asText(), "flatten", true);
-                return send("Target.attachToTarget", attach, null).get("sessionId").asText();
+                return send("Target.attachToTarget", attach, null)
+                        .get("sessionId")
+                        .asText();
             }
         }
         throw new IllegalStateException("chromium shows no page: " + targets);
@@ -222,7 +224,9 @@ public final class Browser implements AutoCloseable {
         tree.add(process.toHandle());
         tree.forEach(ProcessHandle::destroyForcibly);
         for (ProcessHandle handle : tree) {
-            handle.onExit().orTimeout(ANSWER_WITHIN.toSeconds(), TimeUnit.SECONDS).join();
+            handle.onExit()
+                    .orTimeout(ANSWER_WITHIN.toSeconds(), TimeUnit.SECONDS)
+                    .join();
         }
         try (Stream<Path> files = Files.walk(profile)) {
             files.sorted(Comparator.reverseOrder()).forEach(Browser::delete);

@@ -75,6 +75,15 @@ class ConsolePageTest {
             browser.waitUntil("document.body.dataset.points === '1200'", SOON);
             browser.dark(false);
             browser.screenshot(TARGET.resolve("console-done.png"));
+
+            board.publish(Sample.notFinite(Sample.TOTAL_STEPS + 1));
+            board.publish(board.status().withState(RunState.FAILED, "step 1201: the loss is NaN on rank 2"));
+            browser.waitUntil("document.body.innerText.includes('the loss is NaN on rank 2')", SOON);
+            browser.waitUntil("document.body.dataset.points === '1201'", SOON);
+            assertThat(browser.evaluate("document.querySelector('.tile strong').innerText")
+                            .asText())
+                    .isEqualTo("not finite");
+            browser.screenshot(TARGET.resolve("console-failed.png"));
         } finally {
             server.close();
         }

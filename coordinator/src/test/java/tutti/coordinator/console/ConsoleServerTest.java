@@ -57,14 +57,15 @@ class ConsoleServerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"/", "/api/status", "/api/steps", "/ws", "/nothing", "/?token=", "/?token=wrong", "//assets/"})
+    @ValueSource(
+            strings = {"/", "/api/status", "/api/steps", "/ws", "/nothing", "/?token=", "/?token=wrong", "//assets/"})
     void shouldRefuseWithoutTheTokenAndSayWhereItIs(String path) throws Exception {
         HttpResponse<String> response = get(path);
 
         assertThat(response.statusCode()).isEqualTo(401);
         assertThat(response.body()).contains("on the terminal where the run was started");
-        assertThat(response.headers().firstValue("www-authenticate")).hasValueSatisfying(v -> assertThat(v)
-                .startsWith("Bearer"));
+        assertThat(response.headers().firstValue("www-authenticate"))
+                .hasValueSatisfying(v -> assertThat(v).startsWith("Bearer"));
     }
 
     @ParameterizedTest
@@ -124,9 +125,10 @@ class ConsoleServerTest {
     void shouldStampEveryAnswerWithSecurityHeaders(String path) throws Exception {
         var headers = get(path).headers();
 
-        assertThat(headers.firstValue("content-security-policy")).hasValueSatisfying(policy -> assertThat(policy)
-                .contains("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'")
-                .doesNotContain("unsafe"));
+        assertThat(headers.firstValue("content-security-policy"))
+                .hasValueSatisfying(policy -> assertThat(policy)
+                        .contains("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'")
+                        .doesNotContain("unsafe"));
         assertThat(headers.firstValue("x-content-type-options")).hasValue("nosniff");
         assertThat(headers.firstValue("referrer-policy")).hasValue("no-referrer");
         assertThat(headers.firstValue("cache-control"))
@@ -134,7 +136,8 @@ class ConsoleServerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "[::2]", "192.0.2.1", "", "["})
+    @ValueSource(
+            strings = {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "[::2]", "192.0.2.1", "", "["})
     void shouldRefuseAHostNameThatIsNotOurs(String host) throws Exception {
         assertThat(raw("GET /healthz HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n"))
                 .startsWith("HTTP/1.1 421 ");
@@ -168,14 +171,16 @@ class ConsoleServerTest {
         HttpResponse<String> response = send(bearer("/api/status").method("HEAD", BodyPublishers.noBody()));
 
         assertThat(response.statusCode()).isEqualTo(200);
-        assertThat(response.headers().firstValueAsLong("content-length").orElse(0)).isPositive();
+        assertThat(response.headers().firstValueAsLong("content-length").orElse(0))
+                .isPositive();
         assertThat(response.body()).isEmpty();
     }
 
     @Test
     void shouldRefuseOversizedRequestsByKind() throws Exception {
         assertThat(get("/healthz?" + "x".repeat(5_000)).statusCode()).isEqualTo(414);
-        assertThat(send(request("/healthz").header("x-long", "x".repeat(20_000))).statusCode())
+        assertThat(send(request("/healthz").header("x-long", "x".repeat(20_000)))
+                        .statusCode())
                 .isEqualTo(431);
         assertThat(send(request("/healthz").POST(BodyPublishers.ofString("x".repeat(2_000))))
                         .statusCode())
@@ -233,12 +238,14 @@ class ConsoleServerTest {
 
     @Test
     void shouldNameThePortThatIsTakenAndTheWayOut() {
-        assertThatThrownBy(() -> ConsoleServer.start(
-                        new ConsoleOptions("127.0.0.1", server.port(), TOKEN), board, registry))
+        assertThatThrownBy(() ->
+                        ConsoleServer.start(new ConsoleOptions("127.0.0.1", server.port(), TOKEN), board, registry))
                 .isInstanceOfSatisfying(
                         TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.ENVIRONMENT))
-                .hasMessage("console: port %d on 127.0.0.1 is already in use; choose another with --console_port,"
-                        + " or 0 for any free one", server.port());
+                .hasMessage(
+                        "console: port %d on 127.0.0.1 is already in use; choose another with --console_port,"
+                                + " or 0 for any free one",
+                        server.port());
     }
 
     @Test
@@ -247,6 +254,12 @@ class ConsoleServerTest {
         assertThat(get("/healthz").statusCode()).isEqualTo(200);
         server.close();
         server.close();
+        for (Thread thread : Thread.getAllStackTraces().keySet()) {
+            if (thread.getName().startsWith("tutti-console-")) {
+                thread.join(SOON.toMillis());
+                assertThat(thread.isAlive()).as(thread.getName()).isFalse();
+            }
+        }
 
         ConsoleServer again = ConsoleServer.start(new ConsoleOptions("127.0.0.1", port, TOKEN), board, registry);
         assertThat(again.port()).isEqualTo(port);

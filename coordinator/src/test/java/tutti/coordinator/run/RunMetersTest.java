@@ -19,9 +19,8 @@ class RunMetersTest {
                 .containsExactlyInAnyOrderElementsOf(
                         Arrays.stream(Meter.values()).map(Meter::id).toList());
         assertThat(registry.getMeters().stream().map(meter -> meter.getId().getDescription()))
-                .containsExactlyInAnyOrderElementsOf(Arrays.stream(Meter.values())
-                        .map(Meter::meaning)
-                        .toList());
+                .containsExactlyInAnyOrderElementsOf(
+                        Arrays.stream(Meter.values()).map(Meter::meaning).toList());
     }
 
     @Test

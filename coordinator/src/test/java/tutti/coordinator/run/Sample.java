@@ -65,4 +65,25 @@ public final class Sample {
                 4,
                 2);
     }
+
+    /** A step that went wrong: loss and gradient are no finite numbers. */
+    public static StepMetrics notFinite(long step) {
+        StepMetrics good = step(step);
+        return new StepMetrics(
+                step,
+                good.epoch(),
+                Double.NaN,
+                good.learningRate(),
+                Double.POSITIVE_INFINITY,
+                good.tokens(),
+                good.tokensPerSecond(),
+                good.stepMs(),
+                good.forwardMs(),
+                good.backwardMs(),
+                good.allreduceExposedMs(),
+                good.optimizerMs(),
+                good.memoryBytes(),
+                good.worldSize(),
+                good.generation());
+    }
 }
