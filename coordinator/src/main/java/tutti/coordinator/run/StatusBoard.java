@@ -1,0 +1,69 @@
+package tutti.coordinator.run;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import tutti.common.metrics.StepMetrics;
+
+/**
+ * The notice board between the run, which writes, and everybody who shows it. Thread-safe. Listeners hear every notice once,
+ * in the order of publication, on the publisher's thread.
+ */
+public final class StatusBoard {
+    /** The most steps that {@link #steps()} returns. */
+    public static final int MAX_STEPS = 4_000;
+
+    private final List<Listener> listeners = new ArrayList<>();
+    private final StepHistory history = new StepHistory(MAX_STEPS);
+    private RunStatus status;
+
+    public StatusBoard(RunStatus first) {
+        this.status = Objects.requireNonNull(first, "first");
+    }
+
+    /** Told of each notice while the board is locked: return at once, do not wait for another thread, do not throw. */
+    public interface Listener {
+        void onStatus(RunStatus status);
+
+        void onStep(StepMetrics step);
+    }
+
+    /** Ends a subscription; no call reaches the listener after {@link #close()} has returned. Closing twice is harmless. */
+    public interface Subscription extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    public synchronized void publish(RunStatus newStatus) {
+        status = Objects.requireNonNull(newStatus, "newStatus");
+        listeners.forEach(listener -> listener.onStatus(newStatus));
+    }
+
+    /**
+     * Adds one step. A step number that was published before means that the run went back to a checkpoint: that step and all
+     * later ones are replaced.
+     */
+    public synchronized void publish(StepMetrics step) {
+        history.add(Objects.requireNonNull(step, "step"));
+        listeners.forEach(listener -> listener.onStep(step));
+    }
+
+    public synchronized RunStatus status() {
+        return status;
+    }
+
+    /** The steps so far, oldest first, thinned out evenly to at most {@link #MAX_STEPS}; the newest is always the last. */
+    public synchronized List<StepMetrics> steps() {
+        return history.list();
+    }
+
+    /** From now on the listener hears every notice; what was published before is read with the methods above. */
+    public synchronized Subscription subscribe(Listener listener) {
+        listeners.add(Objects.requireNonNull(listener, "listener"));
+        return () -> unsubscribe(listener);
+    }
+
+    private synchronized void unsubscribe(Listener listener) {
+        listeners.removeIf(one -> one == listener);
+    }
+}

@@ -1,0 +1,9 @@
+/**
+ * Where a run stands. {@link tutti.coordinator.run.RunStatus} is one immutable snapshot of it;
+ * {@link tutti.coordinator.run.StatusBoard} is the one place where snapshots and steps are published and from which the
+ * console and the meters read; {@link tutti.coordinator.run.RunMeters} turns both into Micrometer meters.
+ *
+ * <p>Start at {@link tutti.coordinator.run.StatusBoard}. Called by console and CoordinatorMain. Calls common.metrics. Knows
+ * nothing of HTTP, tensors or workers' insides.
+ */
+package tutti.coordinator.run;
