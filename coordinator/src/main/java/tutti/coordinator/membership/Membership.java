@@ -79,7 +79,8 @@ public final class Membership {
         return Behaviors.receive(WireMessage.class)
                 .onMessage(Join.class, join -> {
                     if (!refuses(join) && !joined.containsKey(join.replyTo())) {
-                        join.replyTo().tell(new WorkerCommand.Leave("the group of %d is complete".formatted(worldSize)));
+                        join.replyTo()
+                                .tell(new WorkerCommand.Leave("the group of %d is complete".formatted(worldSize)));
                     }
                     return Behaviors.same();
                 })

@@ -13,9 +13,8 @@ public record Member(int rank, Join join) {
     /** Ranks in the order of seats: the launchers dealt those by node, so that ranks of one node are neighbours. */
     public static List<Member> rank(List<Join> joins) {
         List<Join> sorted = joins.stream()
-                .sorted(Comparator.comparingInt(Join::seat).thenComparing(join -> join.replyTo()
-                        .path()
-                        .toString()))
+                .sorted(Comparator.comparingInt(Join::seat)
+                        .thenComparing(join -> join.replyTo().path().toString()))
                 .toList();
         return java.util.stream.IntStream.range(0, sorted.size())
                 .mapToObj(rank -> new Member(rank, sorted.get(rank)))

@@ -45,9 +45,7 @@ public final class Announcer {
                 0,
                 0,
                 0)));
-        publish(board.status()
-                .withWorkers(generation, workers)
-                .withState(RunState.FORMING, "loading model and data"));
+        publish(board.status().withWorkers(generation, workers).withState(RunState.FORMING, "loading model and data"));
     }
 
     void ready(Ready ready) {
@@ -74,13 +72,7 @@ public final class Announcer {
 
     void worker(StepDone done) {
         double compute = done.times().total() - done.times().exposed();
-        set(
-                workers.get(done.rank()),
-                "training",
-                done.step() + 1,
-                done.times().total(),
-                compute,
-                done.memoryBytes());
+        set(workers.get(done.rank()), "training", done.step() + 1, done.times().total(), compute, done.memoryBytes());
     }
 
     void step(StepMetrics metrics, long totalSteps) {
@@ -98,7 +90,9 @@ public final class Announcer {
 
     void done(long steps, String weightsHash) {
         double seconds = (clock.getAsLong() - began) / 1e9;
-        publish(board.status().withState(RunState.DONE, "the final model is in " + board.status().outputDir()));
+        publish(board.status()
+                .withState(
+                        RunState.DONE, "the final model is in " + board.status().outputDir()));
         terminal.done("done: %,d steps in %s; all ranks hold the same bits (%s); model in %s"
                 .formatted(
                         steps - firstStep,

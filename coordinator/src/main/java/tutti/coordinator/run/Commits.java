@@ -47,8 +47,7 @@ final class Commits implements AutoCloseable {
             throw TuttiException.bug("rank %d wrote a part of step %d that nobody asked for", part.rank(), part.step());
         }
         pending.ranks().add(part.rank());
-        part.files()
-                .forEach(file -> pending.files().put(file.name(), new FileDigest(file.bytes(), file.sha256())));
+        part.files().forEach(file -> pending.files().put(file.name(), new FileDigest(file.bytes(), file.sha256())));
         return pending.ranks().size() == worldSize;
     }
 

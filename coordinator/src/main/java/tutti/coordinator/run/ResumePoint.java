@@ -26,8 +26,7 @@ public final class ResumePoint {
             if (!verdict.ok()) {
                 throw data(
                         "--resume_from_checkpoint %s: %s; give another, or True for the newest whole one",
-                        folder,
-                        String.join("; ", verdict.problems()));
+                        folder, String.join("; ", verdict.problems()));
             }
             return folder.toString();
         }

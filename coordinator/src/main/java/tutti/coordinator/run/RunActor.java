@@ -102,9 +102,8 @@ public final class RunActor {
             RunLedger ledger,
             Announcer announcer,
             CompletableFuture<Void> outcome) {
-        return Behaviors.setup(context -> Behaviors.withTimers(timers -> new RunActor(
-                        context, timers, config, runId, resumeFrom, ledger, announcer, outcome)
-                .forming(runId)));
+        return Behaviors.setup(context -> Behaviors.withTimers(timers ->
+                new RunActor(context, timers, config, runId, resumeFrom, ledger, announcer, outcome).forming(runId)));
     }
 
     // ---- forming: workers arrive ----
@@ -190,7 +189,13 @@ public final class RunActor {
             RunPlan plan = new RunPlan(config, members.size(), first.samples());
             ledger.happened(
                     "training_began",
-                    Map.of("first_step", first.firstStep(), "total_steps", plan.totalSteps(), "generation", generation));
+                    Map.of(
+                            "first_step",
+                            first.firstStep(),
+                            "total_steps",
+                            plan.totalSteps(),
+                            "generation",
+                            generation));
             announcer.begin(plan, first);
             tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
             Training training = new Training(plan, first.firstStep(), members.size());
@@ -242,7 +247,13 @@ public final class RunActor {
                 })
                 .onMessage(Committed.class, committed -> {
                     training.committing.remove(committed.step());
-                    ledger.happened("checkpoint_committed", Map.of("step", committed.step(), "folder", committed.folder().toString()));
+                    ledger.happened(
+                            "checkpoint_committed",
+                            Map.of(
+                                    "step",
+                                    committed.step(),
+                                    "folder",
+                                    committed.folder().toString()));
                     announcer.committed(committed.folder());
                     return finishing(training);
                 })
@@ -317,8 +328,11 @@ public final class RunActor {
 
     private BehaviorBuilder<Message> state() {
         return Behaviors.receive(Message.class)
-                .onMessage(Silence.class, silence -> fail(new TuttiException(
-                        Category.PEER, "no worker reported for too long while %s; see logs/".formatted(silence.what()))))
+                .onMessage(
+                        Silence.class,
+                        silence -> fail(new TuttiException(
+                                Category.PEER,
+                                "no worker reported for too long while %s; see logs/".formatted(silence.what()))))
                 .onSignal(PostStop.class, stop -> {
                     commits.close();
                     return Behaviors.same();

@@ -79,6 +79,25 @@ public record RunStatus(
                 lastCheckpoint);
     }
 
+    /** When the data set has been counted. */
+    public RunStatus withPlan(long newTotalSteps, double newEpochs) {
+        return new RunStatus(
+                runId,
+                model,
+                state,
+                message,
+                step,
+                newTotalSteps,
+                newEpochs,
+                worldSize,
+                generation,
+                startedAt,
+                etaSeconds,
+                outputDir,
+                workers,
+                lastCheckpoint);
+    }
+
     /** After a step. {@code newEtaSeconds} may be null: not known. */
     public RunStatus withStep(long newStep, Long newEtaSeconds) {
         return new RunStatus(

@@ -3,7 +3,8 @@
  * {@link tutti.coordinator.run.StatusBoard} is the one place where snapshots and steps are published and from which the
  * console and the meters read; {@link tutti.coordinator.run.RunMeters} turns both into Micrometer meters.
  *
- * <p>Start at {@link tutti.coordinator.run.StatusBoard}. Called by console and CoordinatorMain. Calls common.metrics. Knows
+ * <p>Start at {@link tutti.coordinator.run.RunActor}, one method for each state of a run, then at {@link
+ * tutti.coordinator.run.StatusBoard}. Called by console and CoordinatorMain. Calls plan, ledger, membership. Knows
  * nothing of HTTP, tensors or workers' insides.
  */
 package tutti.coordinator.run;
