@@ -14,8 +14,8 @@ import tutti.common.error.TuttiException;
 
 /**
  * The tokenizer of a model folder, Hugging Face's own code behind DJL: never truncates, never pads, never asks the network
- * (DJL as a whole is switched offline). Safe for use by several threads at once. Its native library is unpacked under {@code DJL_CACHE_DIR} (default {@code
- * ~/.djl.ai}) at the first use.
+ * (DJL as a whole is switched offline). Safe for use by several threads at once. Its native library is unpacked under
+ * {@code DJL_CACHE_DIR} (default {@code ~/.djl.ai}) at the first use.
  */
 public final class Tokenizer implements AutoCloseable {
     private static final String FILE_NAME = "tokenizer.json";

@@ -105,6 +105,7 @@ class SafetensorsFileTest {
                 "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}} {}",
                 "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}",
                 "{\"__metadata__\":{\"n\":1},\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+                "{\"a\\nb\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,1]}}",
                 "[]",
                 "",
                 "null"
@@ -112,7 +113,9 @@ class SafetensorsFileTest {
     void shouldRefuseAHeaderThatBreaksARule(String header) throws IOException {
         Path file = folder.resolve("bad.safetensors");
         Files.write(file, withHeader(header, 1));
-        assertThatThrownBy(() -> SafetensorsFile.open(file)).isInstanceOf(TuttiException.class);
+        assertThatThrownBy(() -> SafetensorsFile.open(file))
+                .isInstanceOf(TuttiException.class)
+                .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
     }
 
     @Test
