@@ -192,6 +192,7 @@ record SafetensorsHeader(Map<String, TensorInfo> tensors, Map<String, String> me
     }
 
     private static TuttiException bad(Path file, String problem) {
-        return new TuttiException(Category.DATA, file + ": " + problem + FIX);
+        // A name in the header may hold line breaks; the message stays one line.
+        return new TuttiException(Category.DATA, file + ": " + problem.replaceAll("\\p{Cntrl}", "?") + FIX);
     }
 }

@@ -29,6 +29,10 @@ public record EncodeReport(
                 labelledTokens,
                 truncated,
                 dropped);
-        return dropped == 0 ? base : base + " (nothing to learn in " + String.join(", ", droppedNames) + ", ...)";
+        if (dropped == 0) {
+            return base;
+        }
+        String more = dropped > droppedNames.size() ? ", ..." : "";
+        return base + " (nothing to learn in " + String.join(", ", droppedNames) + more + ")";
     }
 }

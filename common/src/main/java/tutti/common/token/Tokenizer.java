@@ -13,12 +13,17 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
 /**
- * The tokenizer of a model folder, Hugging Face's own code behind DJL: never truncates, never pads, never asks the network.
- * Safe for use by several threads at once. Its native library is unpacked under {@code DJL_CACHE_DIR} (default {@code
- * ~/.djl.ai}) at the first use.
+ * The tokenizer of a model folder, Hugging Face's own code behind DJL: never truncates, never pads, never asks the network
+ * (DJL as a whole is switched offline). Safe for use by several threads at once. Its native library is unpacked under
+ * {@code DJL_CACHE_DIR} (default {@code ~/.djl.ai}) at the first use.
  */
 public final class Tokenizer implements AutoCloseable {
     private static final String FILE_NAME = "tokenizer.json";
+
+    static {
+        // Otherwise DJL reports its use to its makers, and on a machine with CUDA it downloads another native library.
+        System.setProperty("ai.djl.offline", "true");
+    }
 
     private final HuggingFaceTokenizer tokenizer;
     private final SpecialTokens special;

@@ -12,7 +12,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -103,6 +105,7 @@ class SafetensorsFileTest {
                 "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}} {}",
                 "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}",
                 "{\"__metadata__\":{\"n\":1},\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+                "{\"a\\nb\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,1]}}",
                 "[]",
                 "",
                 "null"
@@ -110,7 +113,9 @@ class SafetensorsFileTest {
     void shouldRefuseAHeaderThatBreaksARule(String header) throws IOException {
         Path file = folder.resolve("bad.safetensors");
         Files.write(file, withHeader(header, 1));
-        assertThatThrownBy(() -> SafetensorsFile.open(file)).isInstanceOf(TuttiException.class);
+        assertThatThrownBy(() -> SafetensorsFile.open(file))
+                .isInstanceOf(TuttiException.class)
+                .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
     }
 
     @Test
@@ -128,11 +133,38 @@ class SafetensorsFileTest {
         Files.write(file, whole);
         SafetensorsFile.open(file).close();
         for (int length = 0; length < whole.length; length++) {
-            Files.write(file, java.util.Arrays.copyOf(whole, length));
+            Files.write(file, Arrays.copyOf(whole, length));
             assertThatThrownBy(() -> SafetensorsFile.open(file))
                     .as("first %d bytes", length)
                     .isInstanceOf(TuttiException.class)
                     .hasMessageContaining("cut.safetensors");
+        }
+    }
+
+    @Test
+    void shouldOnlyEverOpenOrRefuseADamagedHeader() throws IOException {
+        byte[] whole = withHeader(
+                "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
+                        + "\"b\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[8,9]}}",
+                9);
+        Random random = new Random(42);
+        Path file = folder.resolve("fuzz.safetensors");
+        for (int round = 0; round < 3000; round++) {
+            byte[] damaged = whole.clone();
+            for (int hit = random.nextInt(3); hit >= 0; hit--) {
+                damaged[random.nextInt(whole.length - 9)] =
+                        random.nextBoolean() ? whole[8 + random.nextInt(whole.length - 17)] : (byte) random.nextInt();
+            }
+            Files.write(file, damaged);
+            try (SafetensorsFile open = SafetensorsFile.open(file)) {
+                assertThat(open.tensors().values().stream()
+                                .mapToLong(TensorInfo::bytes)
+                                .sum())
+                        .as("round %d", round)
+                        .isLessThan(whole.length);
+            } catch (TuttiException refused) {
+                assertThat(refused.category()).as("round %d", round).isEqualTo(Category.DATA);
+            }
         }
     }
 

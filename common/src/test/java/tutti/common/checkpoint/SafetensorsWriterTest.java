@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -36,7 +38,7 @@ class SafetensorsWriterTest {
     void shouldReadBackWhatWasWrittenForEveryTypeAndAwkwardShape() {
         Random random = new Random(7);
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
-        Map<String, byte[]> bytes = new java.util.HashMap<>();
+        Map<String, byte[]> bytes = new HashMap<>();
         List<List<Long>> shapes = List.of(List.of(), List.of(0L, 3L), List.of(7L), List.of(3L, 1L, 5L));
         for (StoredDType dtype : StoredDType.values()) {
             for (List<Long> shape : shapes) {
@@ -90,7 +92,7 @@ class SafetensorsWriterTest {
         String header = "{\"far\":{\"dtype\":\"U8\",\"shape\":[4294967304],\"data_offsets\":[0,4294967304]},"
                 + "\"last\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[4294967304,4294967305]}}";
         Path path = folder.resolve("sparse.safetensors");
-        try (var raw = new java.io.RandomAccessFile(path.toFile(), "rw")) {
+        try (var raw = new RandomAccessFile(path.toFile(), "rw")) {
             raw.writeLong(Long.reverseBytes(header.length()));
             raw.writeBytes(header);
             raw.seek(8 + header.length() + 4294967303L);

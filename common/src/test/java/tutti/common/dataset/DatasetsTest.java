@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -128,6 +129,25 @@ class DatasetsTest {
         refused("[" + CHAT + ",\n" + CHAT.replace("gpt", "human") + "]", "#1 (x) at line 2: turn 1");
         refused("", "is empty");
         refused(" \n ", "is empty");
+    }
+
+    @Test
+    void shouldOnlyEverReadOrRefuseDamagedText() throws IOException {
+        byte[] whole = ("[" + CHAT + ",\n" + TOKENS + "]").getBytes(StandardCharsets.UTF_8);
+        Random random = new Random(42);
+        Path file = folder.resolve("fuzz.json");
+        for (int round = 0; round < 3000; round++) {
+            byte[] damaged = whole.clone();
+            damaged[random.nextInt(whole.length)] = whole[random.nextInt(whole.length)];
+            damaged[random.nextInt(whole.length)] = (byte) random.nextInt();
+            Files.write(file, damaged);
+            try {
+                assertThat(Datasets.load(List.of(file))).as("round %d", round).isNotEmpty();
+            } catch (TuttiException refused) {
+                assertThat(refused.category()).as("round %d", round).isEqualTo(Category.DATA);
+                assertThat(refused.getMessage()).as("round %d", round).contains("fuzz.json");
+            }
+        }
     }
 
     @Test
