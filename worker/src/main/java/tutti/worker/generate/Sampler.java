@@ -1,0 +1,61 @@
+package tutti.worker.generate;
+
+import static tutti.common.error.TuttiException.require;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * Picks the next token from logits.
+ *
+ * @param temperature 0 takes the largest logit (the lowest id among equals)
+ * @param topK keep the so many largest; 0 keeps all
+ * @param topP keep the smallest set of tokens whose probability reaches this (Holtzman et al. 2020)
+ */
+public record Sampler(double temperature, int topK, double topP, SplittableRandom random) {
+    public static final Sampler GREEDY = new Sampler(0, 0, 1, new SplittableRandom(0));
+
+    public Sampler {
+        require(temperature >= 0, "--temperature=%s: not below 0", temperature);
+        require(topK >= 0, "--top_k=%d: not below 0; 0 keeps all", topK);
+        require(topP > 0 && topP <= 1, "--top_p=%s: more than 0, at most 1", topP);
+    }
+
+    public int next(float[] logits) {
+        return temperature == 0 ? argmax(logits) : sample(logits);
+    }
+
+    private static int argmax(float[] logits) {
+        int best = 0;
+        for (int i = 1; i < logits.length; i++) {
+            best = logits[i] > logits[best] ? i : best;
+        }
+        return best;
+    }
+
+    private int sample(float[] logits) {
+        int[] order = IntStream.range(0, logits.length)
+                .boxed()
+                .sorted(Comparator.<Integer>comparingDouble(i -> -logits[i]).thenComparingInt(i -> i))
+                .mapToInt(Integer::intValue)
+                .limit(topK == 0 ? logits.length : topK)
+                .toArray();
+        double[] weight = Arrays.stream(order)
+                .mapToDouble(i -> Math.exp((logits[i] - logits[order[0]]) / temperature))
+                .toArray();
+        double total = Arrays.stream(weight).sum();
+        double kept = 0;
+        int count = 0;
+        while (count < weight.length && kept < topP * total) {
+            kept += weight[count++];
+        }
+        double drawn = random.nextDouble() * kept;
+        int pick = 0;
+        while (pick < count - 1 && drawn >= weight[pick]) {
+            drawn -= weight[pick++];
+        }
+        return order[pick];
+    }
+}

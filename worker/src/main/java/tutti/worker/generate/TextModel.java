@@ -1,0 +1,100 @@
+package tutti.worker.generate;
+
+import java.nio.file.Path;
+import tutti.common.config.TrainConfig.Backend;
+import tutti.common.token.Tokenizer;
+import tutti.worker.checkpoint.WeightLoader;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.model.LlamaDecoder;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.PlanningArena;
+import tutti.worker.train.Backends;
+import tutti.worker.tune.Replica;
+
+/** A model folder ready for inference: weights, tokenizer, and the kernels that run them. Owns all of it. */
+public final class TextModel implements AutoCloseable {
+    private final LlamaConfig config;
+    private final Tokenizer tokenizer;
+    private final Kernels kernels;
+    private final DType compute;
+    private final Arena arena;
+    private final Replica replica;
+
+    private TextModel(LlamaConfig config, Tokenizer tokenizer, Kernels kernels, DType compute) {
+        this.config = config;
+        this.tokenizer = tokenizer;
+        this.kernels = kernels;
+        this.compute = compute;
+        PlanningArena plan = new PlanningArena();
+        Replica.frozen(kernels, config, compute, plan);
+        this.arena = kernels.arena("weights", plan.used());
+        this.replica = Replica.frozen(kernels, config, compute, arena);
+    }
+
+    /** The weights of a folder in Hugging Face layout. */
+    public static TextModel load(Path folder, boolean bf16, Backend backend, int threads) {
+        TextModel model = open(folder, bf16, backend, threads);
+        try {
+            WeightLoader.load(folder, model.config, model.replica);
+            return model;
+        } catch (RuntimeException e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    /** Random weights for a folder that has config and tokenizer only: what a run with the same seed starts from. */
+    public static TextModel random(Path folder, boolean bf16, Backend backend, int threads, long seed) {
+        TextModel model = open(folder, bf16, backend, threads);
+        WeightLoader.random(model.config, model.replica, seed);
+        return model;
+    }
+
+    private static TextModel open(Path folder, boolean bf16, Backend backend, int threads) {
+        LlamaConfig config = LlamaConfig.read(folder);
+        Tokenizer tokenizer = Tokenizer.open(folder);
+        Kernels kernels = Backends.open(backend, threads);
+        return new TextModel(config, tokenizer, kernels, bf16 ? DType.BF16 : kernels.masterDType());
+    }
+
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    public LlamaConfig config() {
+        return config;
+    }
+
+    Kernels kernels() {
+        return kernels;
+    }
+
+    DType compute() {
+        return compute;
+    }
+
+    Replica replica() {
+        return replica;
+    }
+
+    /** @param capacity most tokens of one sequence; the caller closes it before this model */
+    public Generator generator(int capacity) {
+        PlanningArena plan = new PlanningArena();
+        decoder(plan, capacity);
+        Arena memory = kernels.arena("decoder", plan.used());
+        return new Generator(decoder(memory, capacity), memory);
+    }
+
+    private LlamaDecoder decoder(Arena memory, int capacity) {
+        return new LlamaDecoder(config, kernels, compute, replica, memory, capacity);
+    }
+
+    @Override
+    public void close() {
+        tokenizer.close();
+        arena.close();
+        kernels.close();
+    }
+}
