@@ -2,6 +2,7 @@ package tutti.deploy;
 
 import java.io.PrintStream;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -11,6 +12,8 @@ import tutti.common.error.TuttiException;
 
 /** Turns what went wrong into one line and an exit code; a stack trace comes with {@code --verbose} only. */
 final class Failures {
+    private static final Pattern QUOTED_FLAG = Pattern.compile("'(--?[^']+)'");
+
     private final PrintStream err;
     private final boolean verbose;
 
@@ -50,11 +53,9 @@ final class Failures {
         if (!(failure instanceof UnmatchedArgumentException unmatched)) {
             return "%s (see tutti %s--help)".formatted(failure.getMessage(), top ? "" : command.getCommandName() + " ");
         }
-        // A flag's value is unmatched along with it: the flag is what to talk about.
-        Optional<String> flag = unmatched.getUnmatched().stream()
-                .filter(word -> word.startsWith("-"))
-                .findFirst();
-        String word = flag.orElse(unmatched.getUnmatched().get(0));
+        Optional<String> flag = unknownFlag(unmatched);
+        String word = flag.orElseGet(
+                () -> unmatched.getUnmatched().stream().findFirst().orElse(unmatched.getMessage()));
         if (top) {
             String commands = String.join(", ", command.getSubcommands().keySet());
             return flag.isPresent()
@@ -67,5 +68,18 @@ final class Failures {
         String name = word.replaceFirst("=.*", "");
         String bare = name.replaceFirst("^-+", "").replace('-', '_');
         return "%s: no such flag; did you mean %s?".formatted(name, Settings.nearest(bare));
+    }
+
+    /** A flag's value is unmatched along with it: the flag is what to talk about. */
+    private static Optional<String> unknownFlag(UnmatchedArgumentException unmatched) {
+        Optional<String> flag = unmatched.getUnmatched().stream()
+                .filter(word -> word.startsWith("-"))
+                .findFirst();
+        // Behind a list flag picocli tells the word in its message only.
+        return flag.or(() -> QUOTED_FLAG
+                .matcher(unmatched.getMessage())
+                .results()
+                .map(found -> found.group(1))
+                .reduce((earlier, later) -> later));
     }
 }

@@ -3,9 +3,12 @@ package tutti.deploy;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Stack;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
@@ -57,8 +60,17 @@ final class RunFlags {
                 .build());
         CommandLine command = new CommandLine(spec);
         command.getHelpSectionMap().put(HelpPage.SECTION, help -> HelpPage.text(name, summary));
-        command.setHelpSectionKeys(java.util.List.of(HelpPage.SECTION));
+        command.setHelpSectionKeys(List.of(HelpPage.SECTION));
         return command;
+    }
+
+    /** Settings of the parser; they reach the subcommands that {@code command} has by now. */
+    static void readAsPeopleWrite(CommandLine command) {
+        command.setExpandAtFiles(false);
+        // As argparse: the last one wins.
+        command.setOverwrittenOptionsAllowed(true);
+        // A misspelt flag behind a list is an error, not one more file.
+        command.setUnmatchedOptionsAllowedAsOptionParameters(false);
     }
 
     private static Integer call(CommandSpec spec, Body body) {
@@ -93,6 +105,15 @@ final class RunFlags {
             case LIST -> builder.type(String[].class).arity("1..*").build();
             default -> builder.type(String.class).arity("1").build();
         };
+    }
+
+    /** A switch before another flag has no word of its own; without this a misspelt flag would be taken for one. */
+    private static boolean standsAlone(
+            Stack<String> rest, CommandSpec command, ArgSpec flag, Map<String, Object> info) {
+        if (!rest.isEmpty() && rest.peek().startsWith("--")) {
+            rest.push("true");
+        }
+        return false;
     }
 
     private static OptionSpec answered(String name) {

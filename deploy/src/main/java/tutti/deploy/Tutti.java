@@ -1,5 +1,6 @@
 package tutti.deploy;
 
+import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -32,10 +33,17 @@ public final class Tutti {
         System.exit(execute(args));
     }
 
-    /** Runs one command and reports its failure. @return the process exit code */
     static int execute(String... args) {
-        CommandLine tutti = commandLine();
-        Failures failures = new Failures(System.err, Arrays.asList(args).contains(VERBOSE));
+        CommandLine tutti = commandLine(
+                RunFlags.command("run", "start a run on this node", Tutti::run),
+                RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker),
+                RunFlags.command("coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
+        return execute(tutti, System.err, args);
+    }
+
+    /** Runs one command and reports its failure. @return the process exit code */
+    static int execute(CommandLine tutti, PrintStream err, String... args) {
+        Failures failures = new Failures(err, Arrays.asList(args).contains(VERBOSE));
         tutti.setParameterExceptionHandler((failure, words) -> failures.usage(failure));
         tutti.setExecutionExceptionHandler((failure, command, parsed) -> failures.report(failure));
         try {
@@ -46,7 +54,8 @@ public final class Tutti {
         }
     }
 
-    private static CommandLine commandLine() {
+    /** The main command with these subcommands. */
+    static CommandLine commandLine(CommandLine... subcommands) {
         CommandSpec spec = CommandSpec.create()
                 .name("tutti")
                 .addOption(OptionSpec.builder("-h", "--help")
@@ -60,14 +69,8 @@ public final class Tutti {
                 .version("tutti " + version());
         spec.usageMessage().description("Fine-tunes large language models on a cluster.");
         CommandLine tutti = new CommandLine(spec);
-        tutti.addSubcommand(RunFlags.command("run", "start a run on this node", Tutti::run));
-        tutti.addSubcommand(RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker));
-        tutti.addSubcommand(
-                RunFlags.command("coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
-        // Settings of the parser reach the subcommands that are there by now.
-        tutti.setExpandAtFiles(false);
-        tutti.setOverwrittenOptionsAllowed(true);
-        tutti.setUnmatchedOptionsAllowedAsOptionParameters(false);
+        Arrays.stream(subcommands).forEach(tutti::addSubcommand);
+        RunFlags.readAsPeopleWrite(tutti);
         tutti.setExecutionStrategy(parsed -> {
             if (!parsed.hasSubcommand() && !parsed.isUsageHelpRequested() && !parsed.isVersionHelpRequested()) {
                 tutti.usage(System.out);

@@ -4,6 +4,7 @@ import java.io.File;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** The command line of one child process. */
 @FunctionalInterface
@@ -22,7 +23,7 @@ public interface ChildCommand {
 
         /** The subcommand of {@code tutti} that is this process. */
         public String word() {
-            return name().toLowerCase(java.util.Locale.ROOT);
+            return name().toLowerCase(Locale.ROOT);
         }
     }
 
