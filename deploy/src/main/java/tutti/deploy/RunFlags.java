@@ -1,14 +1,14 @@
 package tutti.deploy;
 
+import static tutti.common.error.TuttiException.user;
+
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Stack;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
-import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
@@ -17,6 +17,7 @@ import tutti.common.config.Key;
 import tutti.common.config.Keys;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
+import tutti.common.error.TuttiException;
 
 /**
  * A subcommand whose flags are {@link Keys}: snake_case or dash-case, switches with or without a word, lists by comma, by
@@ -77,7 +78,14 @@ final class RunFlags {
         ParseResult parsed = spec.commandLine().getParseResult();
         String file = parsed.matchedOptionValue(CONFIG, null);
         Settings settings = Settings.of(given(parsed), file == null ? null : Path.of(file));
-        return body.run(settings, RunConfig.read(settings), parsed.hasMatchedOption(Tutti.VERBOSE));
+        RunConfig config = RunConfig.read(settings);
+        try {
+            return body.run(settings, config, parsed.hasMatchedOption(Tutti.VERBOSE));
+        } catch (TuttiException e) {
+            throw e;
+        } catch (RuntimeException | Error e) {
+            throw Failures.fault(e, spec.name(), config.output().folder());
+        }
     }
 
     private static Map<String, String> given(ParseResult parsed) {
@@ -87,10 +95,21 @@ final class RunFlags {
                 // Words of a list flag; the other many-word flags have no effect and are only shown again.
                 flags.put(key(option), String.join(",", words));
             } else if (!option.names()[0].equals(CONFIG) && option.getValue() instanceof String word) {
+                // picocli takes a misspelt flag behind a bare switch for the switch's word.
+                if (word.startsWith("--")) {
+                    throw user("%s", noSuchFlag(word));
+                }
                 flags.put(key(option), word);
             }
         }
         return flags;
+    }
+
+    /** What to tell who wrote {@code word}, a flag with or without its value. */
+    static String noSuchFlag(String word) {
+        String name = word.replaceFirst("=.*", "");
+        String bare = name.replaceFirst("^-+", "").replace('-', '_');
+        return "%s: no such flag; did you mean %s?".formatted(name, Settings.nearest(bare));
     }
 
     private static String key(OptionSpec option) {
@@ -105,15 +124,6 @@ final class RunFlags {
             case LIST -> builder.type(String[].class).arity("1..*").build();
             default -> builder.type(String.class).arity("1").build();
         };
-    }
-
-    /** A switch before another flag has no word of its own; without this a misspelt flag would be taken for one. */
-    private static boolean standsAlone(
-            Stack<String> rest, CommandSpec command, ArgSpec flag, Map<String, Object> info) {
-        if (!rest.isEmpty() && rest.peek().startsWith("--")) {
-            rest.push("true");
-        }
-        return false;
     }
 
     private static OptionSpec answered(String name) {

@@ -44,7 +44,7 @@ public final class Tutti {
     /** Runs one command and reports its failure. @return the process exit code */
     static int execute(CommandLine tutti, PrintStream err, String... args) {
         Failures failures = new Failures(err, Arrays.asList(args).contains(VERBOSE));
-        tutti.setParameterExceptionHandler((failure, words) -> failures.usage(failure));
+        tutti.setParameterExceptionHandler((failure, words) -> failures.usage(failure, words));
         tutti.setExecutionExceptionHandler((failure, command, parsed) -> failures.report(failure));
         try {
             return tutti.execute(args);

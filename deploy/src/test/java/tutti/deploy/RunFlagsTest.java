@@ -3,12 +3,16 @@ package tutti.deploy;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
@@ -105,6 +109,21 @@ class RunFlagsTest {
                         some()))
                 .isEqualTo(Category.BUG.exitCode());
         assertThat(error).contains("odd thing", "--verbose").hasLineCount(1);
+    }
+
+    @Test
+    void shouldKeepTheStackInTheLogs(@TempDir Path out) throws IOException {
+        Path logs = Files.createDirectory(out.resolve("logs"));
+        assertThat(execute(
+                        (settings, config, verbose) -> {
+                            throw new StackOverflowError("deep");
+                        },
+                        "--model_name_or_path=m",
+                        "--data_path=a",
+                        "--output_dir=" + out))
+                .isEqualTo(Category.BUG.exitCode());
+        assertThat(error).contains("report it with " + logs).hasLineCount(1);
+        assertThat(logs).isDirectoryContaining("glob:**fault-run-*.txt");
     }
 
     @Test

@@ -2,7 +2,6 @@ package tutti.deploy.agent;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
 
@@ -11,8 +10,6 @@ import tutti.common.error.Category;
  * closes it.
  */
 public final class ParentWatch {
-    private static final Logger LOG = LoggerFactory.getLogger(ParentWatch.class);
-
     private ParentWatch() {}
 
     /**
@@ -27,23 +24,28 @@ public final class ParentWatch {
     }
 
     private static void outlive(Path aeronDir) {
+        waitForTheEnd();
+        try {
+            Trees.delete(aeronDir);
+            // Fetched late: logging starts slowly, and most children never need it here.
+            LoggerFactory.getLogger(ParentWatch.class).error("the agent is gone; this process ends");
+        } catch (IOException e) {
+            // Expected when several children delete at once; the next agent cleans up what is left.
+            LoggerFactory.getLogger(ParentWatch.class).info("{}: {}", aeronDir, e.toString());
+        } finally {
+            // Not exit: shutdown hooks might wait for peers that are ending in the same way.
+            Runtime.getRuntime().halt(Category.PEER.exitCode());
+        }
+    }
+
+    private static void waitForTheEnd() {
         try {
             // The agent never writes: this returns only at its end.
             while (System.in.read() >= 0) {
                 continue;
             }
         } catch (IOException e) {
-            LOG.warn("standard input failed; taken as the agent's end", e);
-        }
-        try {
-            LOG.error("the agent is gone; this process ends");
-            Trees.delete(aeronDir);
-        } catch (IOException e) {
-            // Expected when several children delete at once; the next agent cleans up what is left.
-            LOG.info("{}: {}", aeronDir, e.toString());
-        } finally {
-            // Not exit: shutdown hooks might wait for peers that are ending in the same way.
-            Runtime.getRuntime().halt(Category.PEER.exitCode());
+            LoggerFactory.getLogger(ParentWatch.class).warn("standard input failed; taken as the agent's end", e);
         }
     }
 }

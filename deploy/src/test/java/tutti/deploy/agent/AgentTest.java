@@ -49,7 +49,10 @@ class AgentTest {
 
     @Test
     void shouldEndWithTheCoordinatorAndKeepEveryWorkersLines() throws Exception {
-        start("say:from_the_coordinator sleep:300 exit:0", "say:first say:second wait", "say:other exit:0");
+        start(
+                "say:from_the_coordinator after:rank-0 after:rank-1 sleep:300 exit:0",
+                "say:first say:second wait",
+                "say:other exit:0");
 
         assertThat(exitCode()).isZero();
         assertThat(stdout())
@@ -65,7 +68,7 @@ class AgentTest {
         String shared = "env:MASTER_PORT env:TUTTI_RUN_ID env:TUTTI_CONSOLE_TOKEN ";
         String worker =
                 shared + "env:RANK env:LOCAL_RANK env:WORLD_SIZE env:LOCAL_WORLD_SIZE env:OMP_NUM_THREADS exit:0";
-        start(shared + "env:TUTTI_PROGRESS sleep:500 exit:0", worker, worker);
+        start(shared + "env:TUTTI_PROGRESS after:rank-0 after:rank-1 exit:0", worker, worker);
 
         assertThat(exitCode()).isZero();
         String all = stdout();
@@ -107,7 +110,7 @@ class AgentTest {
 
     @Test
     void shouldLetTheCoordinatorSayWhyAWorkerEnded() throws Exception {
-        start("sleep:800 exit:6", "sleep:200 exit:1");
+        start("after:rank-0 sleep:700 exit:6", "after:coordinator exit:1");
 
         assertThat(exitCode()).isEqualTo(6);
         assertThat(stderr()).isEmpty();
@@ -115,7 +118,7 @@ class AgentTest {
 
     @Test
     void shouldPassOnTheCoordinatorsCodeAndStopTheWorkers() throws Exception {
-        start("sleep:300 exit:3", "wait", "wait");
+        start("after:rank-1 exit:3", "wait", "wait");
 
         assertThat(exitCode()).isEqualTo(3);
     }
@@ -134,7 +137,7 @@ class AgentTest {
 
     @Test
     void shouldKillWorkersThatIgnoreSigterm() throws Exception {
-        start("sleep:500 exit:0", "stubborn wait");
+        start("after:rank-0 exit:0", "stubborn wait");
 
         assertThat(exitCode()).isZero();
     }

@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A child that does what its words say, one after the other: {@code say:TEXT} (underscores are blanks), {@code raw:TEXT} (no
- * line end), {@code env:NAME}, {@code sleep:MILLIS}, {@code stubborn} (does not end on SIGTERM), {@code wait}, {@code
+ * line end), {@code env:NAME}, {@code sleep:MILLIS}, {@code after:CHILD} (is up), {@code stubborn} (does not end on SIGTERM), {@code wait}, {@code
  * exit:CODE}. Leaves its pid in the folder that the environment names.
  */
 final class FakeChild {
@@ -41,12 +41,19 @@ final class FakeChild {
             case "raw" -> System.out.print(parts[1].replace("CR", "\r"));
             case "env" -> System.out.println(parts[1] + "=" + System.getenv(parts[1]));
             case "sleep" -> pause(Long.parseLong(parts[1]));
+            case "after" -> pauseUntil(Path.of(System.getenv("FAKE_PIDS"), parts[1]));
             case "stubborn" -> System.out.println("will not end");
             case "wait" -> pause(LONGEST_SECONDS * 1000);
             case "exit" -> System.exit(Integer.parseInt(parts[1]));
             default -> throw new IllegalArgumentException(word);
         }
         System.out.flush();
+    }
+
+    private static void pauseUntil(Path exists) {
+        for (long waited = 0; !Files.exists(exists) && waited < LONGEST_SECONDS * 1000; waited += 20) {
+            pause(20);
+        }
     }
 
     private static void pause(long millis) {
