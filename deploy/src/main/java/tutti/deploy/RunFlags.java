@@ -1,0 +1,143 @@
+package tutti.deploy;
+
+import static tutti.common.error.TuttiException.user;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+import tutti.common.config.Answered;
+import tutti.common.config.Key;
+import tutti.common.config.Keys;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.error.TuttiException;
+
+/**
+ * A subcommand whose flags are {@link Keys}: snake_case or dash-case, switches with or without a word, lists by comma, by
+ * repetition or by several words.
+ */
+final class RunFlags {
+    private static final String CONFIG = "--config";
+
+    private RunFlags() {}
+
+    /** What such a subcommand does with its flags. */
+    interface Body {
+        /** @return the process exit code */
+        int run(Settings settings, RunConfig config, boolean verbose);
+    }
+
+    static CommandLine command(String name, String summary, Body body) {
+        CommandSpec[] self = new CommandSpec[1];
+        CommandSpec spec = CommandSpec.wrapWithoutInspection((Callable<Integer>) () -> call(self[0], body));
+        self[0] = spec;
+        spec.name(name);
+        spec.usageMessage().description(summary);
+        Keys.all().forEach(key -> spec.addOption(option(key)));
+        Answered.all().keySet().stream().sorted().forEach(word -> spec.addOption(answered(word)));
+        spec.addOption(OptionSpec.builder(CONFIG)
+                .paramLabel("FILE")
+                .arity("1")
+                .type(String.class)
+                .description("YAML or JSON with the same keys, run.json included; flags win over it")
+                .build());
+        spec.addOption(OptionSpec.builder(Tutti.VERBOSE)
+                .arity("0")
+                .type(boolean.class)
+                .description("stack traces with errors")
+                .build());
+        spec.addOption(OptionSpec.builder("-h", "--help")
+                .usageHelp(true)
+                .arity("0")
+                .type(boolean.class)
+                .description("this page")
+                .build());
+        CommandLine command = new CommandLine(spec);
+        command.getHelpSectionMap().put(HelpPage.SECTION, help -> HelpPage.text(name, summary));
+        command.setHelpSectionKeys(List.of(HelpPage.SECTION));
+        return command;
+    }
+
+    /** Settings of the parser; they reach the subcommands that {@code command} has by now. */
+    static void readAsPeopleWrite(CommandLine command) {
+        command.setExpandAtFiles(false);
+        // As argparse: the last one wins.
+        command.setOverwrittenOptionsAllowed(true);
+        // A misspelt flag behind a list is an error, not one more file.
+        command.setUnmatchedOptionsAllowedAsOptionParameters(false);
+    }
+
+    private static Integer call(CommandSpec spec, Body body) {
+        ParseResult parsed = spec.commandLine().getParseResult();
+        String file = parsed.matchedOptionValue(CONFIG, null);
+        Settings settings = Settings.of(given(parsed), file == null ? null : Path.of(file));
+        RunConfig config = RunConfig.read(settings);
+        try {
+            return body.run(settings, config, parsed.hasMatchedOption(Tutti.VERBOSE));
+        } catch (TuttiException e) {
+            throw e;
+        } catch (RuntimeException | Error e) {
+            throw Failures.fault(e, spec.name(), config.output().folder());
+        }
+    }
+
+    private static Map<String, String> given(ParseResult parsed) {
+        Map<String, String> flags = new LinkedHashMap<>();
+        for (OptionSpec option : parsed.matchedOptions()) {
+            if (option.getValue() instanceof String[] words) {
+                // Words of a list flag; the other many-word flags have no effect and are only shown again.
+                flags.put(key(option), String.join(",", words));
+            } else if (!option.names()[0].equals(CONFIG) && option.getValue() instanceof String word) {
+                // picocli takes a misspelt flag behind a bare switch for the switch's word.
+                if (word.startsWith("--")) {
+                    throw user("%s", noSuchFlag(word));
+                }
+                flags.put(key(option), word);
+            }
+        }
+        return flags;
+    }
+
+    /** What to tell who wrote {@code word}, a flag with or without its value. */
+    static String noSuchFlag(String word) {
+        String name = word.replaceFirst("=.*", "");
+        String bare = name.replaceFirst("^-+", "").replace('-', '_');
+        return "%s: no such flag; did you mean %s?".formatted(name, Settings.nearest(bare));
+    }
+
+    private static String key(OptionSpec option) {
+        return option.names()[0].substring(2);
+    }
+
+    private static OptionSpec option(Key key) {
+        OptionSpec.Builder builder = OptionSpec.builder(names(key.name())).paramLabel("VALUE");
+        return switch (key.kind()) {
+            case SWITCH ->
+                builder.type(String.class).arity("0..1").fallbackValue("true").build();
+            case LIST -> builder.type(String[].class).arity("1..*").build();
+            default -> builder.type(String.class).arity("1").build();
+        };
+    }
+
+    private static OptionSpec answered(String name) {
+        return OptionSpec.builder(names(name))
+                .type(String[].class)
+                .arity("0..*")
+                .hidden(true)
+                .build();
+    }
+
+    /** The first one is the key. */
+    private static String[] names(String name) {
+        return Arrays.stream(new String[] {"--" + name, "--" + name.replace('_', '-')})
+                .distinct()
+                .toArray(String[]::new);
+    }
+}

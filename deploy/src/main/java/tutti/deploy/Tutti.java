@@ -1,0 +1,114 @@
+package tutti.deploy;
+
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import tutti.common.config.CoordinatorSeat;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.config.WorkerSeat;
+import tutti.coordinator.CoordinatorMain;
+import tutti.deploy.agent.Agent;
+import tutti.deploy.agent.ChildCommand;
+import tutti.deploy.agent.ParentWatch;
+import tutti.deploy.agent.Patience;
+import tutti.deploy.agent.Preflight;
+import tutti.worker.WorkerMain;
+
+/** The {@code tutti} command. Every failure is one line on standard error and an exit code of {@code common.error.Category}. */
+public final class Tutti {
+    static final String VERBOSE = "--verbose";
+
+    /** What a node asks before it starts anything; see {@link Agent}. */
+    private static final List<Preflight> PREFLIGHTS = List.of();
+
+    private Tutti() {}
+
+    public static void main(String[] args) {
+        System.exit(execute(args));
+    }
+
+    static int execute(String... args) {
+        CommandLine tutti = commandLine(
+                RunFlags.command("run", "start a run on this node", Tutti::run),
+                RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker),
+                RunFlags.command("coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
+        return execute(tutti, System.err, args);
+    }
+
+    /** Runs one command and reports its failure. @return the process exit code */
+    static int execute(CommandLine tutti, PrintStream err, String... args) {
+        Failures failures = new Failures(err, Arrays.asList(args).contains(VERBOSE));
+        tutti.setParameterExceptionHandler((failure, words) -> failures.usage(failure, words));
+        tutti.setExecutionExceptionHandler((failure, command, parsed) -> failures.report(failure));
+        try {
+            return tutti.execute(args);
+        } catch (Error e) {
+            // picocli catches exceptions only; an OutOfMemoryError deserves its line and code too.
+            return failures.report(e);
+        }
+    }
+
+    /** The main command with these subcommands. */
+    static CommandLine commandLine(CommandLine... subcommands) {
+        CommandSpec spec = CommandSpec.create()
+                .name("tutti")
+                .addOption(OptionSpec.builder("-h", "--help")
+                        .usageHelp(true)
+                        .description("show this page; `tutti COMMAND --help` shows a command's flags")
+                        .build())
+                .addOption(OptionSpec.builder("--version")
+                        .versionHelp(true)
+                        .description("show the version")
+                        .build())
+                .version("tutti " + version());
+        spec.usageMessage().description("Fine-tunes large language models on a cluster.");
+        CommandLine tutti = new CommandLine(spec);
+        Arrays.stream(subcommands).forEach(tutti::addSubcommand);
+        RunFlags.readAsPeopleWrite(tutti);
+        tutti.setExecutionStrategy(parsed -> {
+            if (!parsed.hasSubcommand() && !parsed.isUsageHelpRequested() && !parsed.isVersionHelpRequested()) {
+                tutti.usage(System.out);
+                return 0;
+            }
+            return new CommandLine.RunLast().execute(parsed);
+        });
+        return tutti;
+    }
+
+    private static int run(Settings settings, RunConfig config, boolean verbose) {
+        settings.answers().forEach(answer -> System.out.println("tutti: note: " + answer));
+        return new Agent(ChildCommand.sameJava(Tutti.class, verbose), PREFLIGHTS, Patience.USUAL).run(settings, config);
+    }
+
+    private static int worker(Settings settings, RunConfig config, boolean verbose) {
+        WorkerSeat seat = WorkerSeat.fromEnvironment(System.getenv());
+        watchParent();
+        return WorkerMain.run(config, seat);
+    }
+
+    private static int coordinator(Settings settings, RunConfig config, boolean verbose) {
+        CoordinatorSeat seat = CoordinatorSeat.fromEnvironment(System.getenv());
+        watchParent();
+        return CoordinatorMain.run(config, settings, seat);
+    }
+
+    /** A process that somebody started by hand has no agent to die with. */
+    private static void watchParent() {
+        Map<String, String> environment = System.getenv();
+        if (environment.containsKey("TUTTI_PARENT")) {
+            ParentWatch.start(Path.of(environment.getOrDefault("TUTTI_AERON_DIR", "/nonexistent")));
+        }
+    }
+
+    /** The jar's; a run from class folders has none. */
+    private static String version() {
+        String version = Tutti.class.getPackage().getImplementationVersion();
+        return version == null ? "(not packaged)" : version;
+    }
+}

@@ -1,0 +1,257 @@
+package tutti.deploy.agent;
+
+import static tutti.common.error.TuttiException.environment;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tutti.common.config.CoordinatorSeat;
+import tutti.common.config.LaunchConfig;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.config.WorkerSeat;
+import tutti.common.error.Category;
+import tutti.deploy.agent.ChildCommand.Role;
+
+/**
+ * One node's part of a run. {@link #run} may be called once.
+ *
+ * <p>Whatever ends the agent, its children end too: an orderly end and SIGINT or SIGTERM through {@link Supervisor#stop}, a
+ * SIGKILL through {@link ParentWatch} in each child.
+ */
+public final class Agent {
+    private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
+    private static final long PUMP_SECONDS = 2;
+    private static final String CONSOLE_TOKEN = "TUTTI_CONSOLE_TOKEN";
+    private static final String RUN_ID = "TUTTI_RUN_ID";
+    private static final String OMP_THREADS = "OMP_NUM_THREADS";
+
+    private final ChildCommand command;
+    private final List<Preflight> preflights;
+    private final Patience patience;
+    private final Map<String, String> environment;
+    private final Terminal terminal;
+    private final boolean progressBar;
+    private final Queue<Pump> pumps = new ConcurrentLinkedQueue<>();
+    private NodeDriver driver;
+    private Supervisor supervisor;
+    private boolean closed;
+
+    /** @param preflights asked in order on every node, before anything is written or deleted */
+    public Agent(ChildCommand command, List<Preflight> preflights, Patience patience) {
+        this.command = command;
+        this.preflights = List.copyOf(preflights);
+        this.patience = patience;
+        this.environment = System.getenv();
+        this.progressBar = canRedraw(environment);
+        this.terminal = new Terminal(System.out, System.err, progressBar);
+    }
+
+    /**
+     * Starts this node's processes and waits for the end of the run.
+     *
+     * @return the exit code of the run: the coordinator's, or that of {@link Category#PEER} if a child was lost
+     * @throws tutti.common.error.TuttiException if the run is refused; then nothing was started
+     */
+    public int run(Settings settings, RunConfig config) {
+        LaunchConfig launch = config.launch();
+        OutputFolder output = new OutputFolder(config);
+        output.check();
+        checkPorts(config);
+        preflights.forEach(preflight -> preflight.check(config));
+        output.prepare();
+        Path runFile = output.writeRunFile(settings);
+
+        AeronFolders.deleteStale(AeronFolders.SHARED_MEMORY);
+        Path aeronDir = AeronFolders.name(
+                AeronFolders.SHARED_MEMORY, ProcessHandle.current().pid());
+        supervisor = new Supervisor(terminal, patience, hostName());
+        Thread cleanUp = new Thread(this::close, "tutti-agent-shutdown");
+        Runtime.getRuntime().addShutdownHook(cleanUp);
+        try {
+            startDriver(aeronDir);
+            int port =
+                    launch.masterPort() == 0 ? Ports.anyFree("master_addr", launch.masterAddr()) : launch.masterPort();
+            startChildren(config, output, runFile, aeronDir, port);
+            return supervisor.watch();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Category.PEER.exitCode();
+        } finally {
+            close();
+            forget(cleanUp);
+        }
+    }
+
+    private void checkPorts(RunConfig config) {
+        if (config.launch().nodeRank() == 0) {
+            Ports.requireFree(
+                    "master_addr",
+                    config.launch().masterAddr(),
+                    "master_port",
+                    config.launch().masterPort());
+            Ports.requireFree(
+                    "console_host",
+                    config.console().host(),
+                    "console_port",
+                    config.console().port());
+        }
+    }
+
+    private synchronized void startDriver(Path aeronDir) {
+        // A signal may have come before the driver: then its hook is through, and nobody would delete the folder.
+        if (!closed) {
+            driver = NodeDriver.start(aeronDir);
+        }
+    }
+
+    private void startChildren(RunConfig config, OutputFolder output, Path runFile, Path aeronDir, int port) {
+        LaunchConfig launch = config.launch();
+        String runId = environment.getOrDefault(RUN_ID, randomHex(8));
+        boolean going = true;
+        if (launch.nodeRank() == 0) {
+            CoordinatorSeat seat = new CoordinatorSeat(
+                    launch.masterAddr(),
+                    port,
+                    runId,
+                    environment.getOrDefault(CONSOLE_TOKEN, randomToken()),
+                    progressBar,
+                    CoordinatorSeat.columns(environment));
+            going = supervisor.start(() -> startCoordinator(seat, runFile, aeronDir));
+        }
+        int threads = threads(launch);
+        for (int local = 0; going && local < launch.nprocPerNode(); local++) {
+            WorkerSeat seat = new WorkerSeat(
+                    launch.nodeRank() * launch.nprocPerNode() + local,
+                    local,
+                    launch.nodeRank(),
+                    launch.worldSize(),
+                    launch.masterAddr(),
+                    port,
+                    runId,
+                    aeronDir,
+                    threads);
+            going = supervisor.start(() -> startWorker(seat, launch, runFile, output.log(seat.rank())));
+        }
+    }
+
+    private Child startCoordinator(CoordinatorSeat seat, Path runFile, Path aeronDir) {
+        ProcessBuilder builder = builder(Role.COORDINATOR, runFile, seat.environment());
+        builder.environment().put("TUTTI_AERON_DIR", aeronDir.toString());
+        Process process = start(builder);
+        pumps.add(Pump.raw("tutti-pump-coordinator-out", process.getInputStream(), terminal, false));
+        pumps.add(Pump.raw("tutti-pump-coordinator-err", process.getErrorStream(), terminal, true));
+        return new Child(-1, process, null);
+    }
+
+    private Child startWorker(WorkerSeat seat, LaunchConfig launch, Path runFile, Path log) {
+        ProcessBuilder builder =
+                builder(Role.WORKER, runFile, seat.environment()).redirectErrorStream(true);
+        Map<String, String> variables = builder.environment();
+        variables.put("LOCAL_WORLD_SIZE", Integer.toString(launch.nprocPerNode()));
+        String threads = Integer.toString(seat.threads());
+        variables.put(OMP_THREADS, threads);
+        variables.put("OPENBLAS_NUM_THREADS", threads);
+        variables.put("MKL_NUM_THREADS", threads);
+        // The console's secret is the coordinator's alone.
+        variables.remove(CONSOLE_TOKEN);
+        Process process = start(builder);
+        String name = "tutti-pump-rank-" + seat.rank();
+        try {
+            pumps.add(Pump.lines(name, process.getInputStream(), terminal, "[rank %d] ".formatted(seat.rank()), log));
+        } catch (IOException e) {
+            process.destroyForcibly();
+            throw environment("%s: cannot be written: %s", log, e);
+        }
+        return new Child(seat.rank(), process, log);
+    }
+
+    private ProcessBuilder builder(Role role, Path runFile, Map<String, String> seat) {
+        ProcessBuilder builder = new ProcessBuilder(command.of(role, runFile));
+        builder.environment().putAll(seat);
+        builder.environment()
+                .put("TUTTI_PARENT", Long.toString(ProcessHandle.current().pid()));
+        return builder;
+    }
+
+    private static Process start(ProcessBuilder builder) {
+        try {
+            return builder.start();
+        } catch (IOException e) {
+            throw environment("cannot start %s: %s", builder.command().get(0), e.getMessage());
+        }
+    }
+
+    /** Also the shutdown hook; whoever comes second waits for the first and finds nothing to do. */
+    private synchronized void close() {
+        closed = true;
+        supervisor.stop();
+        for (Pump pump : pumps) {
+            try {
+                pump.finish(PUMP_SECONDS, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        pumps.clear();
+        if (driver != null) {
+            driver.close();
+        }
+    }
+
+    private static void forget(Thread hook) {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            LOG.debug("the hook is running: this end is a signal's", e);
+        }
+    }
+
+    /** What the user set, as torchrun does it; else the cores shared out among this node's workers. */
+    private int threads(LaunchConfig launch) {
+        String given = environment.getOrDefault(OMP_THREADS, "");
+        return given.matches("[1-9][0-9]{0,3}")
+                ? Integer.parseInt(given)
+                : Math.max(1, Runtime.getRuntime().availableProcessors() / launch.nprocPerNode());
+    }
+
+    private static boolean canRedraw(Map<String, String> environment) {
+        return System.console() != null
+                && !environment.containsKey("NO_COLOR")
+                && !environment.containsKey("CI")
+                && !"dumb".equals(environment.get("TERM"));
+    }
+
+    private static String randomHex(int bytes) {
+        return HexFormat.of().formatHex(random(bytes));
+    }
+
+    private static String randomToken() {
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(random(16));
+    }
+
+    private static byte[] random(int bytes) {
+        byte[] drawn = new byte[bytes];
+        new SecureRandom().nextBytes(drawn);
+        return drawn;
+    }
+
+    /** The kernel's name for this machine: no DNS, which may take seconds to fail. */
+    private static String hostName() {
+        try {
+            return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+        } catch (IOException e) {
+            return "this host";
+        }
+    }
+}

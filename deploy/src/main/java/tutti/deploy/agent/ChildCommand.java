@@ -1,0 +1,58 @@
+package tutti.deploy.agent;
+
+import java.io.File;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** The command line of one child process. */
+@FunctionalInterface
+public interface ChildCommand {
+
+    /** What a child is. */
+    enum Role {
+        COORDINATOR("512m"),
+        WORKER("2g");
+
+        private final String heap;
+
+        Role(String heap) {
+            this.heap = heap;
+        }
+
+        /** The subcommand of {@code tutti} that is this process. */
+        public String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** @param runFile settings of the run, readable as {@code --config} */
+    List<String> of(Role role, Path runFile);
+
+    /** The same Java and the same class path as this process. */
+    static ChildCommand sameJava(Class<?> main, boolean verbose) {
+        return (role, runFile) -> {
+            List<String> words = new ArrayList<>(List.of(
+                    System.getProperty("java.home") + File.separator + "bin" + File.separator + "java",
+                    // Agrona reaches into jdk.internal.misc.
+                    "--add-opens",
+                    "java.base/jdk.internal.misc=ALL-UNNAMED",
+                    "-XX:-UsePerfData",
+                    // Tensors live outside the heap: a small heap with no collector threads leaves the cores to them.
+                    "-XX:+UseSerialGC",
+                    "-Xshare:auto",
+                    "-Xmx" + role.heap,
+                    "-cp",
+                    System.getProperty("java.class.path"),
+                    main.getName(),
+                    role.word(),
+                    "--config",
+                    runFile.toString()));
+            if (verbose) {
+                words.add("--verbose");
+            }
+            return words;
+        };
+    }
+}

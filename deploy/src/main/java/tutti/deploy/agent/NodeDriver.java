@@ -1,0 +1,80 @@
+package tutti.deploy.agent;
+
+import io.aeron.driver.MediaDriver;
+import io.aeron.driver.ThreadingMode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.agrona.concurrent.BackoffIdleStrategy;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+
+/**
+ * Aeron's media driver for all workers of this node. Owns its folder in shared memory, from start to {@link #close}.
+ *
+ * <p>One thread that backs off when idle: workers outnumber cores on most machines, and a spinning driver would take one away.
+ */
+final class NodeDriver implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeDriver.class);
+    private static final int IPC_TERM_BYTES = 4 << 20;
+    /** A training JVM may pause while it loads a model or writes a checkpoint. */
+    private static final long CLIENT_LIVENESS_SECONDS = 60;
+    /** The driver refuses to start unless this is more than the liveness. */
+    private static final long UNBLOCK_SECONDS = CLIENT_LIVENESS_SECONDS + 5;
+
+    private final Path folder;
+    private MediaDriver driver;
+
+    private NodeDriver(Path folder, MediaDriver driver) {
+        this.folder = folder;
+        this.driver = driver;
+    }
+
+    /** @throws TuttiException (environment) if shared memory is full or not writable */
+    static NodeDriver start(Path folder) {
+        MediaDriver.Context context = new MediaDriver.Context()
+                .aeronDirectoryName(folder.toString())
+                .dirDeleteOnStart(true)
+                .dirDeleteOnShutdown(true)
+                .threadingMode(ThreadingMode.SHARED)
+                .sharedIdleStrategy(new BackoffIdleStrategy())
+                .sharedThreadFactory(body -> new Thread(body, "tutti-media-driver"))
+                .ipcTermBufferLength(IPC_TERM_BYTES)
+                .clientLivenessTimeoutNs(TimeUnit.SECONDS.toNanos(CLIENT_LIVENESS_SECONDS))
+                .publicationUnblockTimeoutNs(TimeUnit.SECONDS.toNanos(UNBLOCK_SECONDS))
+                .driverTimeoutMs(TimeUnit.SECONDS.toMillis(CLIENT_LIVENESS_SECONDS))
+                .warnIfDirectoryExists(false)
+                .errorHandler(error -> LOG.warn("media driver: {}", error.toString()));
+        try {
+            return new NodeDriver(folder, MediaDriver.launch(context));
+        } catch (RuntimeException e) {
+            deleteFolder(folder);
+            throw new TuttiException(
+                    Category.ENVIRONMENT,
+                    "%s: the media driver cannot start there: %s; is /dev/shm writable and not full? (df -h /dev/shm)"
+                            .formatted(folder, e.getMessage()),
+                    e);
+        }
+    }
+
+    /** Stops the driver and deletes its folder; a second call does nothing. */
+    @Override
+    public synchronized void close() {
+        if (driver == null) {
+            return;
+        }
+        driver.close();
+        driver = null;
+        deleteFolder(folder);
+    }
+
+    private static void deleteFolder(Path folder) {
+        try {
+            Trees.delete(folder);
+        } catch (IOException e) {
+            LOG.warn("{}: not deleted: {}", folder, e.toString());
+        }
+    }
+}

@@ -1,0 +1,161 @@
+package tutti.deploy.agent;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tutti.common.error.Category;
+
+/**
+ * Watches the children of one agent and decides what the end of one means for the others. The coordinator's exit code is the
+ * run's; a worker that ends first gives the coordinator a moment to say why, then the run is over.
+ */
+final class Supervisor {
+    private static final Logger LOG = LoggerFactory.getLogger(Supervisor.class);
+    /** After SIGKILL only a process stuck in the kernel is left. */
+    private static final Duration AFTER_KILL = Duration.ofSeconds(5);
+
+    private static final int CTRL_C = 130;
+
+    private final Terminal terminal;
+    private final Patience patience;
+    private final String host;
+    private final List<Child> children = new ArrayList<>();
+    private final BlockingQueue<Child> ended = new LinkedBlockingQueue<>();
+    private boolean stopping;
+
+    Supervisor(Terminal terminal, Patience patience, String host) {
+        this.terminal = terminal;
+        this.patience = patience;
+        this.host = host;
+    }
+
+    /** Starts a child and watches it. False if the agent is already being stopped: then nothing was started. */
+    synchronized boolean start(Starter starter) {
+        if (stopping) {
+            return false;
+        }
+        Child child = starter.start();
+        children.add(child);
+        child.process().onExit().thenRun(() -> ended.add(child));
+        return true;
+    }
+
+    /** Waits for the end of the run, then stops every child that is left. */
+    int watch() throws InterruptedException {
+        // No deadline: this wait is the run. Hangs inside it are the coordinator's to find.
+        Child first = ended.take();
+        int code = first.isCoordinator() ? coordinatorEnded(first) : workerEnded(first);
+        stop();
+        return code;
+    }
+
+    /** SIGTERM to all that live, then SIGKILL. Safe from any thread, and twice. */
+    void stop() {
+        List<Child> left;
+        synchronized (this) {
+            stopping = true;
+            left = alive();
+        }
+        // By handle: Process.destroy() would also close the pipes, losing last words and waking ParentWatch.
+        left.forEach(child -> child.process().toHandle().destroy());
+        if (!awaitAll(left, patience.term())) {
+            List<Child> stubborn =
+                    left.stream().filter(child -> child.process().isAlive()).toList();
+            stubborn.forEach(child -> child.process().toHandle().destroyForcibly());
+            if (!awaitAll(stubborn, AFTER_KILL)) {
+                stubborn.forEach(child ->
+                        LOG.error("pid {} does not end", child.process().pid()));
+            }
+        }
+    }
+
+    private int coordinatorEnded(Child coordinator) {
+        int code = coordinator.process().exitValue();
+        awaitAll(alive(), patience.leave());
+        if (Child.killed(code)) {
+            tell(coordinator);
+            return Category.PEER.exitCode();
+        }
+        if (code == 0) {
+            // The run's result is committed; a worker that failed after that is worth a line, not a failure.
+            children.stream()
+                    .filter(child ->
+                            !child.process().isAlive() && child.process().exitValue() != 0)
+                    .forEach(child -> note(child.epitaph(host)));
+        }
+        return code;
+    }
+
+    private int workerEnded(Child worker) throws InterruptedException {
+        boolean inPeace = worker.process().exitValue() == 0;
+        // One that ended in peace was released: the rest of the group is only a little behind.
+        Duration grace = inPeace ? patience.leave() : patience.lastWord();
+        Optional<Child> coordinator =
+                children.stream().filter(Child::isCoordinator).findFirst();
+        if (coordinator.isPresent()) {
+            if (awaitAll(List.of(coordinator.get()), grace)) {
+                return coordinatorEnded(coordinator.get());
+            }
+            tell(worker);
+            return Category.PEER.exitCode();
+        }
+        boolean allEnded = awaitAll(alive(), grace);
+        Optional<Child> failed = children.stream()
+                .filter(child -> !child.process().isAlive() && child.process().exitValue() != 0)
+                .findFirst();
+        if (allEnded && failed.isEmpty()) {
+            return 0;
+        }
+        Child culprit = inPeace ? failed.orElse(worker) : worker;
+        tell(culprit);
+        int code = culprit.process().exitValue();
+        return code == 0 || Child.killed(code) ? Category.PEER.exitCode() : code;
+    }
+
+    private synchronized List<Child> alive() {
+        return children.stream().filter(child -> child.process().isAlive()).toList();
+    }
+
+    /** Silent once the agent itself is being ended: then the children die of us, or of the same Ctrl-C. */
+    private synchronized void tell(Child child) {
+        if (!stopping && child.process().exitValue() != CTRL_C) {
+            terminal.error(child.epitaph(host));
+        }
+    }
+
+    private synchronized void note(String line) {
+        if (!stopping) {
+            terminal.note(line);
+        }
+    }
+
+    private static boolean awaitAll(List<Child> these, Duration time) {
+        CompletableFuture<?>[] ends =
+                these.stream().map(child -> child.process().onExit()).toArray(CompletableFuture<?>[]::new);
+        try {
+            CompletableFuture.allOf(ends).get(time.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("waiting for a process", e);
+        }
+    }
+
+    /** Starts one process. */
+    interface Starter {
+        Child start();
+    }
+}

@@ -1,0 +1,275 @@
+package tutti.deploy.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tutti.common.error.Category;
+
+/** Real processes: an agent, a coordinator and workers that do as they are told. */
+class AgentTest {
+    private static final long DEADLINE_SECONDS = 20;
+
+    @TempDir
+    Path temp;
+
+    private Path out;
+    private Path pids;
+    private Process agent;
+
+    @BeforeEach
+    void makeFolders() throws IOException {
+        out = temp.resolve("out");
+        pids = Files.createDirectory(temp.resolve("pids"));
+    }
+
+    @AfterEach
+    void shouldLeaveNoProcessAndNoSharedMemory() throws Exception {
+        try (Stream<Path> files = Files.list(pids)) {
+            for (Path file : files.toList()) {
+                long pid = Long.parseLong(Files.readString(file));
+                await("process " + file.getFileName() + " is gone", () -> !isAlive(pid));
+            }
+        }
+        if (agent != null) {
+            agent.destroyForcibly();
+            await("the folder in /dev/shm is gone", () -> sharedMemory().isEmpty());
+        }
+    }
+
+    @Test
+    void shouldEndWithTheCoordinatorAndKeepEveryWorkersLines() throws Exception {
+        start(
+                "say:from_the_coordinator after:rank-0 after:rank-1 sleep:300 exit:0",
+                "say:first say:second wait",
+                "say:other exit:0");
+
+        assertThat(exitCode()).isZero();
+        assertThat(stdout())
+                .contains("from the coordinator\n", "[rank 0] first\n[rank 0] second\n", "[rank 1] other\n");
+        assertThat(stderr()).isEmpty();
+        assertThat(out.resolve("logs/rank-0.log")).hasContent("first\nsecond");
+        assertThat(out.resolve("logs/rank-1.log")).hasContent("other");
+        assertThat(out.resolve("run.json")).content().contains("\"learning_rate\" : \"2e-5\"");
+    }
+
+    @Test
+    void shouldTellEachChildItsSeat() throws Exception {
+        String shared = "env:MASTER_PORT env:TUTTI_RUN_ID env:TUTTI_CONSOLE_TOKEN ";
+        String worker =
+                shared + "env:RANK env:LOCAL_RANK env:WORLD_SIZE env:LOCAL_WORLD_SIZE env:OMP_NUM_THREADS exit:0";
+        start(shared + "env:TUTTI_PROGRESS after:rank-0 after:rank-1 exit:0", worker, worker);
+
+        assertThat(exitCode()).isZero();
+        String all = stdout();
+        String port = valueOf("MASTER_PORT", all);
+        String run = valueOf("TUTTI_RUN_ID", all);
+        assertThat(port).matches("[1-9][0-9]+");
+        assertThat(run).matches("[0-9a-f]{16}");
+        assertThat(valueOf("TUTTI_CONSOLE_TOKEN", all)).matches("[A-Za-z0-9_-]{22}");
+        assertThat(all).contains("TUTTI_PROGRESS=plain");
+        int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+        assertThat(out.resolve("logs/rank-1.log"))
+                .content()
+                .contains("MASTER_PORT=" + port, "TUTTI_RUN_ID=" + run, "TUTTI_CONSOLE_TOKEN=null", "RANK=1")
+                .contains("LOCAL_RANK=1", "WORLD_SIZE=2", "LOCAL_WORLD_SIZE=2", "OMP_NUM_THREADS=" + threads);
+        assertThat(out.resolve("run.json")).content().doesNotContain(valueOf("TUTTI_CONSOLE_TOKEN", all));
+    }
+
+    @Test
+    void shouldPassTheCoordinatorsBytesUnchanged() throws Exception {
+        start("raw:10%CR20%CR sleep:200 raw:30% exit:0", "wait");
+
+        assertThat(exitCode()).isZero();
+        assertThat(stdout()).endsWith("10%\r20%\r30%");
+    }
+
+    @Test
+    void shouldNameTheSignalWhenAWorkerIsKilled() throws Exception {
+        start("wait", "wait", "wait");
+        long pid = pid("rank-1");
+        ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+
+        assertThat(exitCode()).isEqualTo(Category.PEER.exitCode());
+        assertThat(stderr())
+                .startsWith("tutti: error: worker rank 1 (pid %d) on ".formatted(pid))
+                .endsWith("was killed by signal 9 (often out of memory); its log: %s\n"
+                        .formatted(out.resolve("logs/rank-1.log")))
+                .hasLineCount(1);
+    }
+
+    @Test
+    void shouldLetTheCoordinatorSayWhyAWorkerEnded() throws Exception {
+        start("after:rank-0 sleep:700 exit:6", "after:coordinator exit:1");
+
+        assertThat(exitCode()).isEqualTo(6);
+        assertThat(stderr()).isEmpty();
+    }
+
+    @Test
+    void shouldPassOnTheCoordinatorsCodeAndStopTheWorkers() throws Exception {
+        start("after:rank-1 exit:3", "wait", "wait");
+
+        assertThat(exitCode()).isEqualTo(3);
+    }
+
+    @Test
+    void shouldReportACoordinatorThatWasKilled() throws Exception {
+        start("wait", "wait");
+        pid("rank-0");
+        ProcessHandle.of(pid("coordinator")).orElseThrow().destroyForcibly();
+
+        assertThat(exitCode()).isEqualTo(Category.PEER.exitCode());
+        assertThat(stderr())
+                .contains("the coordinator (pid ", "was killed by signal 9")
+                .hasLineCount(1);
+    }
+
+    @Test
+    void shouldKillWorkersThatIgnoreSigterm() throws Exception {
+        start("after:rank-0 exit:0", "stubborn wait");
+
+        assertThat(exitCode()).isZero();
+    }
+
+    @Test
+    void shouldTakeAllChildrenAlongWhenTheAgentIsKilled() throws Exception {
+        start("wait", "wait", "stubborn wait");
+        pid("coordinator");
+        pid("rank-0");
+        pid("rank-1");
+        assertThat(sharedMemory()).hasSize(1);
+
+        agent.destroyForcibly();
+        // The rest is checked after every test.
+        assertThat(exitCode()).isEqualTo(137);
+    }
+
+    @Test
+    void shouldEndCleanlyOnSigterm() throws Exception {
+        start("wait", "wait", "stubborn wait");
+        pid("coordinator");
+        pid("rank-0");
+        pid("rank-1");
+        agent.toHandle().destroy();
+
+        assertThat(exitCode()).isEqualTo(143);
+        assertThat(stderr()).isEmpty();
+        assertThat(sharedMemory()).isEmpty();
+    }
+
+    @Test
+    void shouldEndCleanlyOnCtrlC() throws Exception {
+        start("wait", "wait");
+        pid("coordinator");
+        pid("rank-0");
+        new ProcessBuilder("kill", "-INT", Long.toString(agent.pid())).start().waitFor(5, TimeUnit.SECONDS);
+
+        assertThat(exitCode()).isEqualTo(130);
+        assertThat(stderr()).isEmpty();
+        assertThat(sharedMemory()).isEmpty();
+    }
+
+    @Test
+    void shouldStartOnlyWorkersOnALaterNode() throws Exception {
+        startWith(
+                List.of("--nnodes=2", "--node_rank=1", "--master_port=29511"),
+                "unused",
+                "env:RANK env:MASTER_PORT exit:0");
+
+        assertThat(exitCode()).isZero();
+        assertThat(stdout()).isEqualTo("[rank 1] RANK=1\n[rank 1] MASTER_PORT=29511\n");
+        assertThat(out.resolve("run.json")).doesNotExist();
+        assertThat(out.resolve("logs/node-1.json")).exists();
+        assertThat(pids.resolve("coordinator")).doesNotExist();
+    }
+
+    @Test
+    void shouldPassOnAWorkersOwnCodeOnALaterNode() throws Exception {
+        startWith(List.of("--nnodes=2", "--node_rank=1"), "unused", "sleep:100 exit:3");
+
+        assertThat(exitCode()).isEqualTo(3);
+        assertThat(stderr()).contains("worker rank 1 ", "ended with code 3 before the run was over");
+    }
+
+    private void start(String coordinator, String... workers) throws IOException {
+        startWith(List.of(), coordinator, workers);
+    }
+
+    private void startWith(List<String> flags, String coordinator, String... workers) throws IOException {
+        List<String> args = new ArrayList<>(List.of(
+                "--model_name_or_path=" + temp,
+                "--data_path=data.json",
+                "--learning_rate=2e-5",
+                "--output_dir=" + out,
+                "--nproc_per_node=" + workers.length));
+        args.addAll(flags);
+        args.add(coordinator);
+        args.addAll(List.of(workers));
+        ProcessBuilder builder = new ProcessBuilder(FakeAgent.java(FakeAgent.class, args))
+                .redirectOutput(temp.resolve("stdout").toFile())
+                .redirectError(temp.resolve("stderr").toFile());
+        builder.environment().put("FAKE_PIDS", pids.toString());
+        builder.environment().keySet().removeAll(List.of("OMP_NUM_THREADS", "TUTTI_RUN_ID", "TUTTI_CONSOLE_TOKEN"));
+        agent = builder.start();
+    }
+
+    private int exitCode() throws InterruptedException {
+        assertThat(agent.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS))
+                .as("the agent ends")
+                .isTrue();
+        return agent.exitValue();
+    }
+
+    /** Waits until that child is up. */
+    private long pid(String child) throws Exception {
+        Path file = pids.resolve(child);
+        await(child + " is up", () -> Files.exists(file));
+        return Long.parseLong(Files.readString(file));
+    }
+
+    private String stdout() throws IOException {
+        return Files.readString(temp.resolve("stdout"));
+    }
+
+    private String stderr() throws IOException {
+        return Files.readString(temp.resolve("stderr"));
+    }
+
+    private List<String> sharedMemory() {
+        String[] names = AeronFolders.SHARED_MEMORY
+                .toFile()
+                .list((folder, name) -> name.startsWith("tutti-" + agent.pid() + "-"));
+        return names == null ? List.of() : List.of(names);
+    }
+
+    private static boolean isAlive(long pid) {
+        return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
+    }
+
+    private static String valueOf(String name, String text) {
+        return text.lines()
+                .filter(line -> line.startsWith(name + "="))
+                .map(line -> line.substring(name.length() + 1))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static void await(String what, BooleanSupplier condition) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(DEADLINE_SECONDS);
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("deadline: " + what).isLessThan(end);
+            Thread.sleep(20);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+package tutti.deploy.agent;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+
+/** A process with a real {@link Agent}, little patience and {@link FakeChild}ren. */
+final class FakeAgent {
+    static final Patience LITTLE =
+            new Patience(Duration.ofMillis(1500), Duration.ofMillis(2500), Duration.ofMillis(1000));
+
+    private FakeAgent() {}
+
+    /** @param args flags as {@code --key=value}, then the words of the children */
+    public static void main(String[] args) {
+        Map<String, String> flags = new LinkedHashMap<>();
+        Arrays.stream(args)
+                .filter(arg -> arg.startsWith("--"))
+                .forEach(arg -> flags.put(arg.substring(2, arg.indexOf('=')), arg.substring(arg.indexOf('=') + 1)));
+        List<String> words =
+                Arrays.stream(args).filter(arg -> !arg.startsWith("--")).toList();
+        ChildCommand command = (role, runFile) -> java(FakeChild.class, words);
+        Settings settings = Settings.of(flags, null);
+        System.exit(new Agent(command, List.of(), LITTLE).run(settings, RunConfig.read(settings)));
+    }
+
+    /** A small JVM with this test's class path. */
+    static List<String> java(Class<?> main, List<String> args) {
+        List<String> command = new ArrayList<>(List.of(
+                System.getProperty("java.home") + "/bin/java",
+                "--add-opens",
+                "java.base/jdk.internal.misc=ALL-UNNAMED",
+                "-XX:-UsePerfData",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx128m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                main.getName()));
+        command.addAll(args);
+        return command;
+    }
+}
