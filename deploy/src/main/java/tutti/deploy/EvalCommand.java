@@ -120,7 +120,8 @@ final class EvalCommand implements Callable<Integer> {
                 result.total()));
         for (Evaluation.Answer answer : shown(result)) {
             out.println("  question: " + answer.question());
-            out.println("  answer:   " + answer.given().strip() + (answer.exact() ? "" : "   (wanted: " + answer.wanted() + ")"));
+            out.println("  answer:   " + answer.given().strip()
+                    + (answer.exact() ? "" : "   (wanted: " + answer.wanted() + ")"));
         }
     }
 }

@@ -48,7 +48,10 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--top_k", defaultValue = "0", description = "sample from the so many likeliest; 0: all (default)")
     private int topK;
 
-    @Option(names = "--top_p", defaultValue = "1", description = "sample from the smallest set this likely (default: 1)")
+    @Option(
+            names = "--top_p",
+            defaultValue = "1",
+            description = "sample from the smallest set this likely (default: 1)")
     private double topP;
 
     @Option(names = "--seed", defaultValue = "42", description = "seed of the sampling (default: 42)")

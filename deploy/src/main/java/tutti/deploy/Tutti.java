@@ -36,6 +36,8 @@ public final class Tutti {
     static int execute(String... args) {
         CommandLine tutti = commandLine(
                 RunFlags.command("run", "start a run on this node", Tutti::run),
+                new CommandLine(new GenerateCommand(System.out)),
+                new CommandLine(new EvalCommand(System.out)),
                 RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker),
                 RunFlags.command("coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
         return execute(tutti, System.err, args);
