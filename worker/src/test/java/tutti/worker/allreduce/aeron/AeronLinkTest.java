@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.net.DatagramSocket;
 import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,6 +23,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.TreeAllReduce;
+import tutti.worker.tensor.DType;
 
 class AeronLinkTest {
 
@@ -55,7 +58,7 @@ class AeronLinkTest {
             String far = AeronChannels.udp("127.0.0.1", port, 1408, 256 << 10);
             List<List<String>> peers =
                     List.of(List.of(near, near, far), List.of(near, near, far), List.of(far, far, far));
-            List<CompletableFuture<long[][]>> results = new ArrayList<>();
+            List<CompletableFuture<ByteBuffer>> results = new ArrayList<>();
             for (int rank = 0; rank < 3; rank++) {
                 int self = rank;
                 results.add(CompletableFuture.supplyAsync(
@@ -64,17 +67,24 @@ class AeronLinkTest {
                             Group group = new Group(1, 1, self, List.of("a", "a", "b"));
                             try (TreeAllReduce collectives = new TreeAllReduce(
                                     link, group, 32 << 10, Duration.ofSeconds(20), System::nanoTime)) {
-                                long[] values = new long[elements];
-                                values[elements - 1] = self;
-                                return collectives.allGather("mixed", values);
+                                ByteBuffer data = ByteBuffer.allocateDirect(elements * Float.BYTES)
+                                        .order(ByteOrder.LITTLE_ENDIAN);
+                                for (int i = 0; i < elements; i++) {
+                                    data.putFloat(i * Float.BYTES, (self + 1) * (i % 1000));
+                                }
+                                collectives
+                                        .allReduceSum("mixed", data, DType.F32)
+                                        .await();
+                                return data;
                             }
                         },
                         task -> new Thread(task, "test-rank-" + self).start()));
             }
-            for (CompletableFuture<long[][]> result : results) {
-                long[][] all = result.get(30, TimeUnit.SECONDS);
-                assertThat(List.of(all[0][elements - 1], all[1][elements - 1], all[2][elements - 1]))
-                        .containsExactly(0L, 1L, 2L);
+            for (CompletableFuture<ByteBuffer> result : results) {
+                ByteBuffer sums = result.get(30, TimeUnit.SECONDS);
+                for (int i = 0; i < elements; i++) {
+                    assertThat(sums.getFloat(i * Float.BYTES)).isEqualTo(6f * (i % 1000));
+                }
             }
         }
     }
