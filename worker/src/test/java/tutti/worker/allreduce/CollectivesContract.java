@@ -7,10 +7,13 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,7 +54,7 @@ public abstract class CollectivesContract {
             byte[] expected = NaiveSum.expected(seed + i, ranks, sizes[i], dtype(i));
             for (int rank = 0; rank < ranks; rank++) {
                 // Not assertThat(array): a difference would print megabytes.
-                assertThat(java.util.Arrays.mismatch(results.get(rank).get(i), expected))
+                assertThat(Arrays.mismatch(results.get(rank).get(i), expected))
                         .as("first byte that differs: rank %d, %d elements of %s", rank, sizes[i], dtype(i))
                         .isEqualTo(-1);
             }
@@ -83,7 +86,7 @@ public abstract class CollectivesContract {
         List<long[][]> results = Ranks.run(ranks, wire(ranks, 1), PATIENT, (rank, collectives) -> {
             assertThat(collectives.allGather("nothing", new long[0])).hasNumberOfRows(ranks);
             long[] values = new long[777];
-            java.util.Arrays.fill(values, -1L - rank);
+            Arrays.fill(values, -1L - rank);
             values[0] = Long.MIN_VALUE + rank;
             return collectives.allGather("values", values);
         });
@@ -137,6 +140,43 @@ public abstract class CollectivesContract {
             for (List<byte[]> result : results) {
                 assertThat(result.get(i)).isEqualTo(expected);
             }
+        }
+    }
+
+    @Test
+    void shouldHoldBackTheFastWhileOneRankIsSlow() throws Exception {
+        // Parts of 600,000 bytes, far above the window of 8 chunks: rank 2 sends nothing until rank 0 is stuck before
+        // rank 1.
+        int elements = 450_000;
+        IntFunction<ChunkLink> wire = wire(3, 1);
+        AtomicInteger refusals = new AtomicInteger();
+        AtomicBoolean released = new AtomicBoolean();
+        // A row of refusals this long means the window and the link are full, not that the reader was slow for a
+        // moment.
+        BooleanSupplier stuck = () -> {
+            if (refusals.get() > 300) {
+                released.set(true);
+            }
+            return released.get();
+        };
+        List<byte[]> results = Ranks.run(
+                3,
+                rank -> rank == 0
+                        ? new GatedLink(wire.apply(0), () -> true, (peer, answer) -> {
+                            if (peer == 1) {
+                                refusals.set(answer == ChunkLink.Offer.BACK_PRESSURE ? refusals.get() + 1 : 0);
+                            }
+                        })
+                        : new GatedLink(wire.apply(rank), rank == 2 ? stuck : () -> true, (peer, answer) -> {}),
+                PATIENT,
+                (rank, collectives) -> {
+                    ByteBuffer data = NaiveSum.values(1, rank, elements, DType.F32);
+                    collectives.allReduceSum("slow", data, DType.F32).await();
+                    return NaiveSum.bytes(data);
+                });
+        byte[] expected = NaiveSum.expected(1, 3, elements, DType.F32);
+        for (byte[] result : results) {
+            assertThat(Arrays.mismatch(result, expected)).isEqualTo(-1);
         }
     }
 

@@ -1,5 +1,6 @@
 package tutti.worker.allreduce;
 
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -87,7 +88,7 @@ final class NoisyLink implements ChunkLink {
                 return frame;
             }
             case CUT -> {
-                return java.util.Arrays.copyOf(frame, 1 + random.nextInt(frame.length - 1));
+                return Arrays.copyOf(frame, 1 + random.nextInt(frame.length - 1));
             }
             case ABSURD -> {
                 switch (random.nextInt(5)) {

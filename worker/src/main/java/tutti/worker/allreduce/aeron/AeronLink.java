@@ -3,6 +3,7 @@ package tutti.worker.allreduce.aeron;
 import static tutti.common.error.TuttiException.require;
 
 import io.aeron.Aeron;
+import io.aeron.CncFileDescriptor;
 import io.aeron.ExclusivePublication;
 import io.aeron.Publication;
 import io.aeron.Subscription;
@@ -10,6 +11,7 @@ import io.aeron.logbuffer.BufferClaim;
 import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.ControlledFragmentHandler.Action;
 import io.aeron.logbuffer.Header;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.agrona.CloseHelper;
@@ -62,6 +64,13 @@ public final class AeronLink implements ChunkLink {
     public AeronLink(Path aeronDir, int generation, int rank, List<String> listen, List<String> peers) {
         require(0 <= rank && rank < peers.size(), "aeron: need 0 <= rank=%d < peers=%d", rank, peers.size());
         require(peers.size() <= 1 << RANK_BITS, "aeron: %d ranks are above %d", peers.size(), 1 << RANK_BITS);
+        // Aeron alone would wait for its whole timeout before it says so.
+        require(
+                Files.exists(aeronDir.resolve(CncFileDescriptor.CNC_FILE)),
+                Category.ENVIRONMENT,
+                "aeron: no media driver runs in %s (no %s); the node's agent starts it before its workers",
+                aeronDir,
+                CncFileDescriptor.CNC_FILE);
         this.aeronDir = aeronDir;
         subscriptions = new Subscription[listen.size()];
         publications = new ExclusivePublication[peers.size()];
