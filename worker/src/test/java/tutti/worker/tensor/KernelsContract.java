@@ -23,7 +23,8 @@ abstract class KernelsContract {
     private Kernels reference;
     private SideBySide pairs;
 
-    abstract Kernels newKernels();
+    /** @param threads inside one kernel, for a backend that has such a setting */
+    abstract Kernels newKernels(int threads);
 
     abstract DType compute();
 
@@ -38,7 +39,7 @@ abstract class KernelsContract {
 
     @BeforeEach
     void open() {
-        kernels = newKernels();
+        kernels = newKernels(1);
         pairs = new SideBySide(kernels, compute(), SEED);
         reference = pairs.reference;
     }
@@ -533,8 +534,11 @@ abstract class KernelsContract {
 
     // ---- the same bits ----
 
-    @Test
-    void shouldGiveTheSameBitsForTheSameCall() {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void shouldGiveTheSameBitsForTheSameCall(int threads) {
+        kernels.close();
+        kernels = newKernels(threads);
         int N = 96;
         int C = 72;
         Pair hidden = pairs.activation("hidden", 1, N, C);

@@ -14,8 +14,8 @@ class TorchKernelsTest {
     @Nested
     class F32 extends KernelsContract {
         @Override
-        Kernels newKernels() {
-            return new TorchKernels(2);
+        Kernels newKernels(int threads) {
+            return new TorchKernels(threads);
         }
 
         @Override
@@ -44,8 +44,8 @@ class TorchKernelsTest {
     @Nested
     class Bf16 extends KernelsContract {
         @Override
-        Kernels newKernels() {
-            return new TorchKernels(2);
+        Kernels newKernels(int threads) {
+            return new TorchKernels(threads);
         }
 
         @Override
@@ -73,7 +73,7 @@ class TorchKernelsTest {
 
     @Test
     void shouldNotLeaveNativeObjectsBehindAfterAKernelCall() {
-        try (Kernels kernels = new TorchKernels(2);
+        try (Kernels kernels = new TorchKernels(1);
                 SideBySide pairs = new SideBySide(kernels, DType.BF16, 1)) {
             Tensor a = pairs.activation("a", 1, 32, 32).tested();
             Tensor b = pairs.activation("b", 1, 32, 32).tested();
@@ -111,7 +111,7 @@ class TorchKernelsTest {
 
     @Test
     void shouldRefuseATensorWhoseArenaIsClosed() {
-        try (Kernels kernels = new TorchKernels(2)) {
+        try (Kernels kernels = new TorchKernels(1)) {
             Arena arena = kernels.arena("gone", 128);
             Tensor tensor = arena.take("x", DType.F32, Shape.of(4));
             arena.close();
