@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.error.TuttiException;
-import tutti.worker.tensor.Bench.Pair;
+import tutti.worker.tensor.SideBySide.Pair;
 
 /** What every backend promises, in one compute dtype, measured against the float64 reference. */
 abstract class KernelsContract {
@@ -21,9 +21,10 @@ abstract class KernelsContract {
 
     private Kernels kernels;
     private Kernels reference;
-    private Bench bench;
+    private SideBySide pairs;
 
-    abstract Kernels newKernels();
+    /** @param threads inside one kernel, for a backend that has such a setting */
+    abstract Kernels newKernels(int threads);
 
     abstract DType compute();
 
@@ -38,14 +39,14 @@ abstract class KernelsContract {
 
     @BeforeEach
     void open() {
-        kernels = newKernels();
-        bench = new Bench(kernels, compute(), SEED);
-        reference = bench.reference;
+        kernels = newKernels(1);
+        pairs = new SideBySide(kernels, compute(), SEED);
+        reference = pairs.reference;
     }
 
     @AfterEach
     void close() {
-        bench.close();
+        pairs.close();
         kernels.close();
     }
 
@@ -94,7 +95,7 @@ abstract class KernelsContract {
 
     @Test
     void shouldWriteThroughViewsOfRowsAndOfOtherShapes() {
-        Tensor whole = bench.activation("whole", 1, 6, 4).tested();
+        Tensor whole = pairs.activation("whole", 1, 6, 4).tested();
         Tensor middle = whole.rows(1, 4).rows(1, 2).view(Shape.of(8));
         kernels.fill(middle, 3);
 
@@ -113,10 +114,10 @@ abstract class KernelsContract {
     @ParameterizedTest
     @ValueSource(ints = {1, 17, 4099})
     void shouldAgreeWithTheReferenceOnElementwiseOperations(int n) {
-        Pair a = bench.activation("add", 1, n);
-        Pair b = bench.activation("b", 1e-3, n);
-        Pair sum = bench.activation("sum", 1, n);
-        Pair y = bench.weight("axpy into master", 1, n);
+        Pair a = pairs.activation("add", 1, n);
+        Pair b = pairs.activation("b", 1e-3, n);
+        Pair sum = pairs.activation("sum", 1, n);
+        Pair y = pairs.weight("axpy into master", 1, n);
         both(sum, a, b, Kernels::add);
         both(a, a, b, Kernels::add);
         reference.axpy(y.reference(), -0.37, b.reference());
@@ -126,15 +127,15 @@ abstract class KernelsContract {
         reference.scale(sum.reference(), 0.11);
         kernels.scale(sum.tested(), 0.11);
 
-        bench.assertAgreement(2 * rounding(), sum, a, b);
-        bench.assertAgreement(masterTolerance(), y);
+        pairs.assertAgreement(2 * rounding(), sum, a, b);
+        pairs.assertAgreement(masterTolerance(), y);
     }
 
     @Test
     void shouldRoundToNearestEvenWhenCopyingFromMasterToCompute() {
-        Pair master = bench.weight("master", 1, 1001);
-        Tensor narrow = bench.activation("narrow", 1, 7, 143).tested();
-        Tensor back = bench.weight("back", 1, 1001).tested();
+        Pair master = pairs.weight("master", 1, 1001);
+        Tensor narrow = pairs.activation("narrow", 1, 7, 143).tested();
+        Tensor back = pairs.weight("back", 1, 1001).tested();
         kernels.copy(narrow, master.tested());
         kernels.copy(back, narrow);
 
@@ -148,17 +149,17 @@ abstract class KernelsContract {
     @ParameterizedTest
     @ValueSource(ints = {1, 999, 32768, 100_003})
     void shouldSumSquaresInFloat64WhateverTheDType(int n) {
-        Pair x = bench.activation("x", 1e15, n);
+        Pair x = pairs.activation("x", 1e15, n);
 
         // Squares of 1e15 summed in float32 would lose digits; in float64 only the last bits can differ.
-        bench.assertAgreement(
+        pairs.assertAgreement(
                 1e-12, "squaredNorm", reference.squaredNorm(x.reference()), kernels.squaredNorm(x.tested()));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY})
     void shouldShowAnElementThatIsNotFiniteInTheSquaredNorm(double bad) {
-        Tensor x = bench.activation("x", 1, 40_000).tested();
+        Tensor x = pairs.activation("x", 1, 40_000).tested();
         assertThat(kernels.squaredNorm(x)).isFinite();
         kernels.fill(x.rows(39_999, 1), bad);
 
@@ -173,16 +174,16 @@ abstract class KernelsContract {
     void shouldAgreeWithTheReferenceOnEveryMatmul(int rows, int inner, int columns, double magnitude) {
         for (boolean transposeA : new boolean[] {false, true}) {
             for (boolean transposeB : new boolean[] {false, true}) {
-                Pair a = bench.activation("a", magnitude, transposeA ? inner : rows, transposeA ? rows : inner);
-                Pair b = bench.activation("b", magnitude, transposeB ? columns : inner, transposeB ? inner : columns);
-                Pair out = bench.activation("matmul", 1, rows, columns);
+                Pair a = pairs.activation("a", magnitude, transposeA ? inner : rows, transposeA ? rows : inner);
+                Pair b = pairs.activation("b", magnitude, transposeB ? columns : inner, transposeB ? inner : columns);
+                Pair out = pairs.activation("matmul", 1, rows, columns);
                 matmul(out, a, transposeA, b, transposeB, false);
-                bench.assertAgreementFrom(magnitude * magnitude, rounding(), out);
-                Pair sum = bench.activation("matmul added to compute", magnitude * magnitude, rows, columns);
+                pairs.assertAgreementFrom(magnitude * magnitude, rounding(), out);
+                Pair sum = pairs.activation("matmul added to compute", magnitude * magnitude, rows, columns);
                 matmul(sum, a, transposeA, b, transposeB, true);
-                Pair gradient = bench.weight("matmul added to master", magnitude * magnitude, rows, columns);
+                Pair gradient = pairs.weight("matmul added to master", magnitude * magnitude, rows, columns);
                 matmul(gradient, a, transposeA, b, transposeB, true);
-                bench.assertAgreementFrom(magnitude * magnitude, 2 * rounding(), sum, gradient);
+                pairs.assertAgreementFrom(magnitude * magnitude, 2 * rounding(), sum, gradient);
             }
         }
     }
@@ -191,9 +192,9 @@ abstract class KernelsContract {
     @CsvSource({"1,1", "2,3", "40,48"})
     void shouldSumLongProductsWithoutLosingSmallTerms(int rows, int columns) {
         int inner = 4096;
-        Tensor a = bench.activation("a", 1, rows, inner).tested();
-        Tensor b = bench.activation("b", 1, columns, inner).tested();
-        Tensor out = bench.activation("out", 1, rows, columns).tested();
+        Tensor a = pairs.activation("a", 1, rows, inner).tested();
+        Tensor b = pairs.activation("b", 1, columns, inner).tested();
+        Tensor out = pairs.activation("out", 1, rows, columns).tested();
         kernels.fill(a, 1);
         kernels.fill(b, 1);
         kernels.matmul(out, a, false, b, true, false);
@@ -204,8 +205,8 @@ abstract class KernelsContract {
 
     @Test
     void shouldKeepSmallAdditionsToALargeMasterGradient() {
-        Pair one = bench.of("one", compute(), new double[] {1.0 / 64}, 1, 1);
-        Pair gradient = bench.of("gradient", bench.master, new double[] {64}, 1, 1);
+        Pair one = pairs.of("one", compute(), new double[] {1.0 / 64}, 1, 1);
+        Pair gradient = pairs.of("gradient", pairs.master, new double[] {64}, 1, 1);
         matmul(gradient, one, false, one, false, true);
 
         // 1/4096 is far below bfloat16's step at 64 and well inside float32's.
@@ -214,8 +215,8 @@ abstract class KernelsContract {
 
     @Test
     void shouldRefuseShapesThatDoNotFit() {
-        Pair a = bench.activation("a", 1, 3, 4);
-        Pair b = bench.activation("b", 1, 3, 5);
+        Pair a = pairs.activation("a", 1, 3, 4);
+        Pair b = pairs.activation("b", 1, 3, 5);
 
         assertThatThrownBy(() -> kernels.matmul(a.tested(), a.tested(), false, b.tested(), false, false))
                 .isInstanceOf(TuttiException.class)
@@ -230,27 +231,27 @@ abstract class KernelsContract {
     @ParameterizedTest
     @CsvSource({"1,1,1", "9,5,3", "257,31,65"})
     void shouldAgreeWithTheReferenceOnEmbedding(int N, int V, int C) {
-        Pair table = bench.activation("table", 1, V, C);
-        Pair ids = bench.randomIds("ids", N, V);
-        Pair out = bench.activation("embedding", 1, N, C);
-        Pair dTable = bench.weight("embedding dTable", 1, V, C);
+        Pair table = pairs.activation("table", 1, V, C);
+        Pair ids = pairs.randomIds("ids", N, V);
+        Pair out = pairs.activation("embedding", 1, N, C);
+        Pair dTable = pairs.weight("embedding dTable", 1, V, C);
         reference.embedding(out.reference(), table.reference(), ids.reference());
         kernels.embedding(out.tested(), table.tested(), ids.tested());
         reference.embeddingBackward(dTable.reference(), ids.reference(), out.reference());
         kernels.embeddingBackward(dTable.tested(), ids.tested(), out.tested());
 
-        bench.assertAgreement(0, out);
-        bench.assertAgreement(masterTolerance(), dTable);
+        pairs.assertAgreement(0, out);
+        pairs.assertAgreement(masterTolerance(), dTable);
     }
 
     @ParameterizedTest
     @ValueSource(ints = {-1, 5})
     void shouldRefuseATokenIdOutsideOfTheTable(int id) {
-        Tensor table = bench.activation("table", 1, 5, 2).tested();
-        Tensor out = bench.activation("out", 1, 1, 2).tested();
+        Tensor table = pairs.activation("table", 1, 5, 2).tested();
+        Tensor out = pairs.activation("out", 1, 1, 2).tested();
 
         assertThatThrownBy(
-                        () -> kernels.embedding(out, table, bench.ids("ids", id).tested()))
+                        () -> kernels.embedding(out, table, pairs.ids("ids", id).tested()))
                 .isInstanceOf(TuttiException.class)
                 .hasMessageContaining(Integer.toString(id));
     }
@@ -260,13 +261,13 @@ abstract class KernelsContract {
     @ParameterizedTest
     @CsvSource({"1,1,1", "1,64,1e4", "7,33,1e-4", "65,96,1", "3,1025,1e8"})
     void shouldAgreeWithTheReferenceOnRmsNorm(int N, int C, double magnitude) {
-        Pair x = bench.activation("x", magnitude, N, C);
-        Pair weight = bench.weight("weight", 1, C);
-        Pair out = bench.activation("rmsNorm", 1, N, C);
-        Pair rstd = bench.weight("rmsNorm rstd", 1, N);
-        Pair dOut = bench.activation("dOut", magnitude, N, C);
-        Pair dx = bench.activation("rmsNorm dx", 1, N, C);
-        Pair dWeight = bench.weight("rmsNorm dWeight", magnitude, C);
+        Pair x = pairs.activation("x", magnitude, N, C);
+        Pair weight = pairs.weight("weight", 1, C);
+        Pair out = pairs.activation("rmsNorm", 1, N, C);
+        Pair rstd = pairs.weight("rmsNorm rstd", 1, N);
+        Pair dOut = pairs.activation("dOut", magnitude, N, C);
+        Pair dx = pairs.activation("rmsNorm dx", 1, N, C);
+        Pair dWeight = pairs.weight("rmsNorm dWeight", magnitude, C);
         reference.rmsNorm(out.reference(), rstd.reference(), x.reference(), weight.reference(), 1e-6);
         kernels.rmsNorm(out.tested(), rstd.tested(), x.tested(), weight.tested(), 1e-6);
         reference.rmsNormBackward(
@@ -279,30 +280,30 @@ abstract class KernelsContract {
         kernels.rmsNormBackward(
                 dx.tested(), dWeight.tested(), dOut.tested(), x.tested(), weight.tested(), rstd.tested());
 
-        bench.assertAgreement(2 * rounding(), out, dx);
-        bench.assertAgreement(masterTolerance(), rstd, dWeight);
+        pairs.assertAgreement(2 * rounding(), out, dx);
+        pairs.assertAgreement(masterTolerance(), rstd, dWeight);
     }
 
     @ParameterizedTest
     @CsvSource({"1,1,2", "5,3,6", "33,4,64"})
     void shouldAgreeWithTheReferenceOnRopeAndTurnBack(int N, int H, int D) {
         int P = 50;
-        Pair x = bench.activation("rope", 1, N, H, D);
+        Pair x = pairs.activation("rope", 1, N, H, D);
         double[] before = Numbers.read(x.tested());
-        Pair positions = bench.randomIds("positions", N, P);
+        Pair positions = pairs.randomIds("positions", N, P);
         double[] cos = new double[P * D / 2];
         double[] sin = new double[P * D / 2];
         for (int i = 0; i < cos.length; i++) {
             double angle = (i / (D / 2)) / Math.pow(10_000, 2.0 * (i % (D / 2)) / D);
-            cos[i] = Numbers.round(Math.cos(angle), bench.master);
-            sin[i] = Numbers.round(Math.sin(angle), bench.master);
+            cos[i] = Numbers.round(Math.cos(angle), pairs.master);
+            sin[i] = Numbers.round(Math.sin(angle), pairs.master);
         }
-        Pair cosines = bench.of("cos", bench.master, cos, P, D / 2);
-        Pair sines = bench.of("sin", bench.master, sin, P, D / 2);
+        Pair cosines = pairs.of("cos", pairs.master, cos, P, D / 2);
+        Pair sines = pairs.of("sin", pairs.master, sin, P, D / 2);
         for (boolean inverse : new boolean[] {false, true}) {
             reference.rope(x.reference(), cosines.reference(), sines.reference(), positions.reference(), inverse);
             kernels.rope(x.tested(), cosines.tested(), sines.tested(), positions.tested(), inverse);
-            bench.assertAgreement(2 * rounding(), x);
+            pairs.assertAgreement(2 * rounding(), x);
         }
         assertThat(Numbers.read(x.reference()))
                 .usingComparatorWithPrecision(1e-6)
@@ -312,17 +313,17 @@ abstract class KernelsContract {
     @ParameterizedTest
     @CsvSource({"1,1,1", "7,13,1e-4", "33,65,1", "5,9,30"})
     void shouldAgreeWithTheReferenceOnSwiGluAlsoWhenGradientsOverwriteInputs(int N, int I, double magnitude) {
-        Pair gate = bench.activation("gate", magnitude, N, I);
-        Pair up = bench.activation("up", magnitude, N, I);
-        Pair dOut = bench.activation("dOut", 1, N, I);
-        Pair out = bench.activation("swiglu", 1, N, I);
-        Pair dGate = bench.activation("swiglu dGate", 1, N, I);
-        Pair dUp = bench.activation("swiglu dUp", 1, N, I);
+        Pair gate = pairs.activation("gate", magnitude, N, I);
+        Pair up = pairs.activation("up", magnitude, N, I);
+        Pair dOut = pairs.activation("dOut", 1, N, I);
+        Pair out = pairs.activation("swiglu", 1, N, I);
+        Pair dGate = pairs.activation("swiglu dGate", 1, N, I);
+        Pair dUp = pairs.activation("swiglu dUp", 1, N, I);
         both(out, gate, up, Kernels::swiglu);
         reference.swigluBackward(
                 dGate.reference(), dUp.reference(), dOut.reference(), gate.reference(), up.reference());
         kernels.swigluBackward(dGate.tested(), dUp.tested(), dOut.tested(), gate.tested(), up.tested());
-        bench.assertAgreement(3 * rounding(), out, dGate, dUp);
+        pairs.assertAgreement(3 * rounding(), out, dGate, dUp);
 
         kernels.swigluBackward(gate.tested(), up.tested(), dOut.tested(), gate.tested(), up.tested());
         assertThat(Numbers.bits(gate.tested())).isEqualTo(Numbers.bits(dGate.tested()));
@@ -372,10 +373,10 @@ abstract class KernelsContract {
     @MethodSource("attentionCases")
     void shouldAgreeWithTheReferenceOnAttentionBackward(AttentionCase c) {
         Attended a = attention(c);
-        Pair dOut = bench.activation("dOut", 1, a.q.reference().shape().toArray());
-        Pair dq = bench.activation("attention dq", 1, a.q.reference().shape().toArray());
-        Pair dk = bench.activation("attention dk", 1, a.k.reference().shape().toArray());
-        Pair dv = bench.activation("attention dv", 1, a.k.reference().shape().toArray());
+        Pair dOut = pairs.activation("dOut", 1, a.q.reference().shape().toArray());
+        Pair dq = pairs.activation("attention dq", 1, a.q.reference().shape().toArray());
+        Pair dk = pairs.activation("attention dk", 1, a.k.reference().shape().toArray());
+        Pair dv = pairs.activation("attention dv", 1, a.k.reference().shape().toArray());
         double scale = 1 / Math.sqrt(c.D);
         reference.attentionBackward(
                 dq.reference(),
@@ -404,18 +405,18 @@ abstract class KernelsContract {
 
         // dScore = p * (dp - outer) cancels where one key takes all, to nothing with a single row: the rounding of dp
         // remains.
-        bench.assertAgreementFrom(c.magnitude / 2, 3 * tolerance(), dq, dk);
-        bench.assertAgreement(tolerance(), dv);
+        pairs.assertAgreementFrom(c.magnitude / 2, 3 * tolerance(), dq, dk);
+        pairs.assertAgreement(tolerance(), dv);
     }
 
     @Test
     void shouldNotLetALaterTokenOrAnotherSequenceChangeAnEarlierResult() {
         Segments segments = Segments.of(6, 5);
-        Pair q = bench.activation("q", 1, 11, 2, 4);
-        Pair k = bench.activation("k", 1, 11, 1, 4);
-        Pair v = bench.activation("v", 1, 11, 1, 4);
-        Tensor out = bench.activation("out", 1, 11, 2, 4).tested();
-        Tensor lse = bench.weight("lse", 1, 11, 2).tested();
+        Pair q = pairs.activation("q", 1, 11, 2, 4);
+        Pair k = pairs.activation("k", 1, 11, 1, 4);
+        Pair v = pairs.activation("v", 1, 11, 1, 4);
+        Tensor out = pairs.activation("out", 1, 11, 2, 4).tested();
+        Tensor lse = pairs.weight("lse", 1, 11, 2).tested();
         kernels.attention(out, lse, q.tested(), k.tested(), v.tested(), segments, 0.5);
         byte[] before = Numbers.bits(out);
         kernels.fill(k.tested().rows(3, 3), 9);
@@ -436,18 +437,18 @@ abstract class KernelsContract {
     @ParameterizedTest
     @CsvSource({"1,1,2,1,1", "9,5,7,0.5,1", "64,33,101,0.3,1", "17,8,50,1,30", "12,8,50,1,1e-4", "300,4,40000,0.5,1"})
     void shouldAgreeWithTheReferenceOnLinearCrossEntropy(int N, int C, int V, double labelled, double magnitude) {
-        Pair hidden = bench.activation("hidden", magnitude, N, C);
-        Pair head = bench.activation("head", 1 / Math.sqrt(C), V, C);
+        Pair hidden = pairs.activation("hidden", magnitude, N, C);
+        Pair head = pairs.activation("head", 1 / Math.sqrt(C), V, C);
         int[] labels = new int[N];
         for (int n = 0; n < N; n++) {
-            labels[n] = bench.below(1000) < labelled * 1000 ? bench.below(V) : Kernels.IGNORE;
+            labels[n] = pairs.below(1000) < labelled * 1000 ? pairs.below(V) : Kernels.IGNORE;
         }
-        Pair label = bench.ids("labels", labels);
-        Pair dHidden = bench.activation("crossEntropy dHidden", 1, N, C);
-        Pair dHead = bench.weight("crossEntropy dHead", 1e-3, V, C);
+        Pair label = pairs.ids("labels", labels);
+        Pair dHidden = pairs.activation("crossEntropy dHidden", 1, N, C);
+        Pair dHead = pairs.weight("crossEntropy dHead", 1e-3, V, C);
         double expected = reference.linearCrossEntropy(hidden.reference(), head.reference(), label.reference());
         double loss = kernels.linearCrossEntropy(hidden.tested(), head.tested(), label.tested());
-        bench.assertAgreement(tolerance(), "crossEntropy loss", expected, loss);
+        pairs.assertAgreement(tolerance(), "crossEntropy loss", expected, loss);
 
         double gradScale = 1.0 / N;
         reference.linearCrossEntropyBackward(
@@ -460,16 +461,16 @@ abstract class KernelsContract {
         double again = kernels.linearCrossEntropyBackward(
                 dHidden.tested(), dHead.tested(), hidden.tested(), head.tested(), label.tested(), gradScale);
         assertThat(again).isEqualTo(loss);
-        bench.assertAgreement(4 * tolerance(), dHidden, dHead);
+        pairs.assertAgreement(4 * tolerance(), dHidden, dHead);
     }
 
     @Test
     void shouldLearnNothingFromRowsWithoutLabels() {
-        Pair hidden = bench.activation("hidden", 1, 3, 4);
-        Pair head = bench.activation("head", 1, 5, 4);
-        Pair labels = bench.ids("labels", Kernels.IGNORE, Kernels.IGNORE, Kernels.IGNORE);
-        Pair dHidden = bench.activation("dHidden", 1, 3, 4);
-        Pair dHead = bench.weight("dHead", 1, 5, 4);
+        Pair hidden = pairs.activation("hidden", 1, 3, 4);
+        Pair head = pairs.activation("head", 1, 5, 4);
+        Pair labels = pairs.ids("labels", Kernels.IGNORE, Kernels.IGNORE, Kernels.IGNORE);
+        Pair dHidden = pairs.activation("dHidden", 1, 3, 4);
+        Pair dHead = pairs.weight("dHead", 1, 5, 4);
         byte[] before = Numbers.bits(dHead.tested());
 
         assertThat(kernels.linearCrossEntropy(hidden.tested(), head.tested(), labels.tested()))
@@ -486,16 +487,16 @@ abstract class KernelsContract {
     @ParameterizedTest
     @ValueSource(ints = {1, 1001, 300_007})
     void shouldAgreeWithTheReferenceOnSeveralAdamWUpdates(int n) {
-        Pair weight = bench.weight("adamW weight", 1, n);
-        Pair m = bench.of("adamW m", bench.master, new double[n], n);
-        Pair v = bench.of("adamW v", bench.master, new double[n], n);
+        Pair weight = pairs.weight("adamW weight", 1, n);
+        Pair m = pairs.of("adamW m", pairs.master, new double[n], n);
+        Pair v = pairs.of("adamW v", pairs.master, new double[n], n);
         for (int t = 1; t <= 3; t++) {
-            Pair grad = bench.weight("grad", Math.pow(10, t - 2), n);
+            Pair grad = pairs.weight("grad", Math.pow(10, t - 2), n);
             Kernels.AdamWStep step = new Kernels.AdamWStep(1e-2, 0.9, 0.999, 1e-8, 0.1, t, 0.5);
             reference.adamW(weight.reference(), m.reference(), v.reference(), grad.reference(), step);
             kernels.adamW(weight.tested(), m.tested(), v.tested(), grad.tested(), step);
         }
-        bench.assertAgreement(masterTolerance(), weight, m, v);
+        pairs.assertAgreement(masterTolerance(), weight, m, v);
     }
 
     @Test
@@ -505,8 +506,8 @@ abstract class KernelsContract {
         Tensor[] whole = new Tensor[4];
         Tensor[] parts = new Tensor[4];
         for (int i = 0; i < 4; i++) {
-            whole[i] = bench.weight("whole", 1, n).tested();
-            parts[i] = bench.weight("parts", 1, n).tested();
+            whole[i] = pairs.weight("whole", 1, n).tested();
+            parts[i] = pairs.weight("parts", 1, n).tested();
             if (i == 2) {
                 // The second moment is never negative.
                 double[] positive =
@@ -533,25 +534,28 @@ abstract class KernelsContract {
 
     // ---- the same bits ----
 
-    @Test
-    void shouldGiveTheSameBitsForTheSameCall() {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void shouldGiveTheSameBitsForTheSameCall(int threads) {
+        kernels.close();
+        kernels = newKernels(threads);
         int N = 96;
         int C = 72;
-        Pair hidden = bench.activation("hidden", 1, N, C);
-        Pair head = bench.activation("head", 0.1, 5000, C);
-        Pair labels = bench.randomIds("labels", N, 5000);
-        Pair weight = bench.weight("weight", 1, C);
+        Pair hidden = pairs.activation("hidden", 1, N, C);
+        Pair head = pairs.activation("head", 0.1, 5000, C);
+        Pair labels = pairs.randomIds("labels", N, 5000);
+        Pair weight = pairs.weight("weight", 1, C);
         Tensor q = hidden.tested().view(Shape.of(N, 6, 12));
-        Tensor k = bench.activation("k", 1, N, 2, 12).tested();
+        Tensor k = pairs.activation("k", 1, N, 2, 12).tested();
         Segments segments = Segments.of(50, 46);
-        Tensor out = bench.activation("out", 1, N, C).tested();
-        Tensor lse = bench.weight("lse", 1, N, 6).tested();
-        Tensor rstd = bench.weight("rstd", 1, N).tested();
-        Tensor dHidden = bench.activation("dHidden", 1, N, C).tested();
-        Tensor dk = bench.activation("dk", 1, N, 2, 12).tested();
-        Tensor dv = bench.activation("dv", 1, N, 2, 12).tested();
-        Tensor dHead = bench.weight("dHead", 1, 5000, C).tested();
-        Tensor dWeight = bench.weight("dWeight", 1, C).tested();
+        Tensor out = pairs.activation("out", 1, N, C).tested();
+        Tensor lse = pairs.weight("lse", 1, N, 6).tested();
+        Tensor rstd = pairs.weight("rstd", 1, N).tested();
+        Tensor dHidden = pairs.activation("dHidden", 1, N, C).tested();
+        Tensor dk = pairs.activation("dk", 1, N, 2, 12).tested();
+        Tensor dv = pairs.activation("dv", 1, N, 2, 12).tested();
+        Tensor dHead = pairs.weight("dHead", 1, 5000, C).tested();
+        Tensor dWeight = pairs.weight("dWeight", 1, C).tested();
         Tensor[] results = {out, lse, rstd, dHidden, dk, dv, dHead, dWeight};
         Tensor attended = out.view(q.shape());
         byte[][] first = null;
@@ -578,17 +582,17 @@ abstract class KernelsContract {
     private Attended attention(AttentionCase c) {
         int N = c.segments.queryStart()[c.segments.count()];
         int M = c.segments.keyStart()[c.segments.count()];
-        Pair q = bench.activation("q", c.magnitude, N, c.H, c.D);
-        Pair k = bench.activation("k", c.magnitude, M, c.G, c.D);
-        Pair v = bench.activation("v", 1, M, c.G, c.D);
-        Pair out = bench.activation("attention", 1, N, c.H, c.D);
-        Pair lse = bench.weight("attention lse", 1, N, c.H);
+        Pair q = pairs.activation("q", c.magnitude, N, c.H, c.D);
+        Pair k = pairs.activation("k", c.magnitude, M, c.G, c.D);
+        Pair v = pairs.activation("v", 1, M, c.G, c.D);
+        Pair out = pairs.activation("attention", 1, N, c.H, c.D);
+        Pair lse = pairs.weight("attention lse", 1, N, c.H);
         double scale = 1 / Math.sqrt(c.D);
         reference.attention(
                 out.reference(), lse.reference(), q.reference(), k.reference(), v.reference(), c.segments, scale);
         kernels.attention(out.tested(), lse.tested(), q.tested(), k.tested(), v.tested(), c.segments, scale);
         // Scores of BF16 inputs are rounded, so the log-sum-exp carries the compute dtype's error too.
-        bench.assertAgreement(tolerance(), out, lse);
+        pairs.assertAgreement(tolerance(), out, lse);
         return new Attended(q, k, v, out, lse);
     }
 

@@ -14,7 +14,7 @@ class ReferenceKernelsTest extends KernelsContract {
     private final Random random = new Random(7);
 
     @Override
-    Kernels newKernels() {
+    Kernels newKernels(int threads) {
         return new ReferenceKernels();
     }
 

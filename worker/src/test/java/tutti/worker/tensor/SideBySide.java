@@ -10,7 +10,7 @@ import java.util.concurrent.ConcurrentSkipListMap;
  * Two arenas side by side: every value lies in float64 for the reference, and in its own dtype for the backend under test.
  * Inputs are rounded to the narrow dtype first, so that what is compared is the kernel and not the rounding of its inputs.
  */
-final class Bench implements AutoCloseable {
+final class SideBySide implements AutoCloseable {
     /** Largest error seen by dtype and tensor; printed by {@code -Dtutti.test.report=true}. */
     static final Map<String, Double> WORST = new ConcurrentSkipListMap<>();
 
@@ -22,7 +22,7 @@ final class Bench implements AutoCloseable {
     private final Arena wide;
     private final Arena narrow;
 
-    Bench(Kernels tested, DType compute, long seed) {
+    SideBySide(Kernels tested, DType compute, long seed) {
         this.tested = tested;
         this.compute = compute;
         this.master = tested.masterDType();
