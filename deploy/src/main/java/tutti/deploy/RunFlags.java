@@ -70,6 +70,7 @@ final class RunFlags {
         command.setExpandAtFiles(false);
         // As argparse: the last one wins.
         command.setOverwrittenOptionsAllowed(true);
+        command.setCaseInsensitiveEnumValuesAllowed(true);
         // A misspelt flag behind a list is an error, not one more file.
         command.setUnmatchedOptionsAllowedAsOptionParameters(false);
     }
