@@ -1,6 +1,7 @@
 package tutti.deploy.agent;
 
 import static tutti.common.error.TuttiException.environment;
+import static tutti.common.error.TuttiException.require;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -68,6 +69,8 @@ public final class Agent {
         OutputFolder output = new OutputFolder(config);
         output.check();
         checkPorts(config);
+        String runId = environment.getOrDefault(RUN_ID, randomHex(8));
+        require(runId.matches("[0-9a-f]{16}"), "%s=%s in the environment: 16 hex digits are needed", RUN_ID, runId);
         preflights.forEach(preflight -> preflight.check(config));
         output.prepare();
         Path runFile = output.writeRunFile(settings);
@@ -82,7 +85,7 @@ public final class Agent {
             startDriver(aeronDir);
             int port =
                     launch.masterPort() == 0 ? Ports.anyFree("master_addr", launch.masterAddr()) : launch.masterPort();
-            startChildren(config, output, runFile, aeronDir, port);
+            startChildren(config, output, runFile, aeronDir, port, runId);
             return supervisor.watch();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -115,9 +118,9 @@ public final class Agent {
         }
     }
 
-    private void startChildren(RunConfig config, OutputFolder output, Path runFile, Path aeronDir, int port) {
+    private void startChildren(
+            RunConfig config, OutputFolder output, Path runFile, Path aeronDir, int port, String runId) {
         LaunchConfig launch = config.launch();
-        String runId = environment.getOrDefault(RUN_ID, randomHex(8));
         boolean going = true;
         if (launch.nodeRank() == 0) {
             CoordinatorSeat seat = new CoordinatorSeat(

@@ -22,8 +22,8 @@ final class Ports {
             socket.bind(new InetSocketAddress(local(hostFlag, host), port));
         } catch (IOException e) {
             throw environment(
-                    "--%s=%d: port in use on %s (%s); give another port, or end its owner: ss -ltnp 'sport = :%d'",
-                    portFlag, port, host, e.getMessage(), port);
+                    "--%s=%d: %s on %s; give another port, or end its owner: ss -ltnp 'sport = :%d'",
+                    portFlag, port, e.getMessage(), host, port);
         }
     }
 
