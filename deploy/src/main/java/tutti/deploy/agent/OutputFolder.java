@@ -29,7 +29,10 @@ final class OutputFolder {
     private static final Pattern OURS = Pattern.compile("run\\.json|metrics\\.jsonl|events\\.jsonl|logs"
             + "|checkpoint-\\d+.*|config\\.json|generation_config\\.json|model.*\\.safetensors(\\.index\\.json)?"
             + "|tokenizer.*\\.(json|model)|special_tokens_map\\.json|added_tokens\\.json|vocab\\.(json|txt)|merges\\.txt"
-            + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|\\.?tmp-.*|.*\\.tmp");
+            + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|.*\\.tmp"
+            + "|\\.checkpoint-\\d+\\.(partial|old|trash)|\\.model\\.safetensors\\.partial");
+    /** What a run leaves that failed before its first step: nobody misses it. */
+    private static final Pattern TRACES = Pattern.compile("run\\.json|events\\.jsonl|logs");
 
     private final RunConfig config;
     private final Path folder;
@@ -45,7 +48,7 @@ final class OutputFolder {
                 !Files.exists(folder) || Files.isDirectory(folder),
                 "--output_dir %s: a file; a folder is needed",
                 folder);
-        if (isFirstNode() && !config.output().resumes() && !contents().isEmpty()) {
+        if (isFirstNode() && !config.output().resumes() && !contents().isEmpty() && !onlyTraces()) {
             checkOverwrite(config.output());
         }
     }
@@ -53,7 +56,8 @@ final class OutputFolder {
     /** Deletes what an earlier run wrote, if that was asked for; makes the folder and its {@code logs}. */
     void prepare() {
         try {
-            if (isFirstNode() && config.output().overwrite() && !config.output().resumes()) {
+            boolean anew = config.output().overwrite() || onlyTraces();
+            if (isFirstNode() && anew && !config.output().resumes()) {
                 for (Path file : contents()) {
                     if (OURS.matcher(file.getFileName().toString()).matches()) {
                         Trees.delete(file);
@@ -126,6 +130,17 @@ final class OutputFolder {
         } catch (IOException e) {
             throw environment("%s %s: %s", flag, input, e);
         }
+    }
+
+    private boolean onlyTraces() {
+        return Files.isRegularFile(folder.resolve(RUN_FILE))
+                && contents().stream().allMatch(this::isTrace);
+    }
+
+    private boolean isTrace(Path file) {
+        String name = file.getFileName().toString();
+        return TRACES.matcher(name).matches()
+                || (name.equals("metrics.jsonl") && file.toFile().length() == 0);
     }
 
     /** What lies there, but for the logs that another node of this run may have begun. */

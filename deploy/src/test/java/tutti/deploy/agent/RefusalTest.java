@@ -53,10 +53,24 @@ class RefusalTest {
     @Test
     void shouldRefuseToEmptyTheFolderThatTheModelIsReadFrom() throws IOException {
         Files.writeString(out.resolve("run.json"), "{}");
+        Files.writeString(out.resolve("config.json"), "{}");
         model = out;
 
         assertRefused(
                 () -> run(Map.of("overwrite_output_dir", "true")), Category.USER, "--model_name_or_path", "lies in");
+    }
+
+    @Test
+    void shouldTakeAFolderAgainWhoseRunFailedBeforeItsFirstStep() throws IOException {
+        Files.writeString(out.resolve("run.json"), "{}");
+        Files.writeString(out.resolve("events.jsonl"), "{}");
+        Files.writeString(out.resolve("metrics.jsonl"), "");
+        Files.createDirectories(out.resolve("logs"));
+
+        new OutputFolder(config(Map.of())).check();
+
+        Files.writeString(out.resolve("metrics.jsonl"), "{\"step\":1}");
+        assertRefused(() -> run(Map.of()), Category.USER, "not empty");
     }
 
     @Test
