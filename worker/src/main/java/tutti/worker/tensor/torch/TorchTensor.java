@@ -2,8 +2,10 @@ package tutti.worker.tensor.torch;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.EnumMap;
+import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import tutti.worker.tensor.Checks;
@@ -12,29 +14,26 @@ import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 
 /**
- * A libtorch handle on a slice of a {@link TorchArena}. The handle owns no memory and is freed by the garbage collector; the
- * memory is freed when the arena closes, after which {@link #handle()} and {@link #bytes()} refuse.
+ * A slice of a {@link TorchArena}: an offset and a shape, no native object. libtorch's handle on it is made when a kernel asks and
+ * lives as long as that kernel call, so that views may be made freely in the hot path and leave nothing to a garbage collector.
  */
 final class TorchTensor extends Tensor {
+    private static final Map<DType, TensorOptions> OPTIONS = options();
+
     private final TorchArena arena;
     private final long offset;
-    private final org.bytedeco.pytorch.Tensor handle;
 
     /** @param offset in bytes from the start of the arena */
     TorchTensor(TorchArena arena, long offset, DType dtype, Shape shape) {
         super(dtype, shape);
         this.arena = arena;
         this.offset = offset;
-        try (TensorOptions options = new TensorOptions(scalarType(dtype));
-                Pointer start = arena.memory(offset)) {
-            this.handle = torch.from_blob(start, shape.toArray(), options);
-        }
     }
 
-    /** libtorch's view of the memory; owned by this tensor, never closed by the caller. */
+    /** A new handle on the memory, freed with the {@link org.bytedeco.javacpp.PointerScope} that the caller has opened. */
     org.bytedeco.pytorch.Tensor handle() {
         arena.requireOpen(this);
-        return handle;
+        return torch.from_blob(arena.memory(offset), shape().toArray(), OPTIONS.get(dtype()));
     }
 
     static org.bytedeco.pytorch.Tensor handle(Tensor tensor) {
@@ -67,6 +66,20 @@ final class TorchTensor extends Tensor {
         try (BytePointer start = arena.memory(offset)) {
             return start.capacity(byteSize()).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
         }
+    }
+
+    /** Made once, and outside of whatever scope is open when this class is loaded. */
+    private static Map<DType, TensorOptions> options() {
+        Map<DType, TensorOptions> all = new EnumMap<>(DType.class);
+        for (DType dtype : DType.values()) {
+            TensorOptions options = new TensorOptions(scalarType(dtype));
+            PointerScope open = PointerScope.getInnerScope();
+            if (open != null) {
+                open.detach(options);
+            }
+            all.put(dtype, options);
+        }
+        return all;
     }
 
     static torch.ScalarType scalarType(DType dtype) {
