@@ -217,6 +217,8 @@ public final class RunActor {
         final Set<Long> committing = new HashSet<>();
         long completed;
         long leased;
+        /** Whether the last leased step ends in a checkpoint whose parts are not all written. */
+        boolean writing;
 
         Training(RunPlan plan, long firstStep, int worldSize) {
             this.plan = plan;
@@ -279,26 +281,38 @@ public final class RunActor {
         announcer.step(metrics, training.plan.totalSteps());
     }
 
+    /**
+     * Hands out shards up to the next checkpoint and not beyond before all parts of it are written: a rank that still writes must
+     * not look like a lost one to ranks that wait for it in a collective.
+     */
     private void lease(Training training) {
-        LeaseWindow.Range range = training.window.next(training.completed, training.leased);
-        if (range.isEmpty()) {
+        if (training.writing) {
             return;
         }
-        for (long step = range.from(); step < range.to(); step++) {
-            if (training.plan.savesAfter(step)) {
-                commits.open(step + 1);
-                training.committing.add(step + 1);
-            }
+        LeaseWindow.Range range = training.window.next(training.completed, training.leased);
+        long to = range.from();
+        while (to < range.to() && !training.writing) {
+            training.writing = training.plan.savesAfter(to);
+            to++;
         }
-        List<List<StepShard>> shards = training.plan.shards(range.from(), range.to());
+        if (to == range.from()) {
+            return;
+        }
+        if (training.writing) {
+            commits.open(to);
+            training.committing.add(to);
+        }
+        List<List<StepShard>> shards = training.plan.shards(range.from(), to);
         for (Member member : members) {
             member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank())));
         }
-        training.leased = range.to();
+        training.leased = to;
     }
 
     private void partWritten(Training training, PartWritten part) {
         if (commits.add(part, members.size())) {
+            training.writing = false;
+            lease(training);
             context.pipeToSelf(
                     commits.commit(part.step() + 1),
                     (folder, cause) ->

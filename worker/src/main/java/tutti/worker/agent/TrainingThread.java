@@ -35,8 +35,8 @@ import tutti.worker.train.Trainer;
 final class TrainingThread {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingThread.class);
     private static final int CHUNK_BYTES = 64 << 10;
-    /** The coordinator hands out shards ahead of need, so this wait is for a coordinator in trouble. */
-    private static final Duration SHARD_DEADLINE = Duration.ofSeconds(60);
+    /** Shards come ahead of need, except behind a checkpoint: there a rank waits for the slowest writer. */
+    private static final Duration SHARD_DEADLINE = Duration.ofMinutes(30);
     /** The slowest peer's model load lies between this rank's Ready and the coordinator's Begin. */
     private static final Duration BEGIN_DEADLINE = Duration.ofMinutes(30);
 
