@@ -19,13 +19,17 @@ import tutti.worker.tensor.Tensor;
 public final class BatchBuilder {
     /** Padding is taken while it makes the batch at most this much longer. */
     private static final double WORTH_PADDING = 1.25;
+    /** Lengths are rounded up to a multiple: backends compile and keep code for each shape they meet, so few shapes are cheap. */
+    private static final int GRAIN = 16;
 
     private final Tensor ids;
     private final Tensor positions;
     private final Tensor labels;
+    private final int maxLength;
 
     /** Takes its buffers from {@code arena}: three I32 tensors of maxSequences * maxLength rows. */
     public BatchBuilder(Arena arena, int maxSequences, int maxLength) {
+        this.maxLength = maxLength;
         Shape shape = Shape.of((long) maxSequences * maxLength);
         this.ids = arena.take("batch ids", DType.I32, shape);
         this.positions = arena.take("batch positions", DType.I32, shape);
@@ -33,12 +37,12 @@ public final class BatchBuilder {
     }
 
     public Batch build(List<TokenizedExample> samples) {
-        int[] lengths =
-                samples.stream().mapToInt(sample -> sample.inputIds().length).toArray();
+        int[] lengths = samples.stream().mapToInt(TokenizedExample::length).toArray();
         int tokens = Arrays.stream(lengths).sum();
-        int longest = Arrays.stream(lengths).max().orElseThrow();
-        boolean pad = (long) longest * lengths.length <= WORTH_PADDING * tokens;
-        Segments segments = pad ? Segments.uniform(lengths.length, longest) : Segments.of(lengths);
+        int[] padded = Arrays.stream(lengths).map(this::roundUp).toArray();
+        int longest = Arrays.stream(padded).max().orElseThrow();
+        boolean uniform = (long) longest * lengths.length <= WORTH_PADDING * tokens;
+        Segments segments = uniform ? Segments.uniform(lengths.length, longest) : Segments.of(padded);
         int rows = segments.queryStart()[segments.count()];
         int[] id = new int[rows];
         int[] position = new int[rows];
@@ -57,6 +61,10 @@ public final class BatchBuilder {
         }
         return new Batch(
                 write(ids, id), write(positions, position), write(labels, label), segments, rows, tokens, labelled);
+    }
+
+    private int roundUp(int length) {
+        return Math.min(maxLength, (length + GRAIN - 1) / GRAIN * GRAIN);
     }
 
     private static Tensor write(Tensor buffer, int[] values) {

@@ -1,0 +1,89 @@
+package tutti.coordinator.membership;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import akka.actor.testkit.typed.javadsl.ActorTestKit;
+import akka.actor.testkit.typed.javadsl.ManualTime;
+import akka.actor.testkit.typed.javadsl.TestProbe;
+import akka.actor.typed.ActorRef;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import tutti.common.protocol.Join;
+import tutti.common.protocol.WireMessage;
+import tutti.common.protocol.WorkerCommand;
+import tutti.coordinator.plan.Member;
+
+class MembershipTest {
+    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
+    private final ManualTime time = ManualTime.get(kit.system());
+    private final TestProbe<MembershipEvent> run = kit.createTestProbe();
+
+    @AfterEach
+    void stop() {
+        kit.shutdownTestKit();
+    }
+
+    @Test
+    void shouldGiveRanksInTheOrderOfSeatsWhateverTheOrderOfArrival() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        membership.tell(join("r", 1, worker()));
+        membership.tell(join("r", 0, worker()));
+        run.expectMessage(new MembershipEvent.Arrived(1, 2));
+        run.expectMessage(new MembershipEvent.Arrived(2, 2));
+        MembershipEvent.Formed formed = run.expectMessageClass(MembershipEvent.Formed.class);
+        assertThat(formed.members()).extracting(Member::rank).containsExactly(0, 1);
+        assertThat(formed.members()).extracting(member -> member.join().seat()).containsExactly(0, 1);
+    }
+
+    @Test
+    void shouldCountAWorkerThatJoinsAgainOnce() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        TestProbe<WorkerCommand> worker = worker();
+        membership.tell(join("r", 0, worker));
+        membership.tell(join("r", 0, worker));
+        run.expectMessage(new MembershipEvent.Arrived(1, 2));
+        run.expectNoMessage();
+    }
+
+    @Test
+    void shouldSayHowManyCameWhenTheRendezvousTimeIsOver() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 3, 60, run.getRef()));
+        membership.tell(join("r", 0, worker()));
+        run.expectMessage(new MembershipEvent.Arrived(1, 3));
+        time.timePasses(Duration.ofSeconds(61));
+        run.expectMessage(new MembershipEvent.TooFew(1, 3, 60));
+    }
+
+    @Test
+    void shouldSendAwayAWorkerOfAnotherRunAndOneTooMany() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 1, 60, run.getRef()));
+        TestProbe<WorkerCommand> stranger = worker();
+        membership.tell(join("other", 0, stranger));
+        stranger.expectMessageClass(WorkerCommand.Leave.class);
+        membership.tell(join("r", 0, worker()));
+        TestProbe<WorkerCommand> late = worker();
+        membership.tell(join("r", 1, late));
+        late.expectMessageClass(WorkerCommand.Leave.class);
+    }
+
+    @Test
+    void shouldNameAWorkerThatIsLostAfterTheGroupIsFormed() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 1, 60, run.getRef()));
+        TestProbe<WorkerCommand> worker = worker();
+        membership.tell(join("r", 0, worker));
+        run.expectMessage(new MembershipEvent.Arrived(1, 1));
+        run.expectMessageClass(MembershipEvent.Formed.class);
+        worker.stop();
+        assertThat(run.expectMessageClass(MembershipEvent.Lost.class).member().describe())
+                .contains("rank 0", "pid 4711", "node-a");
+    }
+
+    private TestProbe<WorkerCommand> worker() {
+        return kit.createTestProbe();
+    }
+
+    private static Join join(String run, int seat, TestProbe<WorkerCommand> worker) {
+        return new Join(run, seat, 0, "node-a", 4711, "cpu", "", worker.getRef());
+    }
+}

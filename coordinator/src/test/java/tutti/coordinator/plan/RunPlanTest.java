@@ -1,0 +1,85 @@
+package tutti.coordinator.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerReport.StepDone;
+import tutti.common.protocol.WorkerReport.StepTimes;
+
+class RunPlanTest {
+
+    @Test
+    void shouldSaveEverySaveStepsAndNotOtherwise() {
+        RunPlan plan = plan(Map.of("save_steps", "4", "max_steps", "10"), 100);
+        assertThat(LongStream.range(0, 10).filter(plan::savesAfter)).containsExactly(3L, 7L);
+    }
+
+    @Test
+    void shouldSaveAtTheEndOfEveryEpochAndOfTheRun() {
+        RunPlan plan = plan(Map.of("save_strategy", "epoch", "num_train_epochs", "2.5"), 64);
+        assertThat(plan.stepsPerEpoch()).isEqualTo(4);
+        assertThat(LongStream.range(0, plan.totalSteps()).filter(plan::savesAfter))
+                .containsExactly(3L, 7L, 9L);
+    }
+
+    @Test
+    void shouldLogTheLastStepWhateverLoggingStepsSays() {
+        RunPlan plan = plan(Map.of("logging_steps", "4", "max_steps", "10"), 100);
+        assertThat(LongStream.range(0, 10).filter(plan::logs)).containsExactly(3L, 7L, 9L);
+    }
+
+    @Test
+    void shouldDealEveryRankItsShardsInOrderWithTheEpochTheyLeadTo() {
+        RunPlan plan = plan(Map.of("shuffle", "False"), 64);
+        List<List<StepShard>> ranks = plan.shards(3, 5);
+        assertThat(ranks).hasSize(2);
+        assertThat(ranks.get(0)).extracting(StepShard::step).containsExactly(3L, 4L);
+        assertThat(ranks.get(1)).extracting(StepShard::epoch).containsExactly(1.0, 1.25);
+        assertThat(ranks.get(0).get(0).samples()).containsExactly(48, 49, 50, 51, 52, 53, 54, 55);
+        assertThat(ranks.get(1).get(1).samples()).containsExactly(8, 9, 10, 11, 12, 13, 14, 15);
+    }
+
+    @Test
+    void shouldKeepShardsAheadOfNeedAndNeverBeyondTheEnd() {
+        LeaseWindow window = new LeaseWindow(100);
+        LeaseWindow.Range first = window.next(0, 0);
+        assertThat(first).isEqualTo(new LeaseWindow.Range(0, 32));
+        assertThat(window.next(5, 32).isEmpty()).isTrue();
+        assertThat(window.next(16, 32)).isEqualTo(new LeaseWindow.Range(32, 48));
+        assertThat(window.next(90, 95)).isEqualTo(new LeaseWindow.Range(95, 100));
+        assertThat(window.next(100, 100).isEmpty()).isTrue();
+    }
+
+    @Test
+    void shouldDivideTheLossOnceByTheLabelledTokensOfAllRanks() {
+        StepGather gather = new StepGather(2, plan(Map.of(), 64));
+        assertThat(gather.add(done(1, 30.0, 10, 400))).isEmpty();
+        Optional<StepMetrics> step = gather.add(done(0, 10.0, 30, 200));
+        assertThat(step).isPresent();
+        assertThat(step.get().loss()).isEqualTo(1.0);
+        assertThat(step.get().tokens()).isEqualTo(40);
+        assertThat(step.get().stepMs()).as("of the slowest rank").isEqualTo(400);
+        assertThat(step.get().tokensPerSecond()).isEqualTo(2 * 50 / 0.4);
+    }
+
+    private static StepDone done(int rank, double lossSum, long labelled, double ms) {
+        return new StepDone(rank, 1, 0, lossSum, labelled, 50, 1.0, 1e-3, new StepTimes(ms, 1, 1, 1, 1), 7);
+    }
+
+    private static RunPlan plan(Map<String, String> more, int samples) {
+        Map<String, String> flags = new LinkedHashMap<>(Map.of(
+                "model_name_or_path", "m", "data_path", "d", "output_dir", "o", "per_device_train_batch_size", "8"));
+        flags.put("nproc_per_node", "2");
+        flags.putAll(more);
+        return new RunPlan(RunConfig.read(Settings.of(flags, null)), 2, samples);
+    }
+}

@@ -1,0 +1,110 @@
+package tutti.worker.gradient;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.Pending;
+import tutti.worker.model.ParameterSpec;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.ReferenceKernels;
+import tutti.worker.tensor.Shape;
+import tutti.worker.tensor.Tensor;
+import tutti.worker.tune.FlatLayout;
+
+class GradientBucketsTest {
+    /** Three parts of 64, 128 and 32 elements. */
+    private final FlatLayout layout = new FlatLayout(List.of(
+            new ParameterSpec("embedding", Shape.of(8, 8), 0),
+            new ParameterSpec("block", Shape.of(16, 8), 1),
+            new ParameterSpec("head", Shape.of(4, 8), 2)));
+
+    private final Recorder wire = new Recorder();
+
+    @Test
+    void shouldStartABucketAsSoonAsAllItsGradientsAreComplete() {
+        GradientBuckets buckets = buckets(64);
+        buckets.begin();
+        buckets.ready(2);
+        assertThat(wire.sizes).isEmpty();
+        buckets.ready(1);
+        assertThat(wire.sizes).containsExactly(64, 64);
+        buckets.ready(0);
+        assertThat(wire.sizes).containsExactly(64, 64, 64, 32);
+        buckets.await();
+        assertThat(wire.awaited).isEqualTo(4);
+    }
+
+    @Test
+    void shouldCoverEveryGradientExactlyOnceForAnyBucketSize() {
+        for (int elements : new int[] {1, 7, 33, 64, 1000}) {
+            wire.sizes.clear();
+            GradientBuckets buckets = buckets(elements);
+            buckets.begin();
+            buckets.ready(0);
+            assertThat(wire.sizes.stream().mapToInt(Integer::intValue).sum()).isEqualTo(layout.size());
+        }
+    }
+
+    @Test
+    void shouldRefuseToWaitForABucketThatBackwardNeverFilled() {
+        GradientBuckets buckets = buckets(64);
+        buckets.begin();
+        buckets.ready(1);
+        assertThatThrownBy(buckets::await).hasMessageContaining("2 of 4 buckets");
+    }
+
+    private GradientBuckets buckets(int elements) {
+        ReferenceKernels kernels = new ReferenceKernels();
+        Arena arena = kernels.arena("test", 1 << 16);
+        Tensor flat = arena.take("gradients", DType.F64, Shape.of(layout.size()));
+        return new GradientBuckets(layout, flat, wire, elements * DType.F64.bytes());
+    }
+
+    private static final class Recorder implements Collectives {
+        private final List<Integer> sizes = new ArrayList<>();
+        private int awaited;
+
+        @Override
+        public Pending allReduceSum(String name, ByteBuffer data, DType dtype) {
+            sizes.add(data.remaining() / dtype.bytes());
+            return new Pending() {
+                @Override
+                public void await() {
+                    awaited++;
+                }
+
+                @Override
+                public long nanos() {
+                    return 0;
+                }
+            };
+        }
+
+        @Override
+        public int rank() {
+            return 0;
+        }
+
+        @Override
+        public int worldSize() {
+            return 1;
+        }
+
+        @Override
+        public long[][] allGather(String name, long[] values) {
+            return new long[][] {values};
+        }
+
+        @Override
+        public void barrier(String name) {}
+
+        @Override
+        public void close() {}
+    }
+}
