@@ -117,7 +117,8 @@ public final class Agent {
 
     private void startChildren(RunConfig config, OutputFolder output, Path runFile, Path aeronDir, int port) {
         LaunchConfig launch = config.launch();
-        String runId = environment.getOrDefault(RUN_ID, randomHex(8));
+        String runId =
+                environment.getOrDefault(RUN_ID, launch.nodeRank() == 0 ? randomHex(8) : WorkerSeat.RUN_NOT_KNOWN);
         boolean going = true;
         if (launch.nodeRank() == 0) {
             CoordinatorSeat seat = new CoordinatorSeat(
