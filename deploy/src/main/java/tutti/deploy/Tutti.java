@@ -25,7 +25,7 @@ public final class Tutti {
     static final String VERBOSE = "--verbose";
 
     /** What a node asks before it starts anything; see {@link Agent}. */
-    private static final List<Preflight> PREFLIGHTS = List.of();
+    private static final List<Preflight> PREFLIGHTS = List.of(new ModelPreflight(), new DataPreflight());
 
     private Tutti() {}
 

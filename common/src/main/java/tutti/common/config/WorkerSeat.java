@@ -11,7 +11,7 @@ import java.util.Map;
  * @param rank 0 to worldSize - 1 over all nodes
  * @param localRank number among the workers of this node
  * @param masterAddr where the coordinator listens
- * @param runId 16 hex digits; the agents of two nodes draw different ones unless {@code TUTTI_RUN_ID} is given to both
+ * @param runId 16 hex digits, or {@link #RUN_NOT_KNOWN} away from the first node
  * @param aeronDir folder of the node's media driver, which the agent owns and deletes
  * @param threads compute threads of this process
  */
@@ -25,6 +25,8 @@ public record WorkerSeat(
         String runId,
         Path aeronDir,
         int threads) {
+    /** The agent of node 0 draws the run id; workers of other nodes learn it from the coordinator with their rank. */
+    public static final String RUN_NOT_KNOWN = "0";
 
     /** @throws tutti.common.error.TuttiException (user) naming the variable that is missing or wrong */
     public static WorkerSeat fromEnvironment(Map<String, String> environment) {

@@ -6,7 +6,8 @@ import akka.actor.typed.ActorRef;
  * A worker -> the coordinator's membership: here I am. Sent again until an {@link WorkerCommand.Assign} or {@link
  * WorkerCommand.Leave} arrives.
  *
- * @param runId must be the coordinator's, or the worker is told to leave
+ * @param runId must be the coordinator's or {@link tutti.common.config.WorkerSeat#RUN_NOT_KNOWN}, or the worker is told to
+ *     leave
  * @param seat the rank its launcher planned for it; ranks are given in the order of seats
  * @param address where other nodes reach its gradient link, {@code host:port}; empty on a single node
  */

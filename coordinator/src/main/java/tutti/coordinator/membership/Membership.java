@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import tutti.common.config.WorkerSeat;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
@@ -95,7 +96,7 @@ public final class Membership {
     }
 
     private boolean refuses(Join join) {
-        if (join.runId().equals(runId)) {
+        if (join.runId().equals(runId) || join.runId().equals(WorkerSeat.RUN_NOT_KNOWN)) {
             return false;
         }
         join.replyTo().tell(new WorkerCommand.Leave("run %s is not this one".formatted(join.runId())));

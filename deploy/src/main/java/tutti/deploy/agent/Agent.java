@@ -69,8 +69,7 @@ public final class Agent {
         OutputFolder output = new OutputFolder(config);
         output.check();
         checkPorts(config);
-        String runId = environment.getOrDefault(RUN_ID, randomHex(8));
-        require(runId.matches("[0-9a-f]{16}"), "%s=%s in the environment: 16 hex digits are needed", RUN_ID, runId);
+        String runId = runId(launch);
         preflights.forEach(preflight -> preflight.check(config));
         output.prepare();
         Path runFile = output.writeRunFile(settings);
@@ -109,6 +108,16 @@ public final class Agent {
                     "console_port",
                     config.console().port());
         }
+    }
+
+    /** The user's, or a new one; later nodes learn it when they join. */
+    private String runId(LaunchConfig launch) {
+        String given = environment.get(RUN_ID);
+        if (given == null) {
+            return launch.nodeRank() == 0 ? randomHex(8) : WorkerSeat.RUN_NOT_KNOWN;
+        }
+        require(given.matches("[0-9a-f]{16}"), "%s=%s in the environment: 16 hex digits are needed", RUN_ID, given);
+        return given;
     }
 
     private synchronized void startDriver(Path aeronDir) {

@@ -1,0 +1,37 @@
+package tutti.deploy;
+
+import static tutti.common.error.TuttiException.require;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import tutti.common.config.RunConfig;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.deploy.agent.Preflight;
+
+/** Are the data files there, with something in them. What is in them the workers judge, who read all of it anyway. */
+final class DataPreflight implements Preflight {
+
+    @Override
+    public void check(RunConfig config) {
+        for (Path file : config.data().paths()) {
+            require(!Files.isDirectory(file), Category.DATA, "%s: is a folder; --data_path needs files", file);
+            require(Files.isRegularFile(file), Category.DATA, "%s: no such file; check --data_path", file);
+            require(Files.isReadable(file), Category.DATA, "%s: no permission to read it; check --data_path", file);
+            require(
+                    size(file) > 0,
+                    Category.DATA,
+                    "%s: is empty (0 bytes); a data file needs at least one sample",
+                    file);
+        }
+    }
+
+    private static long size(Path file) {
+        try {
+            return Files.size(file);
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package tutti.test.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tutti.common.error.Category;
+import tutti.test.support.Ports;
+import tutti.test.support.TrainSpec;
+
+/** What is refused when workers have read the data, or did not come: before the first step, too. */
+class DataRefusalTest {
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "vocabulary | {\"input_ids\":[1,2,600],\"labels\":[1,2,600]} | data.jsonl:1: input_ids[2] is 600 | 512 tokens",
+                "malformed | {\"input_ids\":[1,2,3],\"labels\":[1,2,3]}~{\"input_ids\":[1,2, | data.jsonl:2: | malformed JSON",
+                "nothing to learn | {\"input_ids\":[1,2],\"labels\":[-100,-100]} | none of 1 samples | data.jsonl:1",
+                "no sample | [] | data.jsonl | at least one",
+            })
+    void shouldNameFileLineAndRule(String what, String lines, String where, String rule) throws Exception {
+        Refusal.of(folder, flags(lines.replace('~', '\n')), Category.DATA, where.strip(), rule.strip());
+    }
+
+    @Test
+    void shouldRefuseFewerSamplesThanWorkers() throws Exception {
+        Map<String, String> flags = flags("{\"input_ids\":[1,2,3],\"labels\":[1,2,3]}");
+        flags.put("nproc_per_node", "2");
+        Refusal.of(folder, flags, Category.USER, "1 usable samples", "2 workers", "--nproc_per_node 1");
+    }
+
+    @Test
+    void shouldSayHowManyWorkersCameWhenANodeDoesNotCome() throws Exception {
+        Map<String, String> flags = flags("{\"input_ids\":[1,2,3],\"labels\":[1,2,3]}");
+        flags.put("nnodes", "2");
+        flags.put("master_port", Integer.toString(Ports.free()));
+        flags.put("rdzv_timeout", "5");
+        Refusal.of(folder, flags, Category.PEER, "of 2 workers joined", "--rdzv_timeout 5 s", "logs/rank-N.log");
+    }
+
+    @Test
+    void shouldCutAndDropAndCountAndGoOn() throws Exception {
+        String ids = IntStream.rangeClosed(1, 600)
+                .mapToObj(i -> Integer.toString(i % 500))
+                .collect(Collectors.joining(",", "[", "]"));
+        Map<String, String> flags = flags("""
+                {"input_ids":%s,"labels":%s}
+                {"input_ids":[1,2,3],"labels":[-100,-100,-100]}
+                {"input_ids":[1,2,3],"labels":[1,2,3]}
+                """.formatted(ids, ids));
+        flags.put("max_steps", "1");
+        flags.put("save_strategy", "no");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+            assertThat(run.text())
+                    .contains("data: 2 samples", "1 truncated, 1 dropped (nothing to learn in ", "data.jsonl:2)");
+        }
+        assertThat(new RunOutput(folder.resolve("out")).metrics()).hasSize(1);
+    }
+
+    private Map<String, String> flags(String lines) throws IOException {
+        Map<String, String> flags = new LinkedHashMap<>();
+        flags.put("model_name_or_path", TrainSpec.model().toString());
+        flags.put(
+                "data_path",
+                Files.writeString(folder.resolve("data.jsonl"), lines).toString());
+        flags.put("output_dir", folder.resolve("out").toString());
+        return flags;
+    }
+}

@@ -1,0 +1,111 @@
+package tutti.test.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tutti.common.error.Category;
+import tutti.test.support.Shared;
+import tutti.test.support.TrainSpec;
+
+/** What breaks while a run is running. Whatever it is, the run ends soon, says why, and leaves nothing behind. */
+class FailureTest {
+    /** On an idle machine it is below 20 seconds; this one may be busy with other things. */
+    private static final Duration SOON = Duration.ofSeconds(90);
+
+    @TempDir
+    Path folder;
+
+    private TuttiProcess run;
+
+    @AfterEach
+    void end() {
+        if (run != null) {
+            run.close();
+        }
+    }
+
+    @Test
+    void shouldEndAndNameTheWorkerThatWasKilled() throws Exception {
+        startAndAwaitASecondStep();
+        long worker = run.pidOf("worker", 1);
+        long before = System.nanoTime();
+        run.signal(worker, "KILL");
+
+        assertThat(run.exitCode(SOON)).isEqualTo(Category.PEER.exitCode());
+        System.out.printf("a killed worker ended the run within %.1f s%n", (System.nanoTime() - before) / 1e9);
+        assertThat(run.errors())
+                .as(run::text)
+                .anySatisfy(line -> assertThat(line).contains("rank 1", "pid " + worker, "signal 9", "rank-1.log"));
+        run.assertLeftNothing(SOON);
+    }
+
+    @Test
+    void shouldEndAndNameTheCoordinatorThatWasKilled() throws Exception {
+        startAndAwaitASecondStep();
+        long coordinator = run.pidOf("coordinator", -1);
+        run.signal(coordinator, "KILL");
+
+        assertThat(run.exitCode(SOON)).isEqualTo(Category.PEER.exitCode());
+        assertThat(run.errors())
+                .as(run::text)
+                .anySatisfy(line -> assertThat(line).contains("the coordinator", "pid " + coordinator, "signal 9"));
+        run.assertLeftNothing(SOON);
+    }
+
+    @ParameterizedTest(name = "SIG{0}")
+    @CsvSource({"INT, 130", "TERM, 143"})
+    void shouldEndEverythingOnASignal(String signal, int code) throws Exception {
+        startAndAwaitASecondStep();
+        run.signal(signal);
+
+        assertThat(run.exitCode(SOON)).as(run::text).isEqualTo(code);
+        run.assertLeftNothing(SOON);
+    }
+
+    @Test
+    void shouldLeaveNoProcessAndNoSharedMemoryWhenTheAgentIsKilled() throws Exception {
+        startAndAwaitASecondStep();
+        assertThat(run.pids()).as("agent, coordinator and two workers").hasSize(4);
+        long before = System.nanoTime();
+        run.signal("KILL");
+
+        run.assertLeftNothing(SOON);
+        System.out.printf("everything is gone %.1f s after the agent%n", (System.nanoTime() - before) / 1e9);
+    }
+
+    @Test
+    void shouldStopBeforeTheOptimizerAndNameStepAndTensorWhenTheGradientIsNotFinite() throws Exception {
+        Map<String, String> flags = flags();
+        flags.put("learning_rate", "1e30");
+        run = TuttiProcess.run(folder, flags);
+
+        Refusal.assertEnd(run, Category.NUMERIC, "step 2:", "not finite", "model.", ".weight", "--learning_rate");
+        run.assertLeftNothing(SOON);
+        assertThat(folder.resolve("out/model.safetensors")).doesNotExist();
+    }
+
+    private void startAndAwaitASecondStep() throws InterruptedException {
+        run = TuttiProcess.run(folder, flags());
+        run.awaitLine("^step [2-9]\\d*/");
+    }
+
+    private Map<String, String> flags() {
+        Map<String, String> flags = new LinkedHashMap<>();
+        flags.put("nproc_per_node", "2");
+        flags.put("model_name_or_path", TrainSpec.model().toString());
+        flags.put("data_path", Shared.path("data/dummy_conversation.json").toString());
+        flags.put("output_dir", folder.resolve("out").toString());
+        flags.put("model_max_length", "64");
+        flags.put("per_device_train_batch_size", "2");
+        flags.put("max_steps", "1000000");
+        return flags;
+    }
+}

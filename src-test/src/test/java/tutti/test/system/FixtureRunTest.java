@@ -1,0 +1,100 @@
+package tutti.test.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tutti.test.support.Ports;
+import tutti.test.support.TrainSpec;
+
+/** The fixture's run by real processes. All splits are tried in process by {@code tutti.test.numeric}; here a few are enough. */
+class FixtureRunTest {
+    @TempDir
+    Path folder;
+
+    private Path data;
+    private RunOutput output;
+
+    @BeforeEach
+    void writeData() throws IOException {
+        data = TrainSpec.writeData(folder);
+        output = new RunOutput(folder.resolve("out"));
+    }
+
+    @ParameterizedTest(name = "{0} workers x batch {1} x accumulation {2}, checkpointing {3}")
+    @CsvSource({"1,4,1,false", "2,1,2,true", "4,1,1,true", "2,2,1,false"})
+    void shouldGiveTheLossesOfPyTorchHoweverTheGlobalBatchIsSplit(
+            int workers, int batch, int accumulation, boolean checkpointing) throws Exception {
+        Map<String, String> flags = flags(workers, batch, accumulation);
+        flags.put("gradient_checkpointing", Boolean.toString(checkpointing));
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+        }
+        assertFixture(workers);
+    }
+
+    @Test
+    void shouldStayWithinTwoPercentInBfloat16() throws Exception {
+        Map<String, String> flags = flags(2, 2, 1);
+        flags.put("bf16", "True");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+        }
+        RunOutput.assertClose("loss", output.metric("loss"), TrainSpec.expected("losses"), 2e-2);
+        output.hash(2);
+    }
+
+    @Test
+    void shouldGiveTheLossesOfPyTorchOverUdpBetweenTwoNodes() throws Exception {
+        Map<String, String> flags = flags(1, 2, 1);
+        flags.put("nnodes", "2");
+        flags.put("node_rank", "0");
+        flags.put("master_addr", "127.0.0.1");
+        flags.put("master_port", Integer.toString(Ports.free()));
+        Map<String, String> second = new LinkedHashMap<>(flags);
+        second.put("node_rank", "1");
+        try (TuttiProcess node0 = TuttiProcess.run(folder, flags);
+                TuttiProcess node1 = TuttiProcess.run(folder, second)) {
+            node0.succeed();
+            node1.succeed();
+        }
+        assertFixture(2);
+        assertThat(output.event("generation_formed").get("members")).hasSize(2);
+    }
+
+    private void assertFixture(int workers) {
+        RunOutput.assertClose("loss", output.metric("loss"), TrainSpec.expected("losses"), 1e-4);
+        RunOutput.assertClose("grad norm", output.metric("grad_norm"), TrainSpec.expected("grad_norms"), 1e-3);
+        RunOutput.assertClose(
+                "learning rate", output.metric("learning_rate"), TrainSpec.expected("learning_rates"), 1e-12);
+        output.hash(workers);
+        // For the record of how close it is, in target/surefire-reports.
+        System.out.printf(
+                "worst relative error: loss %.1e, grad norm %.1e%n",
+                worst(output.metric("loss"), TrainSpec.expected("losses")),
+                worst(output.metric("grad_norm"), TrainSpec.expected("grad_norms")));
+    }
+
+    private static double worst(List<Double> actual, List<Double> expected) {
+        double worst = 0;
+        for (int i = 0; i < actual.size(); i++) {
+            worst = Math.max(worst, Math.abs(actual.get(i) / expected.get(i) - 1));
+        }
+        return worst;
+    }
+
+    private Map<String, String> flags(int workers, int batch, int accumulation) {
+        Map<String, String> flags = TrainSpec.flags(data, output.folder(), batch, accumulation);
+        flags.put("nproc_per_node", Integer.toString(workers));
+        flags.put("logging_steps", "1");
+        return flags;
+    }
+}

@@ -1,0 +1,131 @@
+package tutti.test.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchEvent;
+import java.nio.file.WatchKey;
+import java.nio.file.WatchService;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import tutti.test.support.Shared;
+import tutti.test.support.TrainSpec;
+
+/** A run that was killed goes on as if nothing had happened. */
+class ResumeTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    @Timeout(value = 15, unit = TimeUnit.MINUTES)
+    void shouldEndWithTheBitsOfAnUndisturbedRunAfterAKill() throws Exception {
+        RunOutput undisturbed = new RunOutput(folder.resolve("undisturbed"));
+        RunOutput disturbed = new RunOutput(folder.resolve("disturbed"));
+        Map<String, String> flags = longSteps(undisturbed.folder());
+        flags.put("save_total_limit", "2");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+        }
+        assertThat(undisturbed.folder().resolve("checkpoint-4")).doesNotExist();
+        assertThat(undisturbed.folder().resolve("checkpoint-8")).isDirectory();
+        assertThat(undisturbed.folder().resolve("checkpoint-12")).isDirectory();
+
+        Map<String, String> again = longSteps(Files.createDirectory(disturbed.folder()));
+        try (WatchService watch = FileSystems.getDefault().newWatchService()) {
+            disturbed.folder().register(watch, StandardWatchEventKinds.ENTRY_CREATE);
+            try (TuttiProcess run = TuttiProcess.run(folder, again)) {
+                awaitFolder(watch, "checkpoint-4");
+                run.signal("KILL");
+                run.exitCode();
+                run.assertLeftNothing();
+            }
+        }
+        assertThat(disturbed.folder().resolve("model.safetensors"))
+                .as("killed before its end")
+                .doesNotExist();
+
+        again.put("resume_from_checkpoint", "True");
+        try (TuttiProcess run = TuttiProcess.run(folder, again)) {
+            run.succeed();
+            assertThat(run.text()).containsPattern("resumed after step [48]");
+        }
+        assertThat(disturbed.hash(2)).isEqualTo(undisturbed.hash(2));
+        assertThat(Files.mismatch(
+                        disturbed.folder().resolve("model.safetensors"),
+                        undisturbed.folder().resolve("model.safetensors")))
+                .as("first differing byte of the final models")
+                .isEqualTo(-1);
+    }
+
+    @Test
+    void shouldPassOverATornCheckpointAndGoOnWithFewerWorkers() throws Exception {
+        RunOutput output = new RunOutput(folder.resolve("out"));
+        Map<String, String> flags = TrainSpec.flags(TrainSpec.writeData(folder), output.folder(), 2, 1);
+        flags.put("nproc_per_node", "2");
+        flags.put("save_strategy", "steps");
+        flags.put("save_steps", "4");
+        flags.put("logging_steps", "1");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+        }
+        Path torn = output.folder().resolve("checkpoint-12");
+        try (FileChannel weights = FileChannel.open(torn.resolve("model.safetensors"), StandardOpenOption.WRITE)) {
+            weights.truncate(weights.size() - 1);
+        }
+
+        flags.put("resume_from_checkpoint", "True");
+        flags.put("nproc_per_node", "1");
+        flags.put("per_device_train_batch_size", "4");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+            assertThat(run.text()).contains("passed over " + torn, "model.safetensors", "resumed after step 8");
+        }
+        // Twelve lines of the first run, then steps 9 to 12 once more.
+        assertThat(output.metric("step")).hasSize(16).endsWith(9.0, 10.0, 11.0, 12.0);
+        List<Double> expected = TrainSpec.expected("losses").subList(8, 12);
+        RunOutput.assertClose("loss", output.metric("loss").subList(12, 16), expected, 1e-4);
+        output.hash(1);
+    }
+
+    /** Steps that take long enough to be killed between two of them. */
+    private Map<String, String> longSteps(Path output) {
+        Map<String, String> flags = new LinkedHashMap<>();
+        flags.put("nproc_per_node", "2");
+        flags.put("model_name_or_path", TrainSpec.model().toString());
+        flags.put("data_path", Shared.path("data/dummy_conversation.json").toString());
+        flags.put("output_dir", output.toString());
+        flags.put("model_max_length", "256");
+        flags.put("per_device_train_batch_size", "2");
+        flags.put("gradient_accumulation_steps", "4");
+        flags.put("learning_rate", "1e-3");
+        flags.put("max_steps", "12");
+        flags.put("save_steps", "4");
+        return flags;
+    }
+
+    private static void awaitFolder(WatchService watch, String name) throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + TuttiProcess.LONG.toNanos();
+        while (System.nanoTime() < deadline) {
+            WatchKey key = watch.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            assertThat(key).as("%s did not appear", name).isNotNull();
+            for (WatchEvent<?> event : key.pollEvents()) {
+                if (event.context() instanceof Path path && path.toString().equals(name)) {
+                    return;
+                }
+            }
+            key.reset();
+        }
+        throw new AssertionError(name + " did not appear");
+    }
+}
