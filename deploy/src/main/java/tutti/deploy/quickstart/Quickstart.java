@@ -85,13 +85,18 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
         try {
             SampleSplit.write(folder.train(), "train-", samples.train());
             SampleSplit.write(folder.heldout(), "heldout-", samples.heldout());
-            Stream<String> frame = Stream.of(VicunaTemplate.SYSTEM, " USER:", "ASSISTANT:");
-            TokenizerFiles tokenizer = TokenizerFiles.of(Stream.concat(frame, samples.texts()));
-            tokenizer.write(folder.model());
-            Recipe.writeConfig(folder.model(), tokenizer.size());
+            writeModel(folder.model(), samples);
         } catch (IOException e) {
             throw environment("--output_dir %s: cannot be written: %s", folder.root(), e);
         }
+    }
+
+    /** config.json and the tokenizer's files, for these samples in the chat's frame. */
+    static void writeModel(Path folder, SampleSplit samples) throws IOException {
+        Stream<String> frame = Stream.of(VicunaTemplate.SYSTEM, " USER:", "ASSISTANT:");
+        TokenizerFiles tokenizer = TokenizerFiles.of(Stream.concat(frame, samples.texts()));
+        tokenizer.write(folder);
+        Recipe.writeConfig(folder, tokenizer.size());
     }
 
     private static Scores score(QuickstartFolder folder, SampleSplit samples, TextModel model) {

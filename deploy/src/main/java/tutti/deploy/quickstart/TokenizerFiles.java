@@ -12,14 +12,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * A tokenizer in Hugging Face's files: one token for a word with the blank before it, one for each digit, and one for each
+ * A tokenizer in Hugging Face's files: one token for a word or a digit with the blank before it, and one for each
  * printable ASCII character, so that any such text has tokens and decodes to itself. What lies outside is {@code <unk>}.
  */
 final class TokenizerFiles {
     /** In the order of their ids, as Llama has them. */
     private static final List<String> SPECIAL = List.of("<unk>", "<s>", "</s>");
-    /** Where a text is cut before words are looked up: a word or a sign with its blank, a digit, a blank. */
-    private static final String PIECES = " ?[A-Za-z]+:?| ?[^A-Za-z0-9\\s]|[0-9]|\\s";
+    /** Where a text is cut before words are looked up: a word, a digit or a sign with its blank. */
+    private static final String PIECES = " ?[A-Za-z]+:?| ?[^A-Za-z\\s]|\\s";
     /** Log-probabilities: a whole word is always likelier than its letters. */
     private static final double WORD_SCORE = -5;
 

@@ -4,12 +4,16 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * Little stories that ask for a sum or a difference of two numbers; numbers and result have two digits at most. The answer
- * repeats the numbers before the result: a small model first finds what to compute, then computes.
+ * Little stories that ask for the sum or the difference of two numbers; numbers and result have two digits. The answer shows its
+ * work column by column, ones first: each step is a fact about digits that other samples share, so that what is learned holds
+ * for numbers never seen together.
  */
 final class WordProblems {
+    private static final int BASE = 10;
+    /** Numbers and results lie between. */
+    private static final int MIN_NUMBER = 10;
+
     private static final int MAX_NUMBER = 99;
-    private static final int MIN_NUMBER = 2;
 
     private static final List<String> NAMES = List.of(
             "Tom", "Mia", "Ali", "Eva", "Jan", "Lin", "Noah", "Sara", "Omar", "Ines", "Paul", "Rosa", "Hugo", "Nina",
@@ -55,8 +59,9 @@ final class WordProblems {
 
     static Sample draw(SplittableRandom random) {
         boolean sum = random.nextBoolean();
-        int a = random.nextInt(MIN_NUMBER + 1, MAX_NUMBER - MIN_NUMBER + 1);
-        int b = random.nextInt(MIN_NUMBER, sum ? MAX_NUMBER - a + 1 : a);
+        int large = random.nextInt(2 * MIN_NUMBER, MAX_NUMBER + 1);
+        int part = random.nextInt(MIN_NUMBER, large - MIN_NUMBER + 1);
+        int a = sum ? large - part : large;
         String text = pick(random, sum ? SUMS : DIFFERENCES);
         String name = pick(random, NAMES);
         String other = pick(random, NAMES);
@@ -64,13 +69,40 @@ final class WordProblems {
             other = pick(random, NAMES);
         }
         String question = text.replaceAll("\\bA\\b", Integer.toString(a))
-                .replaceAll("\\bB\\b", Integer.toString(b))
+                .replaceAll("\\bB\\b", Integer.toString(part))
                 .replace("NAME", name)
                 .replace("OTHER", other)
                 .replace("THINGS", pick(random, THINGS))
                 .replace("PLACE", pick(random, PLACES));
-        String answer = sum ? "%d + %d = %d".formatted(a, b, a + b) : "%d - %d = %d".formatted(a, b, a - b);
+        String answer = sum ? addition(a, part) : subtraction(a, part);
         return new Sample(Sample.Kind.ARITHMETIC, question, answer);
+    }
+
+    /** {@code 47 + 25: 7 + 5 = 12, 4 + 2 + 1 = 7, 72}. */
+    static String addition(int a, int b) {
+        int ones = a % BASE + b % BASE;
+        boolean carry = ones >= BASE;
+        return "%d + %d: %d + %d = %d, %d + %d%s = %d, %d"
+                .formatted(
+                        a, b, a % BASE, b % BASE, ones, a / BASE, b / BASE, carry ? " + 1" : "", (a + b) / BASE, a + b);
+    }
+
+    /** {@code 52 - 27: 12 - 7 = 5, 5 - 2 - 1 = 2, 25}. */
+    static String subtraction(int a, int b) {
+        boolean borrow = a % BASE < b % BASE;
+        int ones = a % BASE + (borrow ? BASE : 0);
+        return "%d - %d: %d - %d = %d, %d - %d%s = %d, %d"
+                .formatted(
+                        a,
+                        b,
+                        ones,
+                        b % BASE,
+                        (a - b) % BASE,
+                        a / BASE,
+                        b / BASE,
+                        borrow ? " - 1" : "",
+                        (a - b) / BASE,
+                        a - b);
     }
 
     private static String pick(SplittableRandom random, List<String> words) {
