@@ -54,6 +54,7 @@ final class Recipe {
         flags.put("nproc_per_node", Integer.toString(workers));
         flags.put("model_name_or_path", folder.model().toString());
         flags.put("init_from_config", "True");
+        flags.put("model_max_length", Integer.toString(MAX_POSITIONS));
         flags.put("data_path", folder.train().toString());
         flags.put("output_dir", folder.run().toString());
         flags.put("bf16", "True");
