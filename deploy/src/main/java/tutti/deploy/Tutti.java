@@ -36,6 +36,7 @@ public final class Tutti {
     static int execute(String... args) {
         CommandLine tutti = commandLine(
                 RunFlags.command("run", "start a run on this node", Tutti::run),
+                new CommandLine(new QuickstartCommand(System.out)),
                 new CommandLine(new GenerateCommand(System.out)),
                 new CommandLine(new EvalCommand(System.out)),
                 RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker),
@@ -83,7 +84,7 @@ public final class Tutti {
         return tutti;
     }
 
-    private static int run(Settings settings, RunConfig config, boolean verbose) {
+    static int run(Settings settings, RunConfig config, boolean verbose) {
         settings.answers().forEach(answer -> System.out.println("tutti: note: " + answer));
         return new Agent(ChildCommand.sameJava(Tutti.class, verbose), PREFLIGHTS, Patience.USUAL).run(settings, config);
     }
