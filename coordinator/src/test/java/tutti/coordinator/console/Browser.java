@@ -62,7 +62,7 @@ public final class Browser implements AutoCloseable {
     /** Starts the program with an empty page of 1280 x 800 pixels. */
     public Browser(Path program) throws Exception {
         profile = Files.createTempDirectory("tutti-browser-");
-        process = new ProcessBuilder(
+        ProcessBuilder builder = new ProcessBuilder(
                         program.toString(),
                         "--headless=new",
                         "--no-sandbox",
@@ -77,8 +77,10 @@ public final class Browser implements AutoCloseable {
                         "--remote-debugging-port=0",
                         "--user-data-dir=" + profile,
                         "about:blank")
-                .redirectErrorStream(true)
-                .start();
+                .redirectErrorStream(true);
+        // Its own temporary files go with the profile.
+        builder.environment().put("TMPDIR", profile.toString());
+        process = builder.start();
         try {
             CompletableFuture<URI> address = new CompletableFuture<>();
             Thread reader = new Thread(() -> readOutput(address), "browser-output");
