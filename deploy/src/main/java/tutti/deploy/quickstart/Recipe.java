@@ -57,6 +57,8 @@ final class Recipe {
         flags.put("model_max_length", Integer.toString(MAX_POSITIONS));
         flags.put("data_path", folder.train().toString());
         flags.put("output_dir", folder.run().toString());
+        // So that the command shown works again by hand.
+        flags.put("overwrite_output_dir", "True");
         flags.put("bf16", "True");
         flags.put("gradient_checkpointing", "True");
         flags.put("per_device_train_batch_size", "32");
