@@ -80,7 +80,7 @@ final class EvalCommand implements Callable<Integer> {
     public Integer call() throws JsonProcessingException {
         require(limit >= 1, "--limit=%d: at least 1", limit);
         require(maxNewTokens >= 1, "--max_new_tokens=%d: at least 1", maxNewTokens);
-        int threads = Runtime.getRuntime().availableProcessors();
+        int threads = TextModel.usefulThreads(model, System.getenv());
         try (TextModel text = initFromConfig
                 ? TextModel.random(model, bf16, backend, threads, seed)
                 : TextModel.load(model, bf16, backend, threads)) {

@@ -79,7 +79,7 @@ final class GenerateCommand implements Callable<Integer> {
     public Integer call() {
         require(maxNewTokens >= 1, "--max_new_tokens=%d: at least 1", maxNewTokens);
         Sampler sampler = new Sampler(temperature, topK, topP, new SplittableRandom(seed));
-        int threads = Runtime.getRuntime().availableProcessors();
+        int threads = TextModel.usefulThreads(model, System.getenv());
         try (TextModel text = TextModel.load(model, bf16, backend, threads);
                 Generator generator = text.generator(text.config().maxPositions())) {
             Tokenizer tokenizer = text.tokenizer();

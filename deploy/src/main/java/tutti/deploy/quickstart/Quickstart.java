@@ -26,9 +26,6 @@ import tutti.worker.generate.TextModel;
  */
 public record Quickstart(Launcher launcher, PrintStream out, String command, LongSupplier clock) {
     private static final double NANOS = 1e9;
-    /** Decoding a tiny model is many tiny kernels: more threads would wait for each other, not compute. */
-    private static final int THREADS = 1;
-
     /** Starts a run as {@code tutti run} does and waits for its end. */
     @FunctionalInterface
     public interface Launcher {
@@ -58,7 +55,7 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
 
         report.stage(2, "what the untrained model answers");
         Scores before;
-        try (TextModel model = TextModel.random(folder.model(), true, Backend.AUTO, THREADS, seed)) {
+        try (TextModel model = TextModel.random(folder.model(), true, Backend.AUTO, 1, seed)) {
             before = score(folder, samples, model);
         }
         report.line(before);
@@ -74,7 +71,7 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
 
         report.stage(4, "what the trained model answers");
         Scores after;
-        try (TextModel model = TextModel.load(folder.run(), true, Backend.AUTO, THREADS)) {
+        try (TextModel model = TextModel.load(folder.run(), true, Backend.AUTO, 1)) {
             after = score(folder, samples, model);
         }
         report.result(before, after, trained, (clock.getAsLong() - begin) / NANOS);

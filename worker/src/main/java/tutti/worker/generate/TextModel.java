@@ -1,11 +1,13 @@
 package tutti.worker.generate;
 
 import java.nio.file.Path;
+import java.util.Map;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.token.Tokenizer;
 import tutti.worker.checkpoint.WeightLoader;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.model.LlamaDecoder;
+import tutti.worker.model.ParameterSpec;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
@@ -15,6 +17,9 @@ import tutti.worker.tune.Replica;
 
 /** A model folder ready for inference: weights, tokenizer, and the kernels that run them. Owns all of it. */
 public final class TextModel implements AutoCloseable {
+    /** Below so many weights a token is a row of tiny kernels, and threads would wait for each other more than compute. */
+    private static final long WORTH_THREADS = 32_000_000;
+
     private final LlamaConfig config;
     private final Tokenizer tokenizer;
     private final Kernels kernels;
@@ -57,6 +62,18 @@ public final class TextModel implements AutoCloseable {
         Tokenizer tokenizer = Tokenizer.open(folder);
         Kernels kernels = Backends.open(backend, threads);
         return new TextModel(config, tokenizer, kernels, bf16 ? DType.BF16 : kernels.masterDType());
+    }
+
+    /** Threads that serve a model of this size best: {@code OMP_NUM_THREADS} if set, else one for a small model, else all cores. */
+    public static int usefulThreads(Path folder, Map<String, String> environment) {
+        String given = environment.getOrDefault("OMP_NUM_THREADS", "");
+        if (given.matches("[1-9]\\d{0,3}")) {
+            return Integer.parseInt(given);
+        }
+        long weights = ParameterSpec.of(LlamaConfig.read(folder)).stream()
+                .mapToLong(spec -> spec.shape().count())
+                .sum();
+        return weights < WORTH_THREADS ? 1 : Runtime.getRuntime().availableProcessors();
     }
 
     public Tokenizer tokenizer() {
