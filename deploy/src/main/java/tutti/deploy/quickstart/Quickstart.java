@@ -53,9 +53,10 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
         write(folder, samples);
         report.files(samples);
 
+        int threads = TextModel.usefulThreads(folder.model(), System.getenv());
         report.stage(2, "what the untrained model answers");
         Scores before;
-        try (TextModel model = TextModel.random(folder.model(), true, Backend.AUTO, 1, seed)) {
+        try (TextModel model = TextModel.random(folder.model(), true, Backend.AUTO, threads, seed)) {
             before = score(folder, samples, model);
         }
         report.line(before);
@@ -71,7 +72,7 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
 
         report.stage(4, "what the trained model answers");
         Scores after;
-        try (TextModel model = TextModel.load(folder.run(), true, Backend.AUTO, 1)) {
+        try (TextModel model = TextModel.load(folder.run(), true, Backend.AUTO, threads)) {
             after = score(folder, samples, model);
         }
         report.result(before, after, trained, (clock.getAsLong() - begin) / NANOS);
