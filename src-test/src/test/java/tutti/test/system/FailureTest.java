@@ -2,6 +2,7 @@ package tutti.test.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -12,7 +13,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.error.Category;
-import tutti.test.support.Shared;
 import tutti.test.support.TrainSpec;
 
 /** What breaks while a run is running. Whatever it is, the run ends soon, says why, and leaves nothing behind. */
@@ -92,18 +92,17 @@ class FailureTest {
         assertThat(folder.resolve("out/model.safetensors")).doesNotExist();
     }
 
-    private void startAndAwaitASecondStep() throws InterruptedException {
+    private void startAndAwaitASecondStep() throws Exception {
         run = TuttiProcess.run(folder, flags());
         run.awaitLine("^step [2-9]\\d*/");
     }
 
-    private Map<String, String> flags() {
+    private Map<String, String> flags() throws IOException {
         Map<String, String> flags = new LinkedHashMap<>();
         flags.put("nproc_per_node", "2");
         flags.put("model_name_or_path", TrainSpec.model().toString());
-        flags.put("data_path", Shared.path("data/dummy_conversation.json").toString());
+        flags.put("data_path", TrainSpec.writeData(folder).toString());
         flags.put("output_dir", folder.resolve("out").toString());
-        flags.put("model_max_length", "64");
         flags.put("per_device_train_batch_size", "2");
         flags.put("max_steps", "1000000");
         return flags;

@@ -107,7 +107,7 @@ class ResumeTest {
         flags.put("output_dir", output.toString());
         flags.put("model_max_length", "256");
         flags.put("per_device_train_batch_size", "2");
-        flags.put("gradient_accumulation_steps", "4");
+        flags.put("gradient_accumulation_steps", "2");
         flags.put("learning_rate", "1e-3");
         flags.put("max_steps", "12");
         flags.put("save_steps", "4");
