@@ -45,6 +45,7 @@ final class Rooms {
             "tutti.coordinator.console",
             "tutti.coordinator",
             "tutti.deploy.agent",
+            "tutti.deploy.quickstart",
             "tutti.deploy");
 
     /** The main code alone: tests may do more. */
