@@ -14,7 +14,6 @@ import org.slf4j.LoggerFactory;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.config.CoordinatorSeat;
 import tutti.common.config.RunConfig;
-import tutti.common.config.Settings;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.ClusterConfig;
 import tutti.coordinator.console.ConsoleOptions;
@@ -40,7 +39,7 @@ public final class CoordinatorMain {
      * @return 0
      * @throws TuttiException the first cause, if the run fails
      */
-    public static int run(RunConfig config, Settings settings, CoordinatorSeat seat) {
+    public static int run(RunConfig config, CoordinatorSeat seat) {
         Path output = config.output().folder();
         Terminal terminal = new Terminal(System.out, seat.progressBar(), seat.columns(), System::nanoTime);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);

@@ -98,7 +98,7 @@ public final class Tutti {
     private static int coordinator(Settings settings, RunConfig config, boolean verbose) {
         CoordinatorSeat seat = CoordinatorSeat.fromEnvironment(System.getenv());
         watchParent();
-        return CoordinatorMain.run(config, settings, seat);
+        return CoordinatorMain.run(config, seat);
     }
 
     /** A process that somebody started by hand has no agent to die with. */

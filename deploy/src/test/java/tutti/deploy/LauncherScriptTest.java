@@ -36,7 +36,7 @@ class LauncherScriptTest {
 
         assertThat(run(home.resolve("bin/tutti"), "run", "--fsdp", "full_shard auto_wrap"))
                 .startsWith("0\n")
-                .contains("<-cp>\n<%1$s/conf:%1$s/lib/*>\n<tutti.deploy.Tutti>".formatted(home.toRealPath()))
+                .contains("<-cp>\n<%1$s/lib/*>\n<tutti.deploy.Tutti>".formatted(home.toRealPath()))
                 .endsWith("<run>\n<--fsdp>\n<full_shard auto_wrap>\n");
     }
 
@@ -45,7 +45,7 @@ class LauncherScriptTest {
         Files.createDirectories(home.resolve("lib"));
         Path link = Files.createSymbolicLink(temp.resolve("a link"), home.resolve("bin/tutti"));
 
-        assertThat(run(link)).contains("<%1$s/conf:%1$s/lib/*>".formatted(home.toRealPath()));
+        assertThat(run(link)).contains("<%1$s/lib/*>".formatted(home.toRealPath()));
     }
 
     @Test

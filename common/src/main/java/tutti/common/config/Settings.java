@@ -57,19 +57,6 @@ public final class Settings {
         return all;
     }
 
-    /** A copy with one value replaced, for a process that decides it (a free port, say). */
-    public Settings with(Key key, String value) {
-        Settings copy = new Settings();
-        copy.values.putAll(values);
-        copy.values.put(key.name(), value);
-        copy.answers.addAll(answers);
-        return copy;
-    }
-
-    public boolean given(Key key) {
-        return values.containsKey(key.name());
-    }
-
     /** Keys that some record has read. */
     Set<Key> read() {
         return read;

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.InstantSource;
 import java.util.Map;
+import java.util.TreeMap;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
@@ -44,7 +45,7 @@ public final class RunLedger implements AutoCloseable {
         ObjectNode line = JSON.createObjectNode();
         line.put("time", clock.instant().toString());
         line.put("event", event);
-        line.setAll((ObjectNode) JSON.valueToTree(details));
+        line.setAll((ObjectNode) JSON.valueToTree(new TreeMap<>(details)));
         write(eventLines, line);
     }
 

@@ -79,8 +79,16 @@ public final class Announcer {
         double perStep = (clock.getAsLong() - began) / 1e9 / (metrics.step() - firstStep);
         long eta = Math.round(perStep * (totalSteps - metrics.step()));
         board.publish(metrics);
-        publish(board.status().withWorkers(metrics.generation(), workers).withStep(metrics.step(), eta));
+        publish(board.status()
+                .withWorkers(metrics.generation(), workers)
+                .withState(RunState.TRAINING, "")
+                .withStep(metrics.step(), eta));
         terminal.step(metrics, totalSteps, eta);
+    }
+
+    /** No step can go on before files are written. */
+    void writing() {
+        publish(board.status().withState(RunState.COMMITTING, "writing a checkpoint or the final model"));
     }
 
     void committed(Path folder) {

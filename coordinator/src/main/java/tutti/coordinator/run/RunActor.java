@@ -190,12 +190,13 @@ public final class RunActor {
             ledger.happened(
                     "training_began",
                     Map.of(
-                            "first_step",
-                            first.firstStep(),
-                            "total_steps",
-                            plan.totalSteps(),
-                            "generation",
-                            generation));
+                            "generation", generation,
+                            "first_step", first.firstStep(),
+                            "total_steps", plan.totalSteps(),
+                            "samples", first.samples(),
+                            "labelled_tokens", first.labelledTokens(),
+                            "parameters", first.parameters(),
+                            "data_sha256", first.fingerprint()));
             announcer.begin(plan, first);
             tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
             Training training = new Training(plan, first.firstStep(), members.size());
@@ -271,6 +272,9 @@ public final class RunActor {
             training.completed = done.step() + 1;
             announce(training, metrics);
             lease(training);
+            if (training.completed == training.leased) {
+                announcer.writing();
+            }
         });
     }
 

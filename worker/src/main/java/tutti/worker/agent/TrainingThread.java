@@ -84,8 +84,8 @@ final class TrainingThread {
         } catch (Stopped e) {
             LOG.info("training stopped");
         } catch (TuttiException e) {
-            LOG.error("{}", e.getMessage());
-            LOG.debug("where", e);
+            // The coordinator prints the first of these lines; one from every rank would bury it.
+            LOG.debug("reported to the coordinator", e);
             fail(e.category(), e.getMessage());
         } catch (RuntimeException | Error e) {
             LOG.error("training failed", e);

@@ -33,6 +33,8 @@ public final class WorkerAgent {
     private static final Duration JOIN_RETRY = Duration.ofSeconds(1);
     /** The coordinator gives up first, with a better message. */
     private static final int JOIN_GRACE_SECONDS = 30;
+    /** The news that the coordinator's actor stopped can overtake its last order. */
+    private static final Duration LEAVE_GRACE = Duration.ofSeconds(3);
 
     private final ActorContext<Message> context;
     private final TimerScheduler<Message> timers;
@@ -52,6 +54,8 @@ public final class WorkerAgent {
     private record TryJoin() implements Message {}
 
     private record JoinTimeout() implements Message {}
+
+    private record CoordinatorGone() implements Message {}
 
     private WorkerAgent(
             ActorContext<Message> context,
@@ -132,6 +136,10 @@ public final class WorkerAgent {
                 .onMessage(JoinTimeout.class, event -> Behaviors.same())
                 .onMessage(ClusterUp.class, event -> Behaviors.same())
                 .onSignal(Terminated.class, signal -> {
+                    timers.startSingleTimer(new CoordinatorGone(), LEAVE_GRACE);
+                    return Behaviors.same();
+                })
+                .onMessage(CoordinatorGone.class, gone -> {
                     thread.stop();
                     return end(new TuttiException(
                             Category.PEER,

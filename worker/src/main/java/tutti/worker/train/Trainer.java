@@ -9,6 +9,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.LongSupplier;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
@@ -120,7 +121,7 @@ public final class Trainer implements AutoCloseable {
                             trainer.parameters(),
                             config.train().bf16()
                                     ? "bf16"
-                                    : kernels.masterDType().toString().toLowerCase(),
+                                    : kernels.masterDType().toString().toLowerCase(Locale.ROOT),
                             kernels.name(),
                             (trainer.arena.capacity() >> 20) + 1));
             return trainer;
