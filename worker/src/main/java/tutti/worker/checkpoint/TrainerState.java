@@ -16,6 +16,7 @@ import java.nio.file.Path;
  *
  * @param globalStep optimizer steps done
  * @param epoch passes over the data
+ * @param globalBatch samples of one optimizer step over all ranks
  * @param fingerprint hash of the tokenised data set
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -25,7 +26,7 @@ public record TrainerState(
         double epoch,
         long seed,
         int samples,
-        int trainBatchSize,
+        int globalBatch,
         int worldSize,
         String fingerprint) {
     public static final String FILE = "trainer_state.json";

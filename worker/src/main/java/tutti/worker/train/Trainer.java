@@ -147,9 +147,23 @@ public final class Trainer implements AutoCloseable {
                 Category.USER,
                 "--resume_from_checkpoint %s: it was trained on other data (or cut at another --model_max_length)",
                 checkpoint);
+        if (state.globalBatch() != globalBatch()
+                || state.seed() != config.train().seed()) {
+            notes.add(("the checkpoint was written with a global batch of %d and --seed %d, now they are %d and %d:"
+                            + " the rest of the run sees other samples in another order than it would have")
+                    .formatted(
+                            state.globalBatch(),
+                            state.seed(),
+                            globalBatch(),
+                            config.train().seed()));
+        }
         WeightLoader.load(checkpoint, model, parts.replica());
         OptimizerShards.read(checkpoint, parts.replica().layout(), parts.optimizer());
         return state.globalStep();
+    }
+
+    private int globalBatch() {
+        return config.train().globalBatch(collectives.worldSize());
     }
 
     public int samples() {
@@ -211,7 +225,7 @@ public final class Trainer implements AutoCloseable {
                 shard.epoch(),
                 config.train().seed(),
                 samples(),
-                config.train().batchSize(),
+                globalBatch(),
                 collectives.worldSize(),
                 fingerprint());
         return writer().writePart(folder, state);
