@@ -14,6 +14,7 @@ import org.slf4j.LoggerFactory;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.config.CoordinatorSeat;
 import tutti.common.config.RunConfig;
+import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.ClusterConfig;
 import tutti.coordinator.console.ConsoleOptions;
@@ -68,10 +69,11 @@ public final class CoordinatorMain {
     private static void conduct(
             RunConfig config, CoordinatorSeat seat, String resumeFrom, RunLedger ledger, Announcer announcer) {
         CompletableFuture<Void> outcome = new CompletableFuture<>();
-        ActorSystem<RunActor.Message> system = ActorSystem.create(
-                RunActor.create(config, seat.runId(), resumeFrom, ledger, announcer, outcome),
-                ClusterConfig.SYSTEM,
-                ClusterConfig.coordinator(seat.host(), seat.port()));
+        ActorSystem<RunActor.Message> system = start(config, seat, resumeFrom, ledger, announcer, outcome);
+        // Whatever ends the actors ends the wait; without effect when the outcome is known.
+        system.getWhenTerminated()
+                .whenComplete((done, cause) -> outcome.completeExceptionally(
+                        new TuttiException(Category.BUG, "the coordinator's actors ended before the run", cause)));
         try {
             // As long as the run takes; the run actor has a deadline for every silence in it.
             outcome.get();
@@ -82,8 +84,30 @@ public final class CoordinatorMain {
             throw new IllegalStateException(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            throw new TuttiException(Category.PEER, "the coordinator was interrupted", e);
         } finally {
             leave(system);
+        }
+    }
+
+    private static ActorSystem<RunActor.Message> start(
+            RunConfig config,
+            CoordinatorSeat seat,
+            String resumeFrom,
+            RunLedger ledger,
+            Announcer announcer,
+            CompletableFuture<Void> outcome) {
+        try {
+            return ActorSystem.create(
+                    RunActor.create(config, seat.runId(), resumeFrom, ledger, announcer, outcome),
+                    ClusterConfig.SYSTEM,
+                    ClusterConfig.coordinator(seat.host(), seat.port()));
+        } catch (RuntimeException e) {
+            throw new TuttiException(
+                    Category.ENVIRONMENT,
+                    "--master_port %d on %s: the coordinator cannot listen there: %s; give another port or address"
+                            .formatted(seat.port(), seat.host(), e.getMessage()),
+                    e);
         }
     }
 

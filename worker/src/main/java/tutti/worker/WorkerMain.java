@@ -5,6 +5,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import tutti.common.config.RunConfig;
 import tutti.common.config.WorkerSeat;
+import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.ClusterConfig;
 import tutti.worker.agent.GradientAddress;
@@ -27,6 +28,10 @@ public final class WorkerMain {
                 WorkerAgent.create(config, seat, address, outcome),
                 ClusterConfig.SYSTEM,
                 ClusterConfig.worker(address.host(), seat.masterAddr(), seat.masterPort()));
+        // Whatever ends the actors ends the wait; without effect when the outcome is known.
+        system.getWhenTerminated()
+                .whenComplete((done, cause) -> outcome.completeExceptionally(new TuttiException(
+                        Category.PEER, "rank %d was cut off from the coordinator".formatted(seat.rank()), cause)));
         try {
             // As long as the run takes: the agent that started this process ends it if all else fails.
             outcome.get();
@@ -38,7 +43,7 @@ public final class WorkerMain {
             throw new IllegalStateException(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return 0;
+            throw new TuttiException(Category.PEER, "rank %d was interrupted".formatted(seat.rank()), e);
         } finally {
             system.terminate();
         }

@@ -2,6 +2,8 @@ package tutti.common.protocol;
 
 import akka.actor.typed.ActorRef;
 import java.util.List;
+import java.util.Optional;
+import tutti.common.error.Category;
 
 /** Coordinator -> one worker. {@code generation} tells an old order from a new one. */
 public sealed interface WorkerCommand extends WireMessage {
@@ -28,6 +30,18 @@ public sealed interface WorkerCommand extends WireMessage {
     /** Shards of the coming steps, ascending, ahead of need. Answered by one StepDone for each. */
     record Lease(int generation, List<StepShard> shards) implements WorkerCommand {}
 
-    /** The run is over for this worker. */
-    record Leave(String reason) implements WorkerCommand {}
+    /**
+     * The run is over for this worker.
+     *
+     * @param failure decides the exit code of the worker; empty when the run is done
+     */
+    record Leave(Optional<Category> failure, String reason) implements WorkerCommand {
+        public static Leave done() {
+            return new Leave(Optional.empty(), "the run is done");
+        }
+
+        public static Leave failed(Category category, String reason) {
+            return new Leave(Optional.of(category), reason);
+        }
+    }
 }

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tutti.common.config.WorkerSeat;
+import tutti.common.error.Category;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
@@ -81,7 +82,8 @@ public final class Membership {
                 .onMessage(Join.class, join -> {
                     if (!refuses(join) && !joined.containsKey(join.replyTo())) {
                         join.replyTo()
-                                .tell(new WorkerCommand.Leave("the group of %d is complete".formatted(worldSize)));
+                                .tell(WorkerCommand.Leave.failed(
+                                        Category.USER, "the group of %d workers is complete".formatted(worldSize)));
                     }
                     return Behaviors.same();
                 })
@@ -99,7 +101,9 @@ public final class Membership {
         if (join.runId().equals(runId) || join.runId().equals(WorkerSeat.RUN_NOT_KNOWN)) {
             return false;
         }
-        join.replyTo().tell(new WorkerCommand.Leave("run %s is not this one".formatted(join.runId())));
+        join.replyTo()
+                .tell(WorkerCommand.Leave.failed(
+                        Category.USER, "run %s is not the one at this address".formatted(join.runId())));
         return true;
     }
 }

@@ -7,6 +7,7 @@ import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.BehaviorBuilder;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.TimerScheduler;
+import akka.japi.function.Function;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
@@ -43,8 +44,8 @@ import tutti.coordinator.plan.StepGather;
 public final class RunActor {
     /** Loading ends long before; this is for a worker that hangs in it. */
     private static final Duration LOADING_DEADLINE = Duration.ofMinutes(30);
-    /** Workers report each step; silence for so long means that a wait somewhere has no end. */
-    private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(10);
+    /** Longer than any step or write on a slow disk should take; a lost peer is noticed long before by those who wait for it. */
+    private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(60);
 
     private final ActorContext<Message> context;
     private final TimerScheduler<Message> timers;
@@ -109,7 +110,7 @@ public final class RunActor {
     // ---- forming: workers arrive ----
 
     private Behavior<Message> forming(String runId) {
-        return state().onMessage(Members.class, members -> {
+        return state().onMessage(Members.class, guarded(members -> {
                     MembershipEvent event = members.event();
                     if (event instanceof MembershipEvent.Arrived arrived) {
                         announcer.arrived(arrived.present(), arrived.expected());
@@ -124,7 +125,7 @@ public final class RunActor {
                         return fail(lost(lost));
                     }
                     return Behaviors.same();
-                })
+                }))
                 .build();
     }
 
@@ -160,7 +161,7 @@ public final class RunActor {
     // ---- loading: every rank reads model and data ----
 
     private Behavior<Message> loading(TreeMap<Integer, Ready> readies) {
-        return state().onMessage(Worker.class, worker -> {
+        return state().onMessage(Worker.class, guarded(worker -> {
                     if (worker.report() instanceof Failed failed) {
                         return fail(new TuttiException(failed.category(), failed.message()));
                     }
@@ -170,7 +171,7 @@ public final class RunActor {
                     readies.put(ready.rank(), ready);
                     announcer.ready(ready);
                     return readies.size() < members.size() ? Behaviors.same() : begin(readies);
-                })
+                }))
                 .onMessage(Members.class, this::whileRunning)
                 .build();
     }
@@ -185,26 +186,22 @@ public final class RunActor {
                                 .formatted(ready.rank())));
             }
         }
-        try {
-            RunPlan plan = new RunPlan(config, members.size(), first.samples());
-            ledger.happened(
-                    "training_began",
-                    Map.of(
-                            "generation", generation,
-                            "first_step", first.firstStep(),
-                            "total_steps", plan.totalSteps(),
-                            "samples", first.samples(),
-                            "labelled_tokens", first.labelledTokens(),
-                            "parameters", first.parameters(),
-                            "data_sha256", first.fingerprint()));
-            announcer.begin(plan, first);
-            tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
-            Training training = new Training(plan, first.firstStep(), members.size());
-            lease(training);
-            return training(training);
-        } catch (TuttiException e) {
-            return fail(e);
-        }
+        RunPlan plan = new RunPlan(config, members.size(), first.samples());
+        ledger.happened(
+                "training_began",
+                Map.of(
+                        "generation", generation,
+                        "first_step", first.firstStep(),
+                        "total_steps", plan.totalSteps(),
+                        "samples", first.samples(),
+                        "labelled_tokens", first.labelledTokens(),
+                        "parameters", first.parameters(),
+                        "data_sha256", first.fingerprint()));
+        announcer.begin(plan, first);
+        tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
+        Training training = new Training(plan, first.firstStep(), members.size());
+        lease(training);
+        return training(training);
     }
 
     // ---- training: steps, reports, leases, checkpoints ----
@@ -232,43 +229,45 @@ public final class RunActor {
 
     private Behavior<Message> training(Training training) {
         expectWithin(SILENCE_DEADLINE, "training");
-        return state().onMessage(Worker.class, worker -> {
-                    WorkerReport report = worker.report();
-                    if (report instanceof Failed failed) {
-                        return fail(new TuttiException(failed.category(), failed.message()));
-                    }
-                    if (report instanceof StepDone done) {
-                        stepDone(training, done);
-                    } else if (report instanceof PartWritten part) {
-                        partWritten(training, part);
-                    } else if (report instanceof Finished finished) {
-                        training.finished.put(finished.rank(), finished.weightsHash());
-                    } else {
-                        return unexpected(report, "training");
-                    }
+        return state().onMessage(Worker.class, guarded(worker -> {
+                    expectWithin(SILENCE_DEADLINE, "training");
+                    return report(training, worker.report());
+                }))
+                .onMessage(Committed.class, guarded(committed -> {
+                    committed(training, committed);
                     return finishing(training);
-                })
-                .onMessage(Committed.class, committed -> {
-                    training.committing.remove(committed.step());
-                    ledger.happened(
-                            "checkpoint_committed",
-                            Map.of(
-                                    "step",
-                                    committed.step(),
-                                    "folder",
-                                    committed.folder().toString()));
-                    announcer.committed(committed.folder());
-                    return finishing(training);
-                })
+                }))
                 .onMessage(CommitFailed.class, failed -> fail(asTutti(failed.cause())))
                 .onMessage(Members.class, this::whileRunning)
                 .build();
     }
 
+    private Behavior<Message> report(Training training, WorkerReport report) {
+        if (report instanceof Failed failed) {
+            return fail(new TuttiException(failed.category(), failed.message()));
+        }
+        if (report instanceof StepDone done) {
+            stepDone(training, done);
+        } else if (report instanceof PartWritten part) {
+            partWritten(training, part);
+        } else if (report instanceof Finished finished) {
+            training.finished.put(finished.rank(), finished.weightsHash());
+        } else {
+            return unexpected(report, "training");
+        }
+        return finishing(training);
+    }
+
+    private void committed(Training training, Committed committed) {
+        training.committing.remove(committed.step());
+        String folder = committed.folder().toString();
+        ledger.happened("checkpoint_committed", Map.of("step", committed.step(), "folder", folder));
+        announcer.committed(committed.folder());
+    }
+
     private void stepDone(Training training, StepDone done) {
         announcer.worker(done);
         training.gather.add(done).ifPresent(metrics -> {
-            expectWithin(SILENCE_DEADLINE, "training");
             training.completed = done.step() + 1;
             announce(training, metrics);
             lease(training);
@@ -330,14 +329,13 @@ public final class RunActor {
         if (training.finished.size() < members.size() || !training.committing.isEmpty()) {
             return Behaviors.same();
         }
-        ledger.happened("run_finished", Map.of("steps", training.completed, "weights_sha256", training.finished));
         Set<String> hashes = new HashSet<>(training.finished.values());
         if (hashes.size() > 1) {
-            return fail(TuttiException.bug(
-                    "the ranks end with different weights: %s; see events.jsonl", training.finished));
+            return fail(TuttiException.bug("the ranks end with different weights: %s", training.finished));
         }
+        ledger.happened("run_finished", Map.of("steps", training.completed, "weights_sha256", training.finished));
         announcer.done(training.completed, hashes.iterator().next());
-        tellAll(new WorkerCommand.Leave("the run is done"));
+        tellAll(WorkerCommand.Leave.done());
         outcome.complete(null);
         return Behaviors.stopped();
     }
@@ -355,6 +353,20 @@ public final class RunActor {
                     commits.close();
                     return Behaviors.same();
                 });
+    }
+
+    /** A handler that throws (disk full, a fault of ours) ends the run with its cause; the actor's death alone would hide it. */
+    private <M extends Message> Function<M, Behavior<Message>> guarded(Function<M, Behavior<Message>> handler) {
+        return message -> {
+            try {
+                return handler.apply(message);
+            } catch (TuttiException e) {
+                return fail(e);
+            } catch (RuntimeException e) {
+                context.getLog().error("while handling {}", message, e);
+                return fail(new TuttiException(Category.BUG, "the coordinator failed: " + e, e));
+            }
+        };
     }
 
     private Behavior<Message> whileRunning(Members members) {
@@ -377,10 +389,15 @@ public final class RunActor {
     }
 
     private Behavior<Message> fail(TuttiException cause) {
-        ledger.happened("run_failed", Map.of("category", cause.category().name(), "message", cause.getMessage()));
-        announcer.failed(cause);
-        tellAll(new WorkerCommand.Leave("the run failed: " + cause.getMessage()));
+        // First what must happen: the ledger may be what failed.
         outcome.completeExceptionally(cause);
+        tellAll(WorkerCommand.Leave.failed(cause.category(), "the run failed: " + cause.getMessage()));
+        announcer.failed(cause);
+        try {
+            ledger.happened("run_failed", Map.of("category", cause.category().name(), "message", cause.getMessage()));
+        } catch (TuttiException e) {
+            context.getLog().error("the failure could not be written to the ledger: {}", e.getMessage());
+        }
         return Behaviors.stopped();
     }
 

@@ -135,7 +135,7 @@ class ProtocolTest {
                         List.of(
                                 new StepShard(8, new int[] {3, 1, 2}, 0.5, true),
                                 new StepShard(9, new int[0], 1, false))),
-                new WorkerCommand.Leave("the run is done: \"ü\""),
+                WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
                 new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, List.of("one", "two")),
                 new WorkerReport.StepDone(
                         1,

@@ -166,7 +166,12 @@ public final class WorkerAgent {
 
     private Behavior<Message> leave(Leave leave) {
         context.getLog().info("leaving: {}", leave.reason());
-        outcome.complete(null);
+        // On the first node the coordinator says it, once, and gives the run its exit code.
+        leave.failure()
+                .filter(category -> seat.nodeRank() > 0)
+                .ifPresentOrElse(
+                        category -> outcome.completeExceptionally(new TuttiException(category, leave.reason())),
+                        () -> outcome.complete(null));
         return Behaviors.stopped();
     }
 

@@ -88,8 +88,13 @@ public final class Trainer implements AutoCloseable {
         PlanningArena plan = new PlanningArena();
         Parts.of(config, model, kernels, longest, plan);
         this.arena = kernels.arena("replica", plan.used());
-        this.parts = Parts.of(config, model, kernels, longest, arena);
-        this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
+        try {
+            this.parts = Parts.of(config, model, kernels, longest, arena);
+            this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
+        } catch (RuntimeException e) {
+            arena.close();
+            throw e;
+        }
     }
 
     /**
@@ -259,8 +264,10 @@ public final class Trainer implements AutoCloseable {
                 collectives.worldSize());
     }
 
+    /** Closes the collectives first: one that still runs reads and writes this memory. */
     @Override
     public void close() {
+        collectives.close();
         arena.close();
         kernels.close();
     }

@@ -1,0 +1,237 @@
+package tutti.coordinator.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import akka.actor.testkit.typed.javadsl.ActorTestKit;
+import akka.actor.testkit.typed.javadsl.ManualTime;
+import akka.actor.testkit.typed.javadsl.TestProbe;
+import akka.actor.typed.ActorRef;
+import akka.actor.typed.ActorRefResolver;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tutti.common.checkpoint.Manifest;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.ClusterConfig;
+import tutti.common.protocol.Join;
+import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WireMessage;
+import tutti.common.protocol.WorkerCommand;
+import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.StepDone;
+import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.coordinator.ledger.RunLedger;
+
+/** The run against two workers that are probes: one whole run, and every way it can go wrong. */
+class RunActorTest {
+    @TempDir
+    Path output;
+
+    private final ActorTestKit kit = ActorTestKit.create(ManualTime.config());
+    private final ManualTime time = ManualTime.get(kit.system());
+    private final List<TestProbe<WorkerCommand>> workers = new ArrayList<>();
+    private final ByteArrayOutputStream terminal = new ByteArrayOutputStream();
+    private final CompletableFuture<Void> outcome = new CompletableFuture<>();
+    private StatusBoard board;
+    private RunLedger ledger;
+    private ActorRef<WorkerReport> run;
+
+    @AfterEach
+    void stop() {
+        kit.shutdownTestKit();
+    }
+
+    @Test
+    void shouldConductARunFromJoinToTheLastCommit() throws Exception {
+        form();
+        ready(0, "same");
+        ready(1, "same");
+        for (TestProbe<WorkerCommand> worker : workers) {
+            assertThat(worker.expectMessageClass(WorkerCommand.Begin.class).totalSteps())
+                    .isEqualTo(4);
+        }
+        assertThat(steps(0))
+                .as("no step beyond a checkpoint that is not written")
+                .containsExactly(0L, 1L);
+        assertThat(steps(1)).containsExactly(0L, 1L);
+        trainThrough(0, 1);
+        writeParts(1);
+        assertThat(steps(0)).containsExactly(2L, 3L);
+        assertThat(steps(1)).containsExactly(2L, 3L);
+        trainThrough(2, 3);
+        assertThat(board.status().state()).isEqualTo(RunState.COMMITTING);
+        writeParts(3);
+        run.tell(new WorkerReport.Finished(0, 1, 4, "hash"));
+        run.tell(new WorkerReport.Finished(1, 1, 4, "hash"));
+        outcome.get(20, TimeUnit.SECONDS);
+        assertThat(workers.get(0).expectMessageClass(WorkerCommand.Leave.class).failure())
+                .isEmpty();
+        assertThat(Manifest.verify(output.resolve("checkpoint-2")).ok()).isTrue();
+        assertThat(Manifest.verify(output.resolve("checkpoint-4")).ok()).isTrue();
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(4);
+        assertThat(terminal.toString(StandardCharsets.UTF_8)).contains("4 steps", "done:");
+        assertThat(board.status().state()).isEqualTo(RunState.DONE);
+    }
+
+    @Test
+    void shouldEndWithTheFirstCauseAndTellEveryWorker() throws Exception {
+        form();
+        run.tell(new WorkerReport.Failed(1, 1, Category.DATA, "train.json:7: malformed"));
+        assertFailed(Category.DATA, "train.json:7");
+        for (TestProbe<WorkerCommand> worker : workers) {
+            assertThat(worker.expectMessageClass(WorkerCommand.Leave.class).failure())
+                    .contains(Category.DATA);
+        }
+        assertThat(Files.readString(output.resolve("events.jsonl"))).contains("run_failed", "train.json:7");
+    }
+
+    @Test
+    void shouldRefuseRanksThatReadDifferentData() throws Exception {
+        form();
+        ready(0, "one");
+        ready(1, "other");
+        assertFailed(Category.DATA, "rank 1 read other data");
+    }
+
+    @Test
+    void shouldNotCallARunDoneWhoseRanksEndWithDifferentBits() throws Exception {
+        form();
+        ready(0, "same");
+        ready(1, "same");
+        trainThrough(0, 1);
+        writeParts(1);
+        trainThrough(2, 3);
+        writeParts(3);
+        run.tell(new WorkerReport.Finished(0, 1, 4, "bits"));
+        run.tell(new WorkerReport.Finished(1, 1, 4, "other bits"));
+        assertFailed(Category.BUG, "different weights");
+        assertThat(Files.readString(output.resolve("events.jsonl"))).doesNotContain("run_finished");
+    }
+
+    @Test
+    void shouldEndWhenTheLedgerCannotBeWritten() throws Exception {
+        form();
+        ready(0, "same");
+        ready(1, "same");
+        ledger.close();
+        trainThrough(0, 0);
+        assertFailed(Category.ENVIRONMENT, "cannot be written");
+    }
+
+    @Test
+    void shouldEndWhenNoWorkerReportsForTooLong() throws Exception {
+        form();
+        ready(0, "same");
+        ready(1, "same");
+        workers.get(0).expectMessageClass(WorkerCommand.Begin.class);
+        time.timePasses(Duration.ofHours(2));
+        assertFailed(Category.PEER, "no worker reported");
+    }
+
+    @Test
+    void shouldRemoveAPartialCheckpointWhenTheRunFails() throws Exception {
+        form();
+        ready(0, "same");
+        ready(1, "same");
+        workers.get(0).expectMessageClass(WorkerCommand.Begin.class);
+        steps(0);
+        assertThat(output.resolve(".checkpoint-2.partial")).isDirectory();
+        run.tell(new WorkerReport.Failed(0, 1, Category.NUMERIC, "NaN"));
+        assertFailed(Category.NUMERIC, "NaN");
+        kit.createTestProbe().awaitAssert(() -> {
+            assertThat(output.resolve(".checkpoint-2.partial")).doesNotExist();
+            return null;
+        });
+    }
+
+    private void form() {
+        Map<String, String> flags = new LinkedHashMap<>(
+                Map.of("model_name_or_path", "m", "data_path", "d", "output_dir", output.toString(), "max_steps", "4"));
+        flags.put("save_steps", "2");
+        flags.put("nproc_per_node", "2");
+        RunConfig config = RunConfig.read(Settings.of(flags, null));
+        board = new StatusBoard(RunStatus.forming("r", "m", 4, 1, 0, output.toString()));
+        ledger = new RunLedger(output, InstantSource.system());
+        PrintStream out = new PrintStream(terminal, true, StandardCharsets.UTF_8);
+        Announcer announcer = new Announcer(
+                board,
+                new RunMeters(new SimpleMeterRegistry()),
+                new Terminal(out, false, 80, System::nanoTime),
+                System::nanoTime);
+        ActorRef<RunActor.Message> actor =
+                kit.spawn(RunActor.create(config, "0123456789abcdef", "", ledger, announcer, outcome), "run");
+        for (int seat = 0; seat < 2; seat++) {
+            workers.add(kit.createTestProbe());
+        }
+        // As real workers do: again and again, until somebody listens.
+        run = kit.createTestProbe().awaitAssert(() -> {
+            ActorRef<WireMessage> membership =
+                    ActorRefResolver.get(kit.system()).resolveActorRef(actor.path() + "/" + ClusterConfig.MEMBERSHIP);
+            for (int seat = 0; seat < 2; seat++) {
+                ActorRef<WorkerCommand> worker = workers.get(seat).getRef();
+                membership.tell(new Join("0123456789abcdef", seat, 0, "host", 100 + seat, "cpu", "", worker));
+            }
+            return workers.get(0)
+                    .expectMessageClass(WorkerCommand.Assign.class, Duration.ofMillis(300))
+                    .replyTo();
+        });
+        workers.get(1).expectMessageClass(WorkerCommand.Assign.class);
+    }
+
+    private void ready(int rank, String fingerprint) {
+        run.tell(new WorkerReport.Ready(rank, 1, 64, 640, fingerprint, 1000, 0, List.of()));
+    }
+
+    private List<Long> steps(int rank) {
+        return workers.get(rank).expectMessageClass(WorkerCommand.Lease.class).shards().stream()
+                .map(StepShard::step)
+                .toList();
+    }
+
+    private void trainThrough(long from, long to) {
+        for (long step = from; step <= to; step++) {
+            for (int rank = 0; rank < 2; rank++) {
+                run.tell(new StepDone(rank, 1, step, 10, 10, 20, 1, 1e-3, new StepTimes(1, 1, 1, 1, 1), 1));
+            }
+        }
+        kit.createTestProbe().awaitAssert(() -> {
+            assertThat(board.status().step() == to + 1 || outcome.isDone()).isTrue();
+            return null;
+        });
+    }
+
+    private void writeParts(long step) {
+        for (int rank = 0; rank < 2; rank++) {
+            run.tell(new WorkerReport.PartWritten(rank, 1, step, List.of()));
+        }
+    }
+
+    private void assertFailed(Category category, String... words) {
+        assertThatThrownBy(() -> outcome.get(20, TimeUnit.SECONDS))
+                .isInstanceOf(ExecutionException.class)
+                .cause()
+                .isInstanceOfSatisfying(TuttiException.class, cause -> {
+                    assertThat(cause.category()).isEqualTo(category);
+                    assertThat(cause.getMessage()).contains(words);
+                });
+    }
+}
