@@ -43,6 +43,8 @@ import tutti.coordinator.ledger.RunLedger;
 
 /** The run against two workers that are probes: one whole run, and every way it can go wrong. */
 class RunActorTest {
+    private static final String HASH = "ab12".repeat(16);
+
     @TempDir
     Path output;
 
@@ -80,8 +82,8 @@ class RunActorTest {
         trainThrough(2, 3);
         assertThat(board.status().state()).isEqualTo(RunState.COMMITTING);
         writeParts(3);
-        run.tell(new WorkerReport.Finished(0, 1, 4, "hash"));
-        run.tell(new WorkerReport.Finished(1, 1, 4, "hash"));
+        run.tell(new WorkerReport.Finished(0, 1, 4, HASH));
+        run.tell(new WorkerReport.Finished(1, 1, 4, HASH));
         outcome.get(20, TimeUnit.SECONDS);
         assertThat(workers.get(0).expectMessageClass(WorkerCommand.Leave.class).failure())
                 .isEmpty();

@@ -54,12 +54,19 @@ public record GradientAddress(String host, int port) {
         return channels;
     }
 
-    /** Channels to every rank: shared memory inside a node, UDP between nodes. */
-    static List<String> channels(List<Peer> peers, int nodeRank) {
+    /**
+     * Channels to every rank: shared memory inside a node, UDP between nodes.
+     *
+     * @param sharedMemory bytes that the node's ranks may fill with their logs
+     */
+    static List<String> channels(List<Peer> peers, int nodeRank, long sharedMemory) {
+        int neighbours =
+                (int) peers.stream().filter(peer -> peer.nodeRank() == nodeRank).count();
+        int ipcTerm = AeronChannels.termBytesFor(neighbours, sharedMemory);
         return peers.stream()
                 .map(peer -> {
                     if (peer.nodeRank() == nodeRank) {
-                        return AeronChannels.ipc(AeronChannels.TERM_BYTES);
+                        return AeronChannels.ipc(ipcTerm);
                     }
                     int colon = peer.address().lastIndexOf(':');
                     return AeronChannels.udp(

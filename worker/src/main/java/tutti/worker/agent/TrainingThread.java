@@ -1,6 +1,8 @@
 package tutti.worker.agent;
 
 import akka.actor.typed.ActorRef;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -104,7 +106,7 @@ final class TrainingThread {
                 generation,
                 rank,
                 address.listen(),
-                GradientAddress.channels(assign.peers(), seat.nodeRank()));
+                GradientAddress.channels(assign.peers(), seat.nodeRank(), sharedMemory()));
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
         try (TreeAllReduce collectives = new TreeAllReduce(link, group, CHUNK_BYTES, deadline, System::nanoTime);
                 Trainer trainer = Trainer.load(config, collectives, resume, seat.threads(), System::nanoTime)) {
@@ -124,6 +126,14 @@ final class TrainingThread {
                     begin.totalSteps(),
                     this::nextShard,
                     new Reporter(coordinator, rank, generation));
+        }
+    }
+
+    private long sharedMemory() {
+        try {
+            return Files.getFileStore(seat.aeronDir()).getTotalSpace();
+        } catch (IOException e) {
+            throw TuttiException.environment("%s: the agent's media driver is not there: %s", seat.aeronDir(), e);
         }
     }
 
