@@ -108,8 +108,8 @@ public final class CommitDir implements AutoCloseable {
         }
     }
 
-    /** Linux opens folders for reading too; forcing one makes the names in it durable. */
-    private static void sync(Path path) throws IOException {
+    /** Forces a file or folder to the disk. Linux opens folders for reading too; forcing one makes the names in it durable. */
+    public static void sync(Path path) throws IOException {
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
             channel.force(true);
         }

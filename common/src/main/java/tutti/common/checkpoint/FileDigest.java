@@ -30,7 +30,14 @@ public record FileDigest(long bytes, String sha256) {
         return new FileDigest(bytes, hex(digest));
     }
 
-    static MessageDigest newSha256() {
+    /** Of a file with this content. */
+    public static FileDigest of(byte[] content) {
+        MessageDigest digest = newSha256();
+        digest.update(content);
+        return new FileDigest(content.length, hex(digest));
+    }
+
+    public static MessageDigest newSha256() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
@@ -39,7 +46,8 @@ public record FileDigest(long bytes, String sha256) {
         }
     }
 
-    static String hex(MessageDigest digest) {
+    /** Ends the digest and resets it. */
+    public static String hex(MessageDigest digest) {
         return HexFormat.of().formatHex(digest.digest());
     }
 }

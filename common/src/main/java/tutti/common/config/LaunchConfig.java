@@ -12,11 +12,20 @@ import static tutti.common.error.TuttiException.user;
  */
 public record LaunchConfig(
         int nprocPerNode, int nnodes, int nodeRank, String masterAddr, int masterPort, int rdzvTimeoutSeconds) {
+    /** Workers of one run. */
+    static final int MAX_WORKERS = 4096;
+
     private static final int TORCHRUN_PORT = 29500;
 
     public LaunchConfig {
         require(nprocPerNode >= 1, "--nproc_per_node=%d: at least 1", nprocPerNode);
         require(nnodes >= 1, "--nnodes=%d: at least 1", nnodes);
+        require(
+                (long) nprocPerNode * nnodes <= MAX_WORKERS,
+                "--nproc_per_node=%d times --nnodes=%d: at most %d workers",
+                nprocPerNode,
+                nnodes,
+                MAX_WORKERS);
         require(
                 nodeRank >= 0 && nodeRank < nnodes,
                 "--node_rank=%d: 0 to %d with --nnodes=%d",

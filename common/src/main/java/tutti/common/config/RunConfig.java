@@ -1,5 +1,7 @@
 package tutti.common.config;
 
+import static tutti.common.error.TuttiException.require;
+
 /** Everything the user asked for, read once and checked. */
 public record RunConfig(
         LaunchConfig launch,
@@ -10,6 +12,16 @@ public record RunConfig(
         OutputConfig output,
         ConsoleConfig console,
         AllReduceConfig allReduce) {
+
+    public RunConfig {
+        require(
+                (long) train.batchSize() * train.accumulation() * launch.worldSize() <= Integer.MAX_VALUE,
+                "--per_device_train_batch_size=%d times --gradient_accumulation_steps=%d times %d workers: at most %d",
+                train.batchSize(),
+                train.accumulation(),
+                launch.worldSize(),
+                Integer.MAX_VALUE);
+    }
 
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
     public static RunConfig read(Settings settings) {

@@ -153,7 +153,13 @@ public final class Settings {
                 put(field.getKey(), textOf(field.getValue(), file, field.getKey()), file + ": " + field.getKey());
             }
         } catch (JsonProcessingException e) {
-            throw user("--config %s: line %d: %s", file, e.getLocation().getLineNr(), e.getOriginalMessage());
+            // A nesting too deep comes without a place.
+            String where = e.getLocation() == null
+                    ? ""
+                    : " line %d:".formatted(e.getLocation().getLineNr());
+            throw user(
+                    "--config %s:%s %s",
+                    file, where, e.getOriginalMessage().strip().replaceAll("\\s+", " "));
         } catch (IOException e) {
             throw user("--config %s: cannot be read: %s", file, e.getMessage());
         }

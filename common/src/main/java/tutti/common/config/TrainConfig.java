@@ -32,9 +32,19 @@ public record TrainConfig(
         }
     }
 
+    private static final int MAX_BATCH = 1_000_000;
+
     public TrainConfig {
-        require(batchSize >= 1, "--per_device_train_batch_size=%d: at least 1", batchSize);
-        require(accumulation >= 1, "--gradient_accumulation_steps=%d: at least 1", accumulation);
+        require(
+                batchSize >= 1 && batchSize <= MAX_BATCH,
+                "--per_device_train_batch_size=%d: 1 to %d",
+                batchSize,
+                MAX_BATCH);
+        require(
+                accumulation >= 1 && accumulation <= MAX_BATCH,
+                "--gradient_accumulation_steps=%d: 1 to %d",
+                accumulation,
+                MAX_BATCH);
         require(epochs > 0 || maxSteps > 0, "--num_train_epochs=%s: more than 0, or give --max_steps", epochs);
         require(maxSteps == -1 || maxSteps > 0, "--max_steps=%d: more than 0, or -1 to count by epochs", maxSteps);
         require(!(bf16 && backend == Backend.REFERENCE), "--bf16 True: the reference backend computes in float64 only");

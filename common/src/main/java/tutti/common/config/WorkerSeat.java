@@ -31,7 +31,7 @@ public record WorkerSeat(
     /** @throws tutti.common.error.TuttiException (user) naming the variable that is missing or wrong */
     public static WorkerSeat fromEnvironment(Map<String, String> environment) {
         SeatReader seat = new SeatReader("worker", environment);
-        int worldSize = seat.integer(SeatReader.WORLD_SIZE, 1, Integer.MAX_VALUE);
+        int worldSize = seat.integer(SeatReader.WORLD_SIZE, 1, LaunchConfig.MAX_WORKERS);
         return new WorkerSeat(
                 seat.integer(SeatReader.RANK, 0, worldSize - 1),
                 seat.integer(SeatReader.LOCAL_RANK, 0, worldSize - 1),

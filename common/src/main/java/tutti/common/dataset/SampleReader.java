@@ -21,6 +21,8 @@ final class SampleReader {
 
     private static final int MAX_TURNS = 1 << 16;
     private static final int IGNORED = -100;
+    /** Characters of the file that a message shows. */
+    private static final int SHOWN = 80;
 
     private final JsonParser json;
     /** {@code file:line} while the id is not yet known. */
@@ -58,12 +60,12 @@ final class SampleReader {
         while (json.nextToken() != JsonToken.END_OBJECT) {
             String key = json.currentName();
             if (keys.size() < 20) {
-                keys.add(key);
+                keys.add(clip(key));
             }
             JsonToken value = json.nextToken();
             switch (key) {
                 case "id" -> {
-                    id = value.isScalarValue() && value != JsonToken.VALUE_NULL ? json.getText() : null;
+                    id = value.isScalarValue() && value != JsonToken.VALUE_NULL ? clip(json.getText()) : null;
                     json.skipChildren();
                 }
                 case "conversations" -> turns = readTurns();
@@ -99,7 +101,7 @@ final class SampleReader {
             String name = from;
             Role role = Role.of(name)
                     .orElseThrow(() -> TuttiException.data(
-                            "%s: %s is from '%s', known are %s", place, what, name, Role.KNOWN_NAMES));
+                            "%s: %s is from '%s', known are %s", place, what, clip(name), Role.KNOWN_NAMES));
             read.add(new Turn(role, value));
         }
         return read;
@@ -116,7 +118,12 @@ final class SampleReader {
             if (!fits || (json.getIntValue() < 0 && json.getIntValue() != alsoAllowed) || count == MAX_TOKENS) {
                 throw TuttiException.data(
                         "%s: %s[%d] is %s, needs token ids from 0 to 2^31 - 1%s, at most %d of them",
-                        place, key, count, json.getText(), alsoAllowed < 0 ? " or " + alsoAllowed : "", MAX_TOKENS);
+                        place,
+                        key,
+                        count,
+                        clip(json.getText()),
+                        alsoAllowed < 0 ? " or " + alsoAllowed : "",
+                        MAX_TOKENS);
             }
             if (count == numbers.length) {
                 numbers = Arrays.copyOf(numbers, count * 2);
@@ -152,7 +159,16 @@ final class SampleReader {
         if (json.currentToken() != needed) {
             throw TuttiException.data(
                     "%s: %s is %s, needs %s",
-                    place, what, json.currentToken().isScalarValue() ? json.getText() : json.currentToken(), needed);
+                    place,
+                    what,
+                    json.currentToken().isScalarValue() ? clip(json.getText()) : json.currentToken(),
+                    needed);
         }
+    }
+
+    /** Text of a file as a message shows it: short, and without characters that would move the cursor of a terminal. */
+    private static String clip(String text) {
+        String head = text.length() <= SHOWN ? text : text.substring(0, SHOWN) + "...";
+        return head.replaceAll("\\p{Cc}", "?");
     }
 }

@@ -85,7 +85,11 @@ class SettingsTest {
         "save_total_limit,99999999999,does not fit 32 bits",
         "bf16,maybe,not True or False",
         "save_strategy,often,'not one of no, steps, epoch'",
-        "nnodes,1:4,not supported yet"
+        "nnodes,1:4,not supported yet",
+        "nnodes,2000000000,at most 4096 workers",
+        "nproc_per_node,4097,at most 4096 workers",
+        "per_device_train_batch_size,2000000,1 to 1000000",
+        "gradient_accumulation_steps,2000000000,1 to 1000000"
     })
     void shouldNameKeyAndValueWhenItRefuses(String key, String value, String rule) {
         Map<String, String> flags = new LinkedHashMap<>(needed());
@@ -137,6 +141,34 @@ class SettingsTest {
         assertThatThrownBy(() -> Settings.of(Map.of(), file))
                 .isInstanceOf(TuttiException.class)
                 .hasMessageContaining("run.yaml");
+    }
+
+    @Test
+    void shouldRefuseABatchThatNoIntHolds() {
+        Map<String, String> flags = new LinkedHashMap<>(needed());
+        flags.put("per_device_train_batch_size", "1000000");
+        flags.put("gradient_accumulation_steps", "1000");
+        flags.put("nproc_per_node", "2");
+        assertThat(RunConfig.read(Settings.of(flags, null)).train().globalBatch(2))
+                .isEqualTo(2_000_000_000);
+
+        flags.put("nproc_per_node", "3");
+        assertThatThrownBy(() -> RunConfig.read(Settings.of(flags, null)))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
+                .hasMessageContainingAll("=1000000", "=1000 ", "3 workers", "2147483647");
+    }
+
+    @Test
+    void shouldRefuseAFileThatIsNestedTooDeepInOneLine() throws IOException {
+        for (String deep : List.of("[".repeat(5000), "{a: ".repeat(5000))) {
+            Path file = Files.writeString(temp.resolve("run.yaml"), "seed: " + deep);
+            assertThatThrownBy(() -> Settings.of(Map.of(), file))
+                    .isInstanceOfSatisfying(
+                            TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
+                    .hasMessageContaining("run.yaml")
+                    .hasMessageNotContaining("\n");
+        }
     }
 
     @Test

@@ -122,6 +122,17 @@ class DatasetsTest {
     }
 
     @Test
+    void shouldShowOnlyTheBeginningOfALongTextAndNoControlCharacters() throws IOException {
+        String text = "\\u001b[2J" + "x".repeat(100_000);
+        String shown = "?[2J" + "x".repeat(76) + "...";
+        refused("{\"conversations\":\"" + text + "\"}", "conversations is " + shown + ",");
+        refused("{\"conversations\":[{\"from\":\"" + text + "\",\"value\":\"\"}]}", "is from '" + shown + "'");
+        refused("{\"input_ids\":[" + "1".repeat(900) + "]}", "is " + "1".repeat(80) + "...,");
+        refused("{\"" + text.substring(0, 1000) + "\":1}", "[" + shown + "]");
+        refused("[{\"id\":\"" + text + "\"}]", "(" + shown + ")");
+    }
+
+    @Test
     void shouldNameTheLineWhereTheJsonBreaks() throws IOException {
         refused(TOKENS + "\n" + TOKENS + "\n{\"input_ids\":[1,}", "a.jsonl:3:17: malformed JSON");
         refused("[" + TOKENS + ",\n" + TOKENS, "a.jsonl:2:");

@@ -60,9 +60,9 @@ public final class TreeAllReduce implements Collectives {
     private final IncomingFrame incoming;
     private final ChunkLink.FrameReader reader = this::onFrame;
     private final Map<DType, Staging> staging = new EnumMap<>(DType.class);
-    // A few spins for the answer that is nearly there, a few yields for the peer on the same core, then sleeps of 1 to
-    // 100 us
-    // (Linux adds about 50): a waiting rank leaves its core to the training thread and still answers well within 1 ms.
+    // A few spins for the answer that is nearly there, a few yields for the peer on the same core, then sleeps of
+    // 1 to 100 us (Linux adds about 50): a waiting rank leaves its core to the training thread and still answers
+    // well within 1 ms.
     private final IdleStrategy idle = new BackoffIdleStrategy(20, 20, 1_000, 100_000);
     private PendingCollective current;
     private Exchange exchange;

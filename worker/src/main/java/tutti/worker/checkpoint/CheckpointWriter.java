@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import tutti.common.checkpoint.CommitDir;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.error.Category;
@@ -51,6 +52,11 @@ public record CheckpointWriter(Path source, Replica replica, AdamW optimizer, in
     /** The final model into the output folder: the weights appear under their name when they are whole. */
     public void writeFinal(Path folder) {
         writeModel(folder, new ArrayList<>());
+        try {
+            CommitDir.sync(folder);
+        } catch (IOException e) {
+            throw notWritten(folder, e);
+        }
     }
 
     private void writeModel(Path folder, List<WrittenFile> written) {
@@ -74,7 +80,7 @@ public record CheckpointWriter(Path source, Replica replica, AdamW optimizer, in
                     StandardCopyOption.REPLACE_EXISTING);
             written.add(entry(WEIGHTS, digest));
         } catch (IOException e) {
-            throw new TuttiException(Category.ENVIRONMENT, folder + ": cannot be written (disk full?): " + e, e);
+            throw notWritten(folder, e);
         }
     }
 
@@ -83,7 +89,12 @@ public record CheckpointWriter(Path source, Replica replica, AdamW optimizer, in
         ObjectMapper json = new ObjectMapper();
         ObjectNode config =
                 (ObjectNode) json.readTree(source.resolve("config.json").toFile());
-        config.put("torch_dtype", replica.master().dtype() == DType.F64 ? "float64" : "float32");
+        String dtype = replica.master().dtype() == DType.F64 ? "float64" : "float32";
+        config.put("torch_dtype", dtype);
+        // The newer name of the same key: where both are, transformers reads this one.
+        if (config.has("dtype")) {
+            config.put("dtype", dtype);
+        }
         return json.writerWithDefaultPrettyPrinter().writeValueAsString(config).getBytes(StandardCharsets.UTF_8);
     }
 
@@ -91,10 +102,15 @@ public record CheckpointWriter(Path source, Replica replica, AdamW optimizer, in
         Path file = folder.resolve(name);
         try {
             Files.write(file, bytes);
-            return entry(name, FileDigest.of(file));
+            CommitDir.sync(file);
+            return entry(name, FileDigest.of(bytes));
         } catch (IOException e) {
-            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be written (disk full?): " + e, e);
+            throw notWritten(file, e);
         }
+    }
+
+    private static TuttiException notWritten(Path path, IOException e) {
+        return new TuttiException(Category.ENVIRONMENT, path + ": cannot be written (disk full?): " + e, e);
     }
 
     private static WrittenFile entry(String name, FileDigest digest) {

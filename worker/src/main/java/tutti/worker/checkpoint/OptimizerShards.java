@@ -104,9 +104,7 @@ public final class OptimizerShards {
 
         static SafetensorsWriter.Entry of(String name, Tensor flat, FlatLayout.Slot slot) {
             int width = flat.dtype().bytes();
-            List<Long> shape = java.util.Arrays.stream(slot.spec().shape().toArray())
-                    .boxed()
-                    .toList();
+            List<Long> shape = slot.spec().shape().toList();
             return new SafetensorsWriter.Entry(name, stored(flat.dtype()), shape, (byteOffset, into) -> {
                 ByteBuffer from = flat.rows(slot.start() + byteOffset / width, into.remaining() / width)
                         .bytes();

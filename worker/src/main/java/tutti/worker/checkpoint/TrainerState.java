@@ -2,10 +2,11 @@ package tutti.worker.checkpoint;
 
 import static tutti.common.error.TuttiException.data;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +31,12 @@ public record TrainerState(
         int worldSize,
         String fingerprint) {
     public static final String FILE = "trainer_state.json";
-    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+            .build();
 
     byte[] toJson() {
         try {
@@ -47,7 +53,8 @@ public record TrainerState(
             return JSON.readValue(Files.readAllBytes(file), TrainerState.class);
         } catch (IOException e) {
             throw data(
-                    "%s: cannot be read: %s; --resume_from_checkpoint needs a checkpoint folder", file, e.getMessage());
+                    "%s: cannot be read: %s; --resume_from_checkpoint needs a checkpoint folder",
+                    file, String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
         }
     }
 }

@@ -33,8 +33,7 @@ public final class WeightLoader {
     public static void check(ModelFolder folder, LlamaConfig config) {
         for (ParameterSpec spec : ParameterSpec.of(config)) {
             TensorInfo info = folder.info(spec.name());
-            List<Long> needed =
-                    java.util.Arrays.stream(spec.shape().toArray()).boxed().toList();
+            List<Long> needed = spec.shape().toList();
             require(
                     info.shape().equals(needed),
                     Category.DATA,

@@ -24,7 +24,10 @@ public record Sampler(double temperature, int topK, double topP, SplittableRando
     }
 
     public int next(float[] logits) {
-        return temperature == 0 ? argmax(logits) : sample(logits);
+        if (temperature == 0) {
+            return argmax(logits);
+        }
+        return topK == 0 && topP == 1 ? drawFromAll(logits) : drawFromLikeliest(logits);
     }
 
     private static int argmax(float[] logits) {
@@ -35,7 +38,25 @@ public record Sampler(double temperature, int topK, double topP, SplittableRando
         return best;
     }
 
-    private int sample(float[] logits) {
+    /** Nothing is left out, so nothing needs to be sorted. */
+    private int drawFromAll(float[] logits) {
+        int best = argmax(logits);
+        double[] cumulative = new double[logits.length];
+        double total = 0;
+        for (int i = 0; i < logits.length; i++) {
+            total += Math.exp((logits[i] - logits[best]) / temperature);
+            cumulative[i] = total;
+        }
+        double drawn = random.nextDouble() * total;
+        for (int i = 0; i < logits.length; i++) {
+            if (drawn < cumulative[i]) {
+                return i;
+            }
+        }
+        return best;
+    }
+
+    private int drawFromLikeliest(float[] logits) {
         int[] order = IntStream.range(0, logits.length)
                 .boxed()
                 .sorted(Comparator.<Integer>comparingDouble(i -> -logits[i]).thenComparingInt(i -> i))

@@ -2,6 +2,7 @@ package tutti.worker.generate;
 
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.Consumer;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.token.Tokenizer;
 import tutti.worker.checkpoint.WeightLoader;
@@ -35,14 +36,37 @@ public final class TextModel implements AutoCloseable {
         PlanningArena plan = new PlanningArena();
         Replica.frozen(kernels, config, compute, plan);
         this.arena = kernels.arena("weights", plan.used());
-        this.replica = Replica.frozen(kernels, config, compute, arena);
+        try {
+            this.replica = Replica.frozen(kernels, config, compute, arena);
+        } catch (RuntimeException e) {
+            arena.close();
+            throw e;
+        }
     }
 
     /** The weights of a folder in Hugging Face layout. */
     public static TextModel load(Path folder, boolean bf16, Backend backend, int threads) {
-        TextModel model = open(folder, bf16, backend, threads);
+        return open(folder, bf16, backend, threads, model -> WeightLoader.load(folder, model.config, model.replica));
+    }
+
+    /** Random weights for a folder that has config and tokenizer only: what a run with the same seed starts from. */
+    public static TextModel random(Path folder, boolean bf16, Backend backend, int threads, long seed) {
+        return open(folder, bf16, backend, threads, model -> WeightLoader.random(model.config, model.replica, seed));
+    }
+
+    /** What was opened is closed again when a later step fails. */
+    private static TextModel open(Path folder, boolean bf16, Backend backend, int threads, Consumer<TextModel> fill) {
+        LlamaConfig config = LlamaConfig.read(folder);
+        Tokenizer tokenizer = Tokenizer.open(folder);
+        TextModel model;
         try {
-            WeightLoader.load(folder, model.config, model.replica);
+            model = of(config, tokenizer, bf16, Backends.open(backend, threads));
+        } catch (RuntimeException e) {
+            tokenizer.close();
+            throw e;
+        }
+        try {
+            fill.accept(model);
             return model;
         } catch (RuntimeException e) {
             model.close();
@@ -50,18 +74,13 @@ public final class TextModel implements AutoCloseable {
         }
     }
 
-    /** Random weights for a folder that has config and tokenizer only: what a run with the same seed starts from. */
-    public static TextModel random(Path folder, boolean bf16, Backend backend, int threads, long seed) {
-        TextModel model = open(folder, bf16, backend, threads);
-        WeightLoader.random(model.config, model.replica, seed);
-        return model;
-    }
-
-    private static TextModel open(Path folder, boolean bf16, Backend backend, int threads) {
-        LlamaConfig config = LlamaConfig.read(folder);
-        Tokenizer tokenizer = Tokenizer.open(folder);
-        Kernels kernels = Backends.open(backend, threads);
-        return new TextModel(config, tokenizer, kernels, bf16 ? DType.BF16 : kernels.masterDType());
+    private static TextModel of(LlamaConfig config, Tokenizer tokenizer, boolean bf16, Kernels kernels) {
+        try {
+            return new TextModel(config, tokenizer, kernels, bf16 ? DType.BF16 : kernels.masterDType());
+        } catch (RuntimeException e) {
+            kernels.close();
+            throw e;
+        }
     }
 
     /** Threads that serve a model of this size best: {@code OMP_NUM_THREADS} if set, else one for a small model, else all cores. */
@@ -101,7 +120,12 @@ public final class TextModel implements AutoCloseable {
         PlanningArena plan = new PlanningArena();
         decoder(plan, capacity);
         Arena memory = kernels.arena("decoder", plan.used());
-        return new Generator(decoder(memory, capacity), memory);
+        try {
+            return new Generator(decoder(memory, capacity), memory);
+        } catch (RuntimeException e) {
+            memory.close();
+            throw e;
+        }
     }
 
     private LlamaDecoder decoder(Arena memory, int capacity) {

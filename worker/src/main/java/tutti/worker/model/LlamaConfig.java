@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 
 /**
  * The shape of a model, read from Hugging Face's {@code config.json}.
@@ -49,7 +50,7 @@ public record LlamaConfig(
         check(ropeTheta > 0, "rope_theta=%s: more than 0", ropeTheta);
     }
 
-    /** @throws tutti.common.error.TuttiException (data) naming file, key, value and rule */
+    /** @throws TuttiException (data) naming file, key, value and rule */
     public static LlamaConfig read(Path folder) {
         require(
                 Files.isDirectory(folder),
@@ -64,15 +65,29 @@ public record LlamaConfig(
                 folder);
         try {
             require(Files.size(file) <= MAX_BYTES, Category.DATA, "%s: larger than %d bytes", file, MAX_BYTES);
-            return of(new ObjectMapper().readTree(file.toFile()));
+            return of(new ObjectMapper().readTree(file.toFile()), file);
         } catch (JsonProcessingException e) {
-            throw data("%s: line %d: %s", file, e.getLocation().getLineNr(), e.getOriginalMessage());
+            // A number too long or a nesting too deep comes without a place.
+            String where = e.getLocation() == null
+                    ? ""
+                    : " line %d:".formatted(e.getLocation().getLineNr());
+            throw data(
+                    "%s:%s %s",
+                    file, where, e.getOriginalMessage().lines().findFirst().orElse(""));
         } catch (IOException e) {
             throw data("%s: cannot be read: %s", file, e.getMessage());
         }
     }
 
-    static LlamaConfig of(JsonNode json) {
+    private static LlamaConfig of(JsonNode json, Path file) {
+        try {
+            return of(json);
+        } catch (TuttiException e) {
+            throw new TuttiException(e.category(), file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static LlamaConfig of(JsonNode json) {
         String type = json.path("model_type").asText("");
         check(type.equals("llama"), "model_type='%s' is not supported; supported: llama", type);
         String activation = json.path("hidden_act").asText("silu");
@@ -112,6 +127,6 @@ public record LlamaConfig(
     }
 
     private static void check(boolean ok, String format, Object... args) {
-        require(ok, Category.DATA, "config.json: " + format, args);
+        require(ok, Category.DATA, format, args);
     }
 }

@@ -12,15 +12,13 @@ package tutti.worker.tensor;
  * of one call share one compute dtype (F64, F32 or BF16); with BF16, products accumulate in float32, and norms, softmax and
  * cross-entropy work in float32 inside. The same call on the same values gives the same bits, always.
  *
- * <p>Three implementations are held to one contract suite: {@code reference} (plain Java, float64, the oracle), and the
- * backends in sub-packages. Not thread-safe: one training thread per instance.
+ * <p>Two implementations are held to one contract suite: {@code reference} (plain Java, float64, the oracle) and {@code
+ * torch} in its sub-package. Not thread-safe: one training thread per instance.
  */
 public interface Kernels extends AutoCloseable {
 
-    /** {@code reference}, {@code torch}, ...: the word of {@code --backend}. */
+    /** {@code reference} or {@code torch}: the word of {@code --backend}. */
     String name();
-
-    boolean supports(DType compute);
 
     /** The dtype of master weights, gradients and optimizer state: F32, or F64 in the reference. */
     DType masterDType();
@@ -37,12 +35,6 @@ public interface Kernels extends AutoCloseable {
 
     /** {@code out = a + b}; {@code out} may be {@code a} or {@code b}. */
     void add(Tensor out, Tensor a, Tensor b);
-
-    /** {@code y += alpha * x}; dtypes may differ, the sum is made in y's. */
-    void axpy(Tensor y, double alpha, Tensor x);
-
-    /** {@code x *= alpha}. */
-    void scale(Tensor x, double alpha);
 
     /** Sum of squares, accumulated in float64 in one fixed order. NaN or infinite if any element is. */
     double squaredNorm(Tensor x);

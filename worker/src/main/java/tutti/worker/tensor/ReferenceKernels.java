@@ -18,11 +18,6 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public boolean supports(DType compute) {
-        return compute == DType.F64;
-    }
-
-    @Override
     public DType masterDType() {
         return DType.F64;
     }
@@ -54,24 +49,6 @@ public final class ReferenceKernels implements Kernels {
         DoubleBuffer right = doubles(b);
         for (int i = 0; i < o.capacity(); i++) {
             o.put(i, left.get(i) + right.get(i));
-        }
-    }
-
-    @Override
-    public void axpy(Tensor y, double alpha, Tensor x) {
-        Checks.sameShape("axpy", y, x);
-        DoubleBuffer to = doubles(y);
-        DoubleBuffer from = doubles(x);
-        for (int i = 0; i < to.capacity(); i++) {
-            to.put(i, to.get(i) + alpha * from.get(i));
-        }
-    }
-
-    @Override
-    public void scale(Tensor x, double alpha) {
-        DoubleBuffer values = doubles(x);
-        for (int i = 0; i < values.capacity(); i++) {
-            values.put(i, values.get(i) * alpha);
         }
     }
 

@@ -1,6 +1,7 @@
 package tutti.worker.tensor;
 
 import java.util.Arrays;
+import java.util.List;
 
 /** Sizes of a dense row-major tensor, outermost first. Immutable; the product fits a long or the constructor throws. */
 public final class Shape {
@@ -39,6 +40,10 @@ public final class Shape {
 
     public long[] toArray() {
         return sizes.clone();
+    }
+
+    public List<Long> toList() {
+        return Arrays.stream(sizes).boxed().toList();
     }
 
     /** The same shape with another first size: what a view of some rows has. */

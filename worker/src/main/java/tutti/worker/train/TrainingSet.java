@@ -2,11 +2,10 @@ package tutti.worker.train;
 
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import tutti.common.checkpoint.FileDigest;
 import tutti.common.config.DataConfig;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Datasets;
@@ -46,18 +45,14 @@ record TrainingSet(List<TokenizedExample> samples, EncodeReport report, String f
     }
 
     private static String fingerprint(List<TokenizedExample> samples) {
-        try {
-            MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-            for (TokenizedExample sample : samples) {
-                ByteBuffer bytes = ByteBuffer.allocate((2 * sample.length() + 1) * Integer.BYTES);
-                bytes.putInt(sample.length());
-                bytes.asIntBuffer().put(sample.inputIds()).put(sample.labels());
-                sha256.update(bytes.array());
-            }
-            return HexFormat.of().formatHex(sha256.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
+        MessageDigest sha256 = FileDigest.newSha256();
+        for (TokenizedExample sample : samples) {
+            ByteBuffer bytes = ByteBuffer.allocate((2 * sample.length() + 1) * Integer.BYTES);
+            bytes.putInt(sample.length());
+            bytes.asIntBuffer().put(sample.inputIds()).put(sample.labels());
+            sha256.update(bytes.array());
         }
+        return FileDigest.hex(sha256);
     }
 
     private record Opened(Optional<Tokenizer> value) implements AutoCloseable {

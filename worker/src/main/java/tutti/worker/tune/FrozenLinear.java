@@ -4,7 +4,7 @@ import tutti.worker.model.Linear;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Tensor;
 
-/** A dense weight W (outputs,inputs) that is only read: for inference. */
+/** A dense weight W (outputs,inputs) that is only read. */
 record FrozenLinear(Kernels kernels, Tensor value) implements Linear {
 
     @Override

@@ -75,9 +75,9 @@ public final class Replica implements Weights {
     @Override
     public Linear linear(String name) {
         FlatLayout.Slot slot = layout.slot(name);
-        Tensor value = slot.view(compute);
+        FrozenLinear frozen = new FrozenLinear(kernels, slot.view(compute));
         return gradients
-                .<Linear>map(flat -> new FullLinear(kernels, value, slot.view(flat)))
-                .orElseGet(() -> new FrozenLinear(kernels, value));
+                .<Linear>map(flat -> new FullLinear(frozen, slot.view(flat)))
+                .orElse(frozen);
     }
 }

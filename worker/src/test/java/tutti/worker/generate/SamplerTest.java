@@ -39,6 +39,15 @@ class SamplerTest {
     }
 
     @Test
+    void shouldNeverDrawWhatHasNoProbability() {
+        Sampler sampler = new Sampler(1, 0, 1, new SplittableRandom(1));
+        float[] logits = {Float.NEGATIVE_INFINITY, 0, Float.NEGATIVE_INFINITY, 0, Float.NEGATIVE_INFINITY};
+        for (int i = 0; i < 1000; i++) {
+            assertThat(sampler.next(logits)).isIn(1, 3);
+        }
+    }
+
+    @Test
     void shouldRepeatItsDrawsFromTheSameSeed() {
         assertThat(shares(new Sampler(1, 0, 1, new SplittableRandom(7))))
                 .isEqualTo(shares(new Sampler(1, 0, 1, new SplittableRandom(7))));

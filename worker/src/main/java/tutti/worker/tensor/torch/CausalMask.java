@@ -23,11 +23,11 @@ final class CausalMask implements AutoCloseable {
             return;
         }
         close();
-        size = longest;
         try (Scalar hidden = new Scalar(Double.NEGATIVE_INFINITY);
                 TensorOptions options = new TensorOptions(ScalarType.Float)) {
-            square = torch.full(new long[] {size, size}, hidden, options);
+            square = torch.full(new long[] {longest, longest}, hidden, options);
             square.triu_(1);
+            size = longest;
         }
     }
 

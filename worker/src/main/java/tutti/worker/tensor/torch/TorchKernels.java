@@ -65,11 +65,6 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
-    public boolean supports(DType compute) {
-        return compute == DType.F32 || compute == DType.BF16;
-    }
-
-    @Override
     public DType masterDType() {
         return DType.F32;
     }
@@ -95,17 +90,6 @@ public final class TorchKernels implements Kernels {
         Checks.sameShape("add", out, a, b);
         Checks.sameDType("add", out, a, b);
         scoped(() -> torch.add_out(handle(out), handle(a), handle(b)));
-    }
-
-    @Override
-    public void axpy(Tensor y, double alpha, Tensor x) {
-        Checks.sameShape("axpy", y, x);
-        scoped(() -> handle(y).add_(handle(x), new Scalar(alpha)));
-    }
-
-    @Override
-    public void scale(Tensor x, double alpha) {
-        scoped(() -> handle(x).mul_(new Scalar(alpha)));
     }
 
     @Override
