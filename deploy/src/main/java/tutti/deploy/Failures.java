@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Optional;
 import java.util.Set;
 import picocli.CommandLine;
+import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 import tutti.common.error.Category;
@@ -65,6 +66,13 @@ final class Failures {
     private static String explain(ParameterException failure, String[] words) {
         CommandLine command = failure.getCommandLine();
         boolean top = command.getParent() == null;
+        if (failure instanceof MissingParameterException && !top) {
+            // The flag that is missing may be the one that was misspelt.
+            Optional<String> misspelt = unknownFlag(command, words);
+            if (misspelt.isPresent()) {
+                return RunFlags.noSuchFlag(command.getCommandSpec(), misspelt.get());
+            }
+        }
         if (!(failure instanceof UnmatchedArgumentException unmatched)) {
             return "%s (see tutti %s--help)".formatted(failure.getMessage(), top ? "" : command.getCommandName() + " ");
         }
@@ -78,7 +86,7 @@ final class Failures {
                     : "%s: no such command; there are %s".formatted(word, commands);
         }
         return flag.isPresent()
-                ? RunFlags.noSuchFlag(word)
+                ? RunFlags.noSuchFlag(command.getCommandSpec(), word)
                 : "%s: a word without a flag; torchrun's script name is left out here".formatted(word);
     }
 

@@ -6,7 +6,9 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 import tutti.deploy.quickstart.Quickstart;
 
 /** {@code tutti quickstart}: makes its own data and model, trains, and shows what that changed. */
@@ -18,17 +20,17 @@ import tutti.deploy.quickstart.Quickstart;
 final class QuickstartCommand implements Callable<Integer> {
     private final PrintStream out;
 
+    @Spec
+    private CommandSpec spec;
+
     @Option(
-            names = {"--output_dir", "--output-dir"},
+            names = "--output_dir",
             defaultValue = "out/quickstart",
             description = "where everything is written; what an earlier quickstart left there is deleted first"
                     + " (default: out/quickstart)")
     private Path outputDir;
 
-    @Option(
-            names = {"--nproc_per_node", "--nproc-per-node"},
-            defaultValue = "2",
-            description = "workers (default: 2)")
+    @Option(names = "--nproc_per_node", defaultValue = "2", description = "workers (default: 2)")
     private int workers;
 
     @Option(names = "--seed", defaultValue = "42", description = "of data, weights and order (default: 42)")
@@ -42,7 +44,8 @@ final class QuickstartCommand implements Callable<Integer> {
     public Integer call() {
         require(workers >= 1, "--nproc_per_node=%d: at least 1", workers);
         String command = System.getenv().getOrDefault("TUTTI_COMMAND", "tutti");
-        Quickstart.Launcher launcher = (settings, config) -> Tutti.run(settings, config, false);
+        boolean verbose = spec.commandLine().getParseResult().hasMatchedOption(Tutti.VERBOSE);
+        Quickstart.Launcher launcher = (settings, config) -> Tutti.run(settings, config, verbose);
         return new Quickstart(launcher, out, command, System::nanoTime).run(outputDir, workers, seed);
     }
 }

@@ -48,11 +48,6 @@ final class RunFlags {
                 .type(String.class)
                 .description("YAML or JSON with the same keys, run.json included; flags win over it")
                 .build());
-        spec.addOption(OptionSpec.builder(Tutti.VERBOSE)
-                .arity("0")
-                .type(boolean.class)
-                .description("stack traces with errors")
-                .build());
         spec.addOption(OptionSpec.builder("-h", "--help")
                 .usageHelp(true)
                 .arity("0")
@@ -63,6 +58,24 @@ final class RunFlags {
         command.getHelpSectionMap().put(HelpPage.SECTION, help -> HelpPage.text(name, summary));
         command.setHelpSectionKeys(List.of(HelpPage.SECTION));
         return command;
+    }
+
+    /** What every subcommand takes: {@code --a-b} for each {@code --a_b}, and {@link Tutti#VERBOSE}. */
+    static void addCommonForms(CommandSpec spec) {
+        // All of them, in their order, which is that of the help.
+        for (OptionSpec option : List.copyOf(spec.options())) {
+            spec.remove(option);
+            String[] names = Arrays.stream(option.names())
+                    .flatMap(name -> Arrays.stream(names(name)))
+                    .distinct()
+                    .toArray(String[]::new);
+            spec.addOption(OptionSpec.builder(option).names(names).build());
+        }
+        spec.addOption(OptionSpec.builder(Tutti.VERBOSE)
+                .arity("0")
+                .type(boolean.class)
+                .description("stack traces with errors")
+                .build());
     }
 
     /** Settings of the parser; they reach the subcommands that {@code command} has by now. */
@@ -98,7 +111,7 @@ final class RunFlags {
             } else if (!option.names()[0].equals(CONFIG) && option.getValue() instanceof String word) {
                 // picocli takes a misspelt flag behind a bare switch for the switch's word.
                 if (word.startsWith("--")) {
-                    throw user("%s", noSuchFlag(word));
+                    throw user("%s", noSuchFlag(parsed.commandSpec(), word));
                 }
                 flags.put(key(option), word);
             }
@@ -106,11 +119,17 @@ final class RunFlags {
         return flags;
     }
 
-    /** What to tell who wrote {@code word}, a flag with or without its value. */
-    static String noSuchFlag(String word) {
+    /** What to tell who wrote {@code word}, a flag with or without its value, behind that command. */
+    static String noSuchFlag(CommandSpec command, String word) {
         String name = word.replaceFirst("=.*", "");
         String bare = name.replaceFirst("^-+", "").replace('-', '_');
-        return "%s: no such flag; did you mean %s?".formatted(name, Settings.nearest(bare));
+        List<String> known = command.options().stream()
+                .map(OptionSpec::names)
+                .flatMap(Arrays::stream)
+                .filter(one -> one.startsWith("--"))
+                .map(one -> one.substring(2))
+                .toList();
+        return "%s: no such flag; did you mean --%s?".formatted(name, Settings.nearest(bare, known));
     }
 
     private static String key(OptionSpec option) {
@@ -118,7 +137,7 @@ final class RunFlags {
     }
 
     private static OptionSpec option(Key key) {
-        OptionSpec.Builder builder = OptionSpec.builder(names(key.name())).paramLabel("VALUE");
+        OptionSpec.Builder builder = OptionSpec.builder("--" + key.name()).paramLabel("VALUE");
         return switch (key.kind()) {
             case SWITCH ->
                 builder.type(String.class).arity("0..1").fallbackValue("true").build();
@@ -128,17 +147,15 @@ final class RunFlags {
     }
 
     private static OptionSpec answered(String name) {
-        return OptionSpec.builder(names(name))
+        return OptionSpec.builder("--" + name)
                 .type(String[].class)
                 .arity("0..*")
                 .hidden(true)
                 .build();
     }
 
-    /** The first one is the key. */
+    /** The first one is as it was declared. */
     private static String[] names(String name) {
-        return Arrays.stream(new String[] {"--" + name, "--" + name.replace('_', '-')})
-                .distinct()
-                .toArray(String[]::new);
+        return new String[] {name, name.replace('_', '-')};
     }
 }

@@ -72,7 +72,10 @@ public final class Tutti {
                 .version("tutti " + version());
         spec.usageMessage().description("Fine-tunes large language models on a cluster.");
         CommandLine tutti = new CommandLine(spec);
-        Arrays.stream(subcommands).forEach(tutti::addSubcommand);
+        for (CommandLine subcommand : subcommands) {
+            RunFlags.addCommonForms(subcommand.getCommandSpec());
+            tutti.addSubcommand(subcommand);
+        }
         RunFlags.readAsPeopleWrite(tutti);
         tutti.setExecutionStrategy(parsed -> {
             if (!parsed.hasSubcommand() && !parsed.isUsageHelpRequested() && !parsed.isVersionHelpRequested()) {
@@ -86,7 +89,8 @@ public final class Tutti {
 
     static int run(Settings settings, RunConfig config, boolean verbose) {
         settings.answers().forEach(answer -> System.out.println("tutti: note: " + answer));
-        return new Agent(ChildCommand.sameJava(Tutti.class, verbose), PREFLIGHTS, Patience.USUAL).run(settings, config);
+        ChildCommand command = ChildCommand.sameJava(Tutti.class, verbose, System.getenv());
+        return new Agent(command, PREFLIGHTS, Patience.USUAL).run(settings, config);
     }
 
     private static int worker(Settings settings, RunConfig config, boolean verbose) {

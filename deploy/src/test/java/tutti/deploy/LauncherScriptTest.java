@@ -8,10 +8,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** {@code bin/tutti} with a Java that only repeats what it was asked. */
 class LauncherScriptTest {
@@ -82,12 +85,31 @@ class LauncherScriptTest {
                 .contains("no Java found in JAVA_HOME=", "apt-get install openjdk-17-jdk-headless");
     }
 
+    @ParameterizedTest
+    @CsvSource({"'','',''", "'','',C", "'',POSIX,de_DE.UTF-8", "C,'',C.UTF-8"})
+    void shouldReadUtf8WithoutALocale(String all, String ctype, String lang) throws Exception {
+        Files.createDirectories(home.resolve("lib"));
+
+        assertThat(runIn(Map.of("LC_ALL", all, "LC_CTYPE", ctype, "LANG", lang), home.resolve("bin/tutti"), "Größe"))
+                .contains("LC_ALL=C.UTF-8\n")
+                .endsWith("<Größe>\n");
+    }
+
+    @Test
+    void shouldKeepALocale() throws Exception {
+        Files.createDirectories(home.resolve("lib"));
+
+        assertThat(runIn(Map.of("LC_ALL", "", "LC_CTYPE", "", "LANG", "C.UTF-8"), home.resolve("bin/tutti")))
+                .contains("LC_ALL=\n");
+    }
+
     private void fakeJava(String version) throws IOException {
         Path program = java.resolve("bin/java");
         Files.createDirectories(program.getParent());
         Files.writeString(program, """
                 #!/bin/bash
                 case "$*" in *-version) echo 'openjdk version "%s" 2026-01-01' >&2; exit;; esac
+                echo "LC_ALL=${LC_ALL:-}"
                 printf '<%%s>\\n' "$@"
                 """.formatted(version));
         assertThat(program.toFile().setExecutable(true)).isTrue();
@@ -95,6 +117,11 @@ class LauncherScriptTest {
 
     /** The exit code, a line end, then all output. */
     private String run(Path script, String... args) throws IOException, InterruptedException {
+        return runIn(Map.of(), script, args);
+    }
+
+    private String runIn(Map<String, String> environment, Path script, String... args)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(script.toString()));
         command.addAll(List.of(args));
         Path output = temp.resolve("output");
@@ -103,6 +130,7 @@ class LauncherScriptTest {
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile());
         builder.environment().put("JAVA_HOME", java.toString());
+        builder.environment().putAll(environment);
         Process process = builder.start();
         assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
         return process.exitValue() + "\n" + Files.readString(output, StandardCharsets.UTF_8);

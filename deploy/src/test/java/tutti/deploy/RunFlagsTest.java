@@ -14,6 +14,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import tutti.common.config.RunConfig;
@@ -90,6 +91,48 @@ class RunFlagsTest {
     void shouldOfferTheNearestFlag(String words) {
         assertThat(readOn(words.split(" "))).isEqualTo(Category.USER.exitCode());
         assertThat(error).matches("tutti: error: --learnin[_-]rate: no such flag; did you mean --learning_rate\\?\n");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "generate --modle m --prompt x, --modle, --model",
+        "generate --model m --prompt x --max-new-token 3, --max-new-token, --max_new_tokens",
+        "generate --model m --prompt x --chat --top-kk 3, --top-kk, --top_k",
+        "eval --model m --data_path x --limits=3, --limits, --limit",
+        "quickstart --output-di x, --output-di, --output_dir"
+    })
+    void shouldOfferTheNearestFlagOfThatCommand(String words, String wrong, String nearest) {
+        assertThat(executeAll(words.split(" "))).isEqualTo(Category.USER.exitCode());
+        assertThat(error).isEqualTo("tutti: error: %s: no such flag; did you mean %s?\n".formatted(wrong, nearest));
+    }
+
+    @Test
+    void shouldTakeDashesAndVerboseWithEveryCommand() {
+        assertThat(executeAll("generate", "--model=m", "--prompt=x", "--max-new-tokens=0", "--verbose"))
+                .isEqualTo(Category.USER.exitCode());
+        assertThat(error)
+                .startsWith("tutti: error: --max_new_tokens=0: at least 1\n")
+                .contains("\tat tutti.deploy.");
+        assertThat(executeAll("eval", "--model=m", "--data-path=x", "--max-new-tokens=0"))
+                .isEqualTo(Category.USER.exitCode());
+        assertThat(error).isEqualTo("tutti: error: --max_new_tokens=0: at least 1\n");
+        assertThat(executeAll("quickstart", "--nproc-per-node=0", "--verbose")).isEqualTo(Category.USER.exitCode());
+        assertThat(error).startsWith("tutti: error: --nproc_per_node=0: at least 1\n");
+    }
+
+    /** With the commands whose flags are their own. */
+    private int executeAll(String... words) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        PrintStream err = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        int code = Tutti.execute(
+                Tutti.commandLine(
+                        new CommandLine(new GenerateCommand(System.out)),
+                        new CommandLine(new EvalCommand(System.out)),
+                        new CommandLine(new QuickstartCommand(System.out))),
+                err,
+                words);
+        error = bytes.toString(StandardCharsets.UTF_8);
+        return code;
     }
 
     @ParameterizedTest

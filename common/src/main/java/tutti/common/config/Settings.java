@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -179,10 +180,14 @@ public final class Settings {
     public static String nearest(String name) {
         List<String> known = new ArrayList<>(Keys.byName().keySet());
         known.addAll(Answered.all().keySet());
-        return "--"
-                + known.stream()
-                        .min((a, b) -> Integer.compare(distance(a, name), distance(b, name)))
-                        .orElseThrow();
+        return "--" + nearest(name, known);
+    }
+
+    /** The one of {@code known}, which is not empty, with the smallest edit distance; the first of several. */
+    public static String nearest(String name, List<String> known) {
+        return known.stream()
+                .min(Comparator.comparingInt(one -> distance(one, name)))
+                .orElseThrow();
     }
 
     /** Levenshtein's edit distance. */

@@ -56,8 +56,7 @@ final class LiveHandler extends SimpleChannelInboundHandler<WebSocketFrame> impl
                             PING_SECONDS,
                             PING_SECONDS,
                             TimeUnit.SECONDS);
-            subscription = board.subscribe(this);
-            onStatus(board.status());
+            subscription = board.follow(this);
         }
         super.userEventTriggered(ctx, event);
     }

@@ -24,9 +24,4 @@ public enum RunState {
     public boolean ready() {
         return this == TRAINING || this == COMMITTING || this == DONE;
     }
-
-    /** Whether nothing more will happen. */
-    public boolean ended() {
-        return this == DONE || this == FAILED;
-    }
 }

@@ -63,6 +63,13 @@ public final class StatusBoard {
         return () -> unsubscribe(listener);
     }
 
+    /** As {@link #subscribe}, with the status of now as the first notice: no later one can come before it. */
+    public synchronized Subscription follow(Listener listener) {
+        Subscription subscription = subscribe(listener);
+        listener.onStatus(status);
+        return subscription;
+    }
+
     private synchronized void unsubscribe(Listener listener) {
         listeners.removeIf(one -> one == listener);
     }

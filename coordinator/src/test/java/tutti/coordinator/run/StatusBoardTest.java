@@ -60,6 +60,20 @@ class StatusBoardTest {
     }
 
     @Test
+    void shouldTellAFollowerTheStatusOfNowFirst() {
+        List<Object> heard = new ArrayList<>();
+        RunStatus first = board.status();
+        RunStatus training = Sample.training(1);
+        try (StatusBoard.Subscription subscription = board.follow(recorder(heard))) {
+            assertThat(subscription).isNotNull();
+            board.publish(training);
+        }
+        board.publish(Sample.training(2));
+
+        assertThat(heard).containsExactly(first, training);
+    }
+
+    @Test
     void shouldWriteStatusInSnakeCaseWithLowerCaseState() throws Exception {
         ObjectMapper json = new ObjectMapper();
         String text = json.writeValueAsString(Sample.training(200));

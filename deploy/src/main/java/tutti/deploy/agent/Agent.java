@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
-import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +21,7 @@ import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.config.WorkerSeat;
 import tutti.common.error.Category;
+import tutti.coordinator.console.ConsoleOptions;
 import tutti.deploy.agent.ChildCommand.Role;
 
 /**
@@ -65,8 +65,13 @@ public final class Agent {
      * @throws tutti.common.error.TuttiException if the run is refused; then nothing was started
      */
     public int run(Settings settings, RunConfig config) {
+        try (OutputFolder output = new OutputFolder(config)) {
+            return run(settings, config, output);
+        }
+    }
+
+    private int run(Settings settings, RunConfig config, OutputFolder output) {
         LaunchConfig launch = config.launch();
-        OutputFolder output = new OutputFolder(config);
         output.check();
         checkPorts(config);
         String runId = runId(launch);
@@ -78,7 +83,12 @@ public final class Agent {
         Path aeronDir = AeronFolders.name(
                 AeronFolders.SHARED_MEMORY, ProcessHandle.current().pid());
         supervisor = new Supervisor(terminal, patience, hostName());
-        Thread cleanUp = new Thread(this::close, "tutti-agent-shutdown");
+        Thread cleanUp = new Thread(
+                () -> {
+                    close();
+                    output.close();
+                },
+                "tutti-agent-shutdown");
         Runtime.getRuntime().addShutdownHook(cleanUp);
         try {
             startDriver(aeronDir);
@@ -114,7 +124,7 @@ public final class Agent {
     private String runId(LaunchConfig launch) {
         String given = environment.get(RUN_ID);
         if (given == null) {
-            return launch.nodeRank() == 0 ? randomHex(8) : WorkerSeat.RUN_NOT_KNOWN;
+            return launch.nodeRank() == 0 ? newRunId() : WorkerSeat.RUN_NOT_KNOWN;
         }
         require(given.matches("[0-9a-f]{16}"), "%s=%s in the environment: 16 hex digits are needed", RUN_ID, given);
         return given;
@@ -136,7 +146,7 @@ public final class Agent {
                     launch.masterAddr(),
                     port,
                     runId,
-                    environment.getOrDefault(CONSOLE_TOKEN, randomToken()),
+                    environment.getOrDefault(CONSOLE_TOKEN, ConsoleOptions.newToken()),
                     progressBar,
                     CoordinatorSeat.columns(environment));
             going = supervisor.start(() -> startCoordinator(seat, runFile, aeronDir));
@@ -244,18 +254,8 @@ public final class Agent {
                 && !"dumb".equals(environment.get("TERM"));
     }
 
-    private static String randomHex(int bytes) {
-        return HexFormat.of().formatHex(random(bytes));
-    }
-
-    private static String randomToken() {
-        return Base64.getUrlEncoder().withoutPadding().encodeToString(random(16));
-    }
-
-    private static byte[] random(int bytes) {
-        byte[] drawn = new byte[bytes];
-        new SecureRandom().nextBytes(drawn);
-        return drawn;
+    private static String newRunId() {
+        return HexFormat.of().toHexDigits(new SecureRandom().nextLong());
     }
 
     /** The kernel's name for this machine: no DNS, which may take seconds to fail. */

@@ -1,10 +1,14 @@
 package tutti.deploy.agent;
 
+import static tutti.common.error.TuttiException.require;
+
 import java.io.File;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import tutti.common.error.TuttiException;
 
 /** The command line of one child process. */
 @FunctionalInterface
@@ -36,11 +40,24 @@ public interface ChildCommand {
         }
     }
 
+    /** Environment variable: the largest heap of a worker, such as {@code 4g}; 2g if unset. */
+    String WORKER_HEAP = "TUTTI_WORKER_HEAP";
+
     /** @param runFile settings of the run, readable as {@code --config} */
     List<String> of(Role role, Path runFile);
 
-    /** The same Java and the same class path as this process. */
-    static ChildCommand sameJava(Class<?> main, boolean verbose) {
+    /**
+     * The same Java and the same class path as this process.
+     *
+     * @throws TuttiException (user) if {@link #WORKER_HEAP} is in the environment but no size
+     */
+    static ChildCommand sameJava(Class<?> main, boolean verbose, Map<String, String> environment) {
+        String given = environment.getOrDefault(WORKER_HEAP, Role.WORKER.heap);
+        require(
+                given.matches("[1-9]\\d*[mg]"),
+                "%s=%s in the environment: a size such as 4g or 1500m is needed",
+                WORKER_HEAP,
+                given);
         return (role, runFile) -> {
             List<String> words = new ArrayList<>(List.of(
                     System.getProperty("java.home") + File.separator + "bin" + File.separator + "java",
@@ -51,7 +68,7 @@ public interface ChildCommand {
                     // Tensors live outside the heap: a small heap with no collector threads leaves the cores to them.
                     "-XX:+UseSerialGC",
                     "-Xshare:auto",
-                    "-Xmx" + role.heap,
+                    "-Xmx" + (role == Role.WORKER ? given : role.heap),
                     "-Dlogback.configurationFile=" + System.getProperty("logback.configurationFile", "logback.xml"),
                     "-cp",
                     System.getProperty("java.class.path"),

@@ -4,12 +4,12 @@ import io.aeron.driver.MediaDriver;
 import io.aeron.driver.ThreadingMode;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 import org.agrona.concurrent.BackoffIdleStrategy;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.worker.allreduce.aeron.AeronChannels;
 
 /**
  * Aeron's media driver for all workers of this node. Owns its folder in shared memory, from start to {@link #close}.
@@ -18,11 +18,6 @@ import tutti.common.error.TuttiException;
  */
 final class NodeDriver implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(NodeDriver.class);
-    private static final int IPC_TERM_BYTES = 4 << 20;
-    /** A training JVM may pause while it loads a model or writes a checkpoint. */
-    private static final long CLIENT_LIVENESS_SECONDS = 60;
-    /** The driver refuses to start unless this is more than the liveness. */
-    private static final long UNBLOCK_SECONDS = CLIENT_LIVENESS_SECONDS + 5;
 
     private final Path folder;
     private MediaDriver driver;
@@ -41,10 +36,9 @@ final class NodeDriver implements AutoCloseable {
                 .threadingMode(ThreadingMode.SHARED)
                 .sharedIdleStrategy(new BackoffIdleStrategy())
                 .sharedThreadFactory(body -> new Thread(body, "tutti-media-driver"))
-                .ipcTermBufferLength(IPC_TERM_BYTES)
-                .clientLivenessTimeoutNs(TimeUnit.SECONDS.toNanos(CLIENT_LIVENESS_SECONDS))
-                .publicationUnblockTimeoutNs(TimeUnit.SECONDS.toNanos(UNBLOCK_SECONDS))
-                .driverTimeoutMs(TimeUnit.SECONDS.toMillis(CLIENT_LIVENESS_SECONDS))
+                .clientLivenessTimeoutNs(AeronChannels.CLIENT_LIVENESS.toNanos())
+                .publicationUnblockTimeoutNs(AeronChannels.PUBLICATION_UNBLOCK.toNanos())
+                .driverTimeoutMs(AeronChannels.CLIENT_LIVENESS.toMillis())
                 .warnIfDirectoryExists(false)
                 .errorHandler(error -> LOG.warn("media driver: {}", error.toString()));
         try {

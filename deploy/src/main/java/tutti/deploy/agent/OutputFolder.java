@@ -22,34 +22,55 @@ import tutti.common.error.TuttiException;
  * The folder that a run writes to: may it be used, what of an earlier run goes, and {@code run.json}. Only node 0 judges and
  * empties it, since nodes may share it over a network.
  */
-final class OutputFolder {
+final class OutputFolder implements AutoCloseable {
     private static final String RUN_FILE = "run.json";
     private static final String LOGS = "logs";
     /** All that a run writes, half-written files included; anything else belongs to somebody else and stays. */
     private static final Pattern OURS = Pattern.compile("run\\.json|metrics\\.jsonl|events\\.jsonl|logs"
-            + "|checkpoint-\\d+.*|config\\.json|generation_config\\.json|model.*\\.safetensors(\\.index\\.json)?"
+            + "|checkpoint-\\d+|config\\.json|generation_config\\.json|model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?"
             + "|tokenizer.*\\.(json|model)|special_tokens_map\\.json|added_tokens\\.json|vocab\\.(json|txt)|merges\\.txt"
-            + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|.*\\.tmp"
+            + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|run\\.json\\.tmp"
             + "|\\.checkpoint-\\d+\\.(partial|old|trash)|\\.model\\.safetensors\\.partial");
     /** What a run leaves that failed before its first step: nobody misses it. */
     private static final Pattern TRACES = Pattern.compile("run\\.json|events\\.jsonl|logs");
 
     private final RunConfig config;
     private final Path folder;
+    private RunLock lock;
 
     OutputFolder(RunConfig config) {
         this.config = config;
         this.folder = config.output().folder();
     }
 
-    /** @throws TuttiException (user) if using the folder would mix with or destroy what lies there; deletes nothing */
+    /** @throws TuttiException (user) if using the folder would mix with or destroy what lies there; deletes nothing. Until {@link #close} no other run can use it. */
     void check() {
         require(
                 !Files.exists(folder) || Files.isDirectory(folder),
                 "--output_dir %s: a file; a folder is needed",
                 folder);
+        if (isFirstNode()) {
+            hold();
+        }
         if (isFirstNode() && !config.output().resumes() && !contents().isEmpty() && !onlyTraces()) {
             checkOverwrite(config.output());
+        }
+    }
+
+    private synchronized void hold() {
+        try {
+            lock = RunLock.take(folder);
+        } catch (IOException e) {
+            throw notWritable(e);
+        }
+    }
+
+    /** Lets other runs use the folder; a second call does nothing. */
+    @Override
+    public synchronized void close() {
+        if (lock != null) {
+            lock.close();
+            lock = null;
         }
     }
 
@@ -150,8 +171,8 @@ final class OutputFolder {
         }
         boolean shared = config.launch().nnodes() > 1;
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(
-                            file -> !(shared && file.getFileName().toString().equals(LOGS)))
+            return files.filter(file -> !file.endsWith(RunLock.FILE))
+                    .filter(file -> !(shared && file.endsWith(LOGS)))
                     .toList();
         } catch (IOException e) {
             throw environment("--output_dir %s: cannot be read: %s", folder, e);

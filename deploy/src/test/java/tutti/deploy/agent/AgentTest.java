@@ -36,14 +36,16 @@ class AgentTest {
     @AfterEach
     void shouldLeaveNoProcessAndNoSharedMemory() throws Exception {
         try (Stream<Path> files = Files.list(pids)) {
-            for (Path file : files.toList()) {
+            for (Path file :
+                    files.filter(one -> !one.toString().endsWith(".half")).toList()) {
                 long pid = Long.parseLong(Files.readString(file));
                 await("process " + file.getFileName() + " is gone", () -> !isAlive(pid));
             }
-        }
-        if (agent != null) {
-            agent.destroyForcibly();
-            await("the folder in /dev/shm is gone", () -> sharedMemory().isEmpty());
+        } finally {
+            if (agent != null) {
+                agent.destroyForcibly();
+                await("the folder in /dev/shm is gone", () -> sharedMemory().isEmpty());
+            }
         }
     }
 
@@ -76,7 +78,7 @@ class AgentTest {
         String run = valueOf("TUTTI_RUN_ID", all);
         assertThat(port).matches("[1-9][0-9]+");
         assertThat(run).matches("[0-9a-f]{16}");
-        assertThat(valueOf("TUTTI_CONSOLE_TOKEN", all)).matches("[A-Za-z0-9_-]{22}");
+        assertThat(valueOf("TUTTI_CONSOLE_TOKEN", all)).matches("[A-Za-z0-9_-]{43}");
         assertThat(all).contains("TUTTI_PROGRESS=plain");
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         assertThat(out.resolve("logs/rank-1.log"))
@@ -202,18 +204,38 @@ class AgentTest {
         assertThat(stderr()).contains("worker rank 1 ", "ended with code 3 before the run was over");
     }
 
+    @Test
+    void shouldRefuseASecondRunInTheSameFolder() throws Exception {
+        start("after:go exit:0", "exit:0");
+        pid("coordinator");
+        Path said = temp.resolve("second");
+        Process second = new ProcessBuilder(FakeAgent.java(FakeAgent.class, flags(1, "--overwrite_output_dir=true")))
+                .redirectErrorStream(true)
+                .redirectOutput(said.toFile())
+                .start();
+        try {
+            assertThat(second.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            second.destroyForcibly();
+        }
+
+        assertThat(said)
+                .content()
+                .contains(
+                        "--output_dir %s: another run is using it (its agent has pid %d)".formatted(out, agent.pid()));
+        assertThat(out.resolve("run.json")).exists();
+        assertThat(agent.isAlive()).isTrue();
+        Files.writeString(pids.resolve("go"), "0");
+        assertThat(exitCode()).isZero();
+        assertThat(out.resolve(".lock")).doesNotExist();
+    }
+
     private void start(String coordinator, String... workers) throws IOException {
         startWith(List.of(), coordinator, workers);
     }
 
     private void startWith(List<String> flags, String coordinator, String... workers) throws IOException {
-        List<String> args = new ArrayList<>(List.of(
-                "--model_name_or_path=" + temp,
-                "--data_path=data.json",
-                "--learning_rate=2e-5",
-                "--output_dir=" + out,
-                "--nproc_per_node=" + workers.length));
-        args.addAll(flags);
+        List<String> args = new ArrayList<>(flags(workers.length, flags.toArray(String[]::new)));
         args.add(coordinator);
         args.addAll(List.of(workers));
         ProcessBuilder builder = new ProcessBuilder(FakeAgent.java(FakeAgent.class, args))
@@ -222,6 +244,17 @@ class AgentTest {
         builder.environment().put("FAKE_PIDS", pids.toString());
         builder.environment().keySet().removeAll(List.of("OMP_NUM_THREADS", "TUTTI_RUN_ID", "TUTTI_CONSOLE_TOKEN"));
         agent = builder.start();
+    }
+
+    private List<String> flags(int workers, String... more) {
+        List<String> flags = new ArrayList<>(List.of(
+                "--model_name_or_path=" + temp,
+                "--data_path=data.json",
+                "--learning_rate=2e-5",
+                "--output_dir=" + out,
+                "--nproc_per_node=" + workers));
+        flags.addAll(List.of(more));
+        return flags;
     }
 
     private int exitCode() throws InterruptedException {

@@ -12,7 +12,7 @@ import tutti.common.config.Settings;
 /** A process with a real {@link Agent}, little patience and {@link FakeChild}ren. */
 final class FakeAgent {
     static final Patience LITTLE =
-            new Patience(Duration.ofMillis(1500), Duration.ofMillis(2500), Duration.ofMillis(1000));
+            new Patience(Duration.ofSeconds(5), Duration.ofMillis(2500), Duration.ofMillis(1000));
 
     private FakeAgent() {}
 

@@ -67,8 +67,10 @@ class RefusalTest {
         Files.writeString(out.resolve("metrics.jsonl"), "");
         Files.createDirectories(out.resolve("logs"));
 
-        new OutputFolder(config(Map.of())).check();
-
+        try (OutputFolder folder = new OutputFolder(config(Map.of()))) {
+            folder.check();
+        }
+        assertThat(out.resolve(".lock")).doesNotExist();
         Files.writeString(out.resolve("metrics.jsonl"), "{\"step\":1}");
         assertRefused(() -> run(Map.of()), Category.USER, "not empty");
     }
@@ -78,18 +80,25 @@ class RefusalTest {
         Files.writeString(out.resolve("run.json"), "{}");
         Files.writeString(out.resolve("metrics.jsonl"), "");
         Files.writeString(out.resolve("model-00001-of-00002.safetensors"), "");
-        Files.writeString(out.resolve("notes.txt"), "mine");
+        Files.writeString(out.resolve("model.safetensors.index.json"), "");
+        Files.writeString(out.resolve("run.json.tmp"), "");
+        List<String> others = List.of("notes.txt", "checkpoint-4000-good", "model-backup.safetensors", "mine.tmp");
+        for (String name : others) {
+            Files.writeString(out.resolve(name), "mine");
+        }
         Files.createDirectories(out.resolve("checkpoint-10"));
         Files.writeString(out.resolve("checkpoint-10/model.safetensors"), "");
         Files.createSymbolicLink(out.resolve("checkpoint-20"), model);
         Files.writeString(model.resolve("config.json"), "{}");
         RunConfig config = config(Map.of("overwrite_output_dir", "true"));
 
-        OutputFolder folder = new OutputFolder(config);
-        folder.check();
-        folder.prepare();
-        assertThat(out).isDirectoryNotContaining("glob:**{run.json,metrics.jsonl,*.safetensors,checkpoint-*}");
-        assertThat(out.resolve("notes.txt")).hasContent("mine");
+        prepare(config);
+        assertThat(out)
+                .isDirectoryNotContaining(
+                        "glob:**{run.json,metrics.jsonl,run.json.tmp,model-0*,model.*,checkpoint-?0,.lock}");
+        for (String name : others) {
+            assertThat(out.resolve(name)).hasContent("mine");
+        }
         assertThat(model.resolve("config.json")).exists();
     }
 
@@ -99,9 +108,7 @@ class RefusalTest {
         Files.writeString(out.resolve("run.json"), "{}");
         RunConfig config = config(Map.of("overwrite_output_dir", "true", "resume_from_checkpoint", "True"));
 
-        OutputFolder folder = new OutputFolder(config);
-        folder.check();
-        folder.prepare();
+        prepare(config);
         assertThat(out.resolve("checkpoint-10")).exists();
     }
 
@@ -144,8 +151,54 @@ class RefusalTest {
     void shouldWriteARunFileThatIsReadableAsConfig() throws IOException {
         Settings settings = settings(Map.of("learning_rate", "1e-5", "bf16", "True"));
 
-        Path file = new OutputFolder(RunConfig.read(settings)).writeRunFile(settings);
-        assertThat(Settings.of(Map.of(), file).effective()).isEqualTo(settings.effective());
+        try (OutputFolder folder = new OutputFolder(RunConfig.read(settings))) {
+            Path file = folder.writeRunFile(settings);
+            assertThat(Settings.of(Map.of(), file).effective()).isEqualTo(settings.effective());
+        }
+    }
+
+    @Test
+    void shouldLeaveNoFolderBehindARefusedRun() {
+        Path deep = temp.resolve("new/folder");
+        Preflight no = config -> {
+            throw TuttiException.data("a bad model");
+        };
+        out = deep;
+
+        assertRefused(
+                () -> new Agent(RefusalTest::noChild, List.of(no), FakeAgent.LITTLE)
+                        .run(settings(Map.of()), config(Map.of())),
+                Category.DATA,
+                "a bad model");
+        assertThat(deep.getParent()).doesNotExist();
+    }
+
+    @Test
+    void shouldTakeTheHeapOfAWorkerFromTheEnvironment() {
+        assertThat(heap(ChildCommand.Role.WORKER, Map.of())).isEqualTo("-Xmx2g");
+        assertThat(heap(ChildCommand.Role.WORKER, Map.of("TUTTI_WORKER_HEAP", "4g")))
+                .isEqualTo("-Xmx4g");
+        assertThat(heap(ChildCommand.Role.COORDINATOR, Map.of("TUTTI_WORKER_HEAP", "4g")))
+                .isEqualTo("-Xmx512m");
+        assertRefused(
+                () -> heap(ChildCommand.Role.WORKER, Map.of("TUTTI_WORKER_HEAP", "4 GB")),
+                Category.USER,
+                "TUTTI_WORKER_HEAP=4 GB",
+                "4g");
+    }
+
+    private static String heap(ChildCommand.Role role, Map<String, String> environment) {
+        return ChildCommand.sameJava(RefusalTest.class, false, environment).of(role, Path.of("run.json")).stream()
+                .filter(word -> word.startsWith("-Xmx"))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static void prepare(RunConfig config) {
+        try (OutputFolder folder = new OutputFolder(config)) {
+            folder.check();
+            folder.prepare();
+        }
     }
 
     private void run(Map<String, String> flags) {
