@@ -83,7 +83,13 @@ class ProtocolTest {
         String receiver = sender.equals("worker") ? "coordinator" : "worker";
         assertThat(classes(sender))
                 .as("%s is made in %s", kind.getSimpleName(), sender)
-                .anyMatch(type -> type.getConstructorCallsFromSelf().stream()
+                .anyMatch(type -> Stream.concat(
+                                type.getConstructorCallsFromSelf().stream(),
+                                // by a static factory of the message
+                                type.getMethodCallsFromSelf().stream()
+                                        .filter(call -> call.getTarget()
+                                                .getRawReturnType()
+                                                .isEquivalentTo(kind)))
                         .anyMatch(call -> call.getTargetOwner().isEquivalentTo(kind)));
         assertThat(classes(receiver))
                 .as("%s is heard in %s", kind.getSimpleName(), receiver)
