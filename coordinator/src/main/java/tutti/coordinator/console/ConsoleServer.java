@@ -81,7 +81,7 @@ public final class ConsoleServer implements AutoCloseable {
         }
         boolean wildcard = address.getAddress().isAnyLocalAddress();
         ConsoleServer server = new ConsoleServer(options, loops, open, bound.channel(), wildcard);
-        log.info("console listens on {}", server.base());
+        log.debug("console listens on {}", server.base());
         if (!loopback) {
             log.warn("console is open to the network in clear text; a tunnel to 127.0.0.1 keeps its token private");
         }
