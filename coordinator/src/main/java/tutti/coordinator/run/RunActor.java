@@ -389,14 +389,15 @@ public final class RunActor {
     }
 
     private Behavior<Message> fail(TuttiException cause) {
-        // First what must happen: the ledger may be what failed.
-        outcome.completeExceptionally(cause);
-        tellAll(WorkerCommand.Leave.failed(cause.category(), "the run failed: " + cause.getMessage()));
-        announcer.failed(cause);
         try {
+            tellAll(WorkerCommand.Leave.failed(cause.category(), "the run failed: " + cause.getMessage()));
+            announcer.failed(cause);
             ledger.happened("run_failed", Map.of("category", cause.category().name(), "message", cause.getMessage()));
         } catch (TuttiException e) {
+            // The ledger may be what failed in the first place.
             context.getLog().error("the failure could not be written to the ledger: {}", e.getMessage());
+        } finally {
+            outcome.completeExceptionally(cause);
         }
         return Behaviors.stopped();
     }
