@@ -47,7 +47,7 @@ final class Block {
         value.forward(a.v, a.normed1);
         kernels.rope(heads(a.q), rope.cos(), rope.sin(), positions, false);
         kernels.rope(heads(a.k), rope.cos(), rope.sin(), positions, false);
-        kernels.attention(heads(a.attended), a.lse, heads(a.q), heads(a.k), heads(a.v), segments, scale);
+        kernels.attention(heads(a.attended), heads(a.q), heads(a.k), heads(a.v), segments, scale);
         feedForward(a, x);
     }
 
@@ -67,7 +67,6 @@ final class Block {
         kernels.rope(heads(newKeys), rope.cos(), rope.sin(), positions, false);
         kernels.attention(
                 heads(a.attended),
-                a.lse,
                 heads(a.q),
                 heads(keys.rows(0, past + rows)),
                 heads(values.rows(0, past + rows)),
@@ -111,8 +110,6 @@ final class Block {
                 heads(a.q),
                 heads(a.k),
                 heads(a.v),
-                heads(a.attended),
-                a.lse,
                 segments,
                 scale);
         kernels.rope(heads(d.q), rope.cos(), rope.sin(), positions, true);

@@ -17,10 +17,8 @@ final class BlockActivations {
 
     final Tensor k;
     final Tensor v;
-    /** (N,H*D) and (N,H). */
+    /** (N,H*D). */
     final Tensor attended;
-
-    final Tensor lse;
     /** (N,C): the residual stream between attention and MLP; its norm and rstd. */
     final Tensor middle;
 
@@ -42,7 +40,6 @@ final class BlockActivations {
         k = arena.take("keys", compute, Shape.of(rows, keys));
         v = arena.take("values", compute, Shape.of(rows, keys));
         attended = arena.take("attention", compute, Shape.of(rows, queries));
-        lse = arena.take("attention log-sum-exp", master, Shape.of(rows, c.heads()));
         middle = arena.take("residual after attention", compute, Shape.of(rows, c.hidden()));
         normed2 = arena.take("normed residual", compute, Shape.of(rows, c.hidden()));
         rstd2 = arena.take("rstd of residual", master, Shape.of(rows));
@@ -58,7 +55,6 @@ final class BlockActivations {
         k = all.k.rows(0, rows);
         v = all.v.rows(0, rows);
         attended = all.attended.rows(0, rows);
-        lse = all.lse.rows(0, rows);
         middle = all.middle.rows(0, rows);
         normed2 = all.normed2.rows(0, rows);
         rstd2 = all.rstd2.rows(0, rows);

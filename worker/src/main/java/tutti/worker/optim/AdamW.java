@@ -59,14 +59,15 @@ public final class AdamW {
     public void step(long update, double learningRate, double gradScale) {
         for (FlatLayout.Slot slot : replica.layout().slots()) {
             double decay = slot.spec().decays() ? config.weightDecay() : 0;
+            Tensor weight = slot.view(replica.master());
             kernels.adamW(
-                    slot.view(replica.master()),
+                    weight,
+                    replica.compute() == replica.master() ? weight : slot.view(replica.compute()),
                     slot.view(firstMoment),
                     slot.view(secondMoment),
                     slot.view(replica.gradients()),
                     new Kernels.AdamWStep(
                             learningRate, config.beta1(), config.beta2(), config.epsilon(), decay, update, gradScale));
         }
-        replica.refreshCompute();
     }
 }

@@ -3,7 +3,7 @@ package tutti.worker.tensor;
 import java.nio.DoubleBuffer;
 
 /**
- * Causal attention, one query row and one head at a time. q, out (N,H,D); k, v (M,G,D); lse (N,H). Query head h reads key head
+ * Causal attention, one query row and one head at a time. q, out (N,H,D); k, v (M,G,D). Query head h reads key head
  * h / (H/G); the last query of a segment is aligned with its last key.
  */
 final class Attention {
@@ -21,18 +21,17 @@ final class Attention {
         this.scale = scale;
     }
 
-    /** out = softmax(scale q k^T) v; lse = log sum exp of the scaled scores. */
-    void forward(DoubleBuffer out, DoubleBuffer lse, DoubleBuffer q, DoubleBuffer k, DoubleBuffer v) {
+    /** out = softmax(scale q k^T) v. */
+    void forward(DoubleBuffer out, DoubleBuffer q, DoubleBuffer k, DoubleBuffer v) {
         for (int s = 0; s < segments.count(); s++) {
             for (int i = 0; i < segments.queries(s); i++) {
                 for (int h = 0; h < H; h++) {
                     int query = (segments.queryStart()[s] + i) * H + h;
-                    double[] score = scores(s, i, h, q, k);
-                    lse.put(query, LogSumExp.of(score));
+                    double[] p = softmax(scores(s, i, h, q, k));
                     for (int d = 0; d < D; d++) {
                         double sum = 0;
-                        for (int j = 0; j < score.length; j++) {
-                            sum += Math.exp(score[j] - lse.get(query)) * v.get(key(s, j, h) * D + d);
+                        for (int j = 0; j < p.length; j++) {
+                            sum += p[j] * v.get(key(s, j, h) * D + d);
                         }
                         out.put(query * D + d, sum);
                     }
@@ -42,8 +41,8 @@ final class Attention {
     }
 
     /**
-     * With p = exp(score - lse) and dp = dOut v^T: dv += p dOut; dscore = p (dp - sum_j p dp), and that sum is dOut . out;
-     * dq += scale dscore k; dk += scale dscore q. The caller zeroes dq, dk, dv.
+     * With p = softmax(score) and dp = dOut v^T: dv += p dOut; dscore = p (dp - sum_j p dp); dq += scale dscore k; dk += scale
+     * dscore q. The caller zeroes dq, dk, dv.
      */
     void backward(
             DoubleBuffer dq,
@@ -52,20 +51,22 @@ final class Attention {
             DoubleBuffer dOut,
             DoubleBuffer q,
             DoubleBuffer k,
-            DoubleBuffer v,
-            DoubleBuffer out,
-            DoubleBuffer lse) {
+            DoubleBuffer v) {
         for (int s = 0; s < segments.count(); s++) {
             for (int i = 0; i < segments.queries(s); i++) {
                 for (int h = 0; h < H; h++) {
                     int query = (segments.queryStart()[s] + i) * H + h;
-                    double[] score = scores(s, i, h, q, k);
-                    double outer = dot(dOut, query, out, query);
-                    for (int j = 0; j < score.length; j++) {
+                    double[] p = softmax(scores(s, i, h, q, k));
+                    double[] dp = new double[p.length];
+                    double mean = 0;
+                    for (int j = 0; j < p.length; j++) {
+                        dp[j] = dot(dOut, query, v, key(s, j, h));
+                        mean += p[j] * dp[j];
+                    }
+                    for (int j = 0; j < p.length; j++) {
                         int key = key(s, j, h);
-                        double p = Math.exp(score[j] - lse.get(query));
-                        double dScore = p * (dot(dOut, query, v, key) - outer) * scale;
-                        addScaled(dv, key, p, dOut, query);
+                        double dScore = p[j] * (dp[j] - mean) * scale;
+                        addScaled(dv, key, p[j], dOut, query);
                         addScaled(dq, query, dScore, k, key);
                         addScaled(dk, key, dScore, q, query);
                     }
@@ -82,6 +83,15 @@ final class Attention {
             score[j] = scale * dot(q, (segments.queryStart()[s] + i) * H + h, k, key(s, j, h));
         }
         return score;
+    }
+
+    private static double[] softmax(double[] score) {
+        double lse = LogSumExp.of(score);
+        double[] p = new double[score.length];
+        for (int j = 0; j < p.length; j++) {
+            p[j] = Math.exp(score[j] - lse);
+        }
+        return p;
     }
 
     /** Number of the D-vector in k and v that key row j of segment s offers to query head h. */

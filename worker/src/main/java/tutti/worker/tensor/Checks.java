@@ -93,14 +93,13 @@ public final class Checks {
     }
 
     /** Shapes as {@link Kernels#attention} asks, and segments that cover all rows. */
-    public static void attention(Tensor q, Tensor k, Tensor v, Tensor lse, Segments segments) {
+    public static void attention(Tensor q, Tensor k, Tensor v, Segments segments) {
         rank("attention q", q, 3);
         rank("attention k", k, 3);
         long heads = q.shape().size(1);
         long keyHeads = k.shape().size(1);
         sameShape("attention k, v", k, v);
         sameDType("attention q, k, v", q, k, v);
-        shape("attention lse", lse, q.shape().size(0), heads);
         demand(
                 keyHeads > 0
                         && heads % keyHeads == 0
@@ -183,6 +182,30 @@ public final class Checks {
                 id("linearCrossEntropy label", n, values.get(n), head.shape().size(0));
             }
         }
+    }
+
+    /** Shapes and share as {@link Kernels#dropout} asks. */
+    public static void dropout(Tensor out, Tensor x, Tensor mask, double p) {
+        sameShape("dropout", out, x);
+        sameDType("dropout", out, x);
+        dtype("dropout mask", mask, DType.U8);
+        sameCount(mask, x.shape());
+        demand(p >= 0 && p < 1, "dropout: p=%s, expected 0 <= p < 1", p);
+    }
+
+    /** Shapes as {@link Kernels#quantize} and {@link Kernels#dequantize} ask; {@code x} is the floating side. */
+    public static void quantized(Tensor codes, Tensor scales, Tensor x, int block, DType master) {
+        dtype("quantized codes", codes, DType.U8);
+        dtype("quantized scales", scales, master);
+        sameCount(codes, x.shape());
+        demand(block > 0, "quantized: block=%d, expected more than 0", block);
+        shape("quantized scales", scales, (x.count() + block - 1) / block);
+    }
+
+    /** Shapes and dtypes as {@link Kernels#adamW} asks. */
+    public static void adamW(Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, DType master) {
+        sameShape("adamW", weight, copy, m, v, grad);
+        sameDType("adamW", dtype("adamW weight", weight, master), m, v, grad);
     }
 
     private static void ids(String name, Tensor ids, long rows) {

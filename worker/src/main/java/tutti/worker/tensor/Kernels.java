@@ -1,5 +1,7 @@
 package tutti.worker.tensor;
 
+import java.util.Set;
+
 /**
  * The seam between the model and a device: every operation of a training step, in forward/backward pairs.
  *
@@ -12,19 +14,31 @@ package tutti.worker.tensor;
  * of one call share one compute dtype (F64, F32 or BF16); with BF16, products accumulate in float32, and norms, softmax and
  * cross-entropy work in float32 inside. The same call on the same values gives the same bits, always.
  *
- * <p>Two implementations are held to one contract suite: {@code reference} (plain Java, float64, the oracle) and {@code
- * torch} in its sub-package. Not thread-safe: one training thread per instance.
+ * <p>Three implementations are held to one contract suite: {@code reference} (plain Java, float64, the oracle), {@code torch}
+ * and {@code nd4j} in sub-packages of their own. Not thread-safe: one training thread per instance.
  */
 public interface Kernels extends AutoCloseable {
 
-    /** {@code reference} or {@code torch}: the word of {@code --backend}. */
+    /** {@code reference}, {@code torch} or {@code nd4j}: the word of {@code --backend}. */
     String name();
 
     /** The dtype of master weights, gradients and optimizer state: F32, or F64 in the reference. */
     DType masterDType();
 
+    /** Dtypes that activations may have here; anything else is refused by name. */
+    Set<DType> computeDTypes();
+
     /** A zero-filled arena of exactly {@code bytes} bytes; the caller closes it. */
     Arena arena(String name, long bytes);
+
+    /** Most bytes of scratch that any operation on a batch of these dimensions holds; the memory plan counts them. */
+    long workspaceBytes(Dimensions dimensions, DType compute);
+
+    /**
+     * Takes {@link #workspaceBytes} now, so that no operation inside these dimensions allocates. Without it scratch grows when an
+     * operation needs more than any did before. Freed by {@link #close}.
+     */
+    void reserve(Dimensions dimensions, DType compute);
 
     // ---- elementwise ----
 
@@ -35,6 +49,12 @@ public interface Kernels extends AutoCloseable {
 
     /** {@code out = a + b}; {@code out} may be {@code a} or {@code b}. */
     void add(Tensor out, Tensor a, Tensor b);
+
+    /** {@code x *= alpha}, rounded once. */
+    void scale(Tensor x, double alpha);
+
+    /** {@code y += alpha * x}, of one dtype; {@code y} may not be {@code x}. */
+    void axpy(Tensor y, double alpha, Tensor x);
 
     /** Sum of squares, accumulated in float64 in one fixed order. NaN or infinite if any element is. */
     double squaredNorm(Tensor x);
@@ -80,12 +100,11 @@ public interface Kernels extends AutoCloseable {
 
     /**
      * out, q (N,H,D); k, v (M,G,D); query head h reads key head h / (H/G). A query looks at its own and all earlier keys of
-     * its segment, where the last query is aligned with the last key. lse (N,H) of the master dtype keeps the logarithm of the
-     * softmax's denominator for backward.
+     * its segment, where the last query is aligned with the last key.
      */
-    void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Segments segments, double scale);
+    void attention(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments, double scale);
 
-    /** Overwrites dq, dk, dv. Only for segments with as many keys as queries. */
+    /** Overwrites dq, dk, dv; computes the softmax anew. Only for segments with as many keys as queries. */
     void attentionBackward(
             Tensor dq,
             Tensor dk,
@@ -94,8 +113,6 @@ public interface Kernels extends AutoCloseable {
             Tensor q,
             Tensor k,
             Tensor v,
-            Tensor out,
-            Tensor lse,
             Segments segments,
             double scale);
 
@@ -128,6 +145,31 @@ public interface Kernels extends AutoCloseable {
     double linearCrossEntropyBackward(
             Tensor dHidden, Tensor dHead, Tensor hidden, Tensor head, Tensor labels, double gradScale);
 
+    // ---- dropout (Srivastava et al. 2014), inverted ----
+
+    /**
+     * {@code out = x / (1-p)} where the mask is 1, else 0; {@code out} may be {@code x}. Backward is the same call on the gradient.
+     *
+     * @param mask U8, as many elements as x, 0 or 1; {@link DropoutMask} draws it, the same for every backend
+     * @param p share of zeros, at least 0 and below 1
+     */
+    void dropout(Tensor out, Tensor x, Tensor mask, double p);
+
+    // ---- block-wise 8-bit quantisation (Dettmers et al. 2022) ----
+
+    /**
+     * Cuts x into blocks of {@code block} neighbours (the last may be shorter), keeps each block's largest magnitude s, and writes
+     * code = 128 + round(127 x / s), ties to even; a block of zeros has s = 0 and code 128. No code is 0.
+     *
+     * @param codes U8, as many elements as x
+     * @param scales (number of blocks) of the master dtype
+     * @param x of any floating dtype
+     */
+    void quantize(Tensor codes, Tensor scales, Tensor x, int block);
+
+    /** {@code out = (code - 128) / 127 * s}, rounded once to the dtype of out: off by at most s / 254 before rounding. */
+    void dequantize(Tensor out, Tensor codes, Tensor scales, int block);
+
     // ---- optimizer ----
 
     /**
@@ -135,11 +177,15 @@ public interface Kernels extends AutoCloseable {
      * m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w -= lr * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps). All of one shape and of
      * the master dtype.
      *
+     * @param copy the compute copy of the weight, overwritten with the new weight rounded to its dtype; or weight itself
+     */
+    void adamW(Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, AdamWStep step);
+
+    /**
+     * The scalars of one update.
+     *
      * @param t number of this update, from 1
      */
-    void adamW(Tensor weight, Tensor m, Tensor v, Tensor grad, AdamWStep step);
-
-    /** The scalars of one update. */
     record AdamWStep(
             double learningRate,
             double beta1,

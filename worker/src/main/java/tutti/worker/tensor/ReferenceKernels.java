@@ -3,12 +3,14 @@ package tutti.worker.tensor;
 import static tutti.worker.tensor.ReferenceTensor.doubles;
 import static tutti.worker.tensor.ReferenceTensor.ints;
 
+import java.nio.ByteBuffer;
 import java.nio.DoubleBuffer;
+import java.util.Set;
 
 /**
  * The oracle: every kernel as a textbook writes it, in float64, one loop after the other. Slow on purpose. The short kernels
- * are here, the others in {@link Embedding}, {@link RmsNorm}, {@link Rope}, {@link Attention}, {@link SwiGlu} and {@link
- * CrossEntropy}. Supports F64 only; a tensor holds less than 2 GiB.
+ * are here, the others in {@link Embedding}, {@link RmsNorm}, {@link Rope}, {@link Attention}, {@link SwiGlu}, {@link
+ * Quantization} and {@link CrossEntropy}. Supports F64 only; a tensor holds less than 2 GiB.
  */
 public final class ReferenceKernels implements Kernels {
 
@@ -23,8 +25,24 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public Set<DType> computeDTypes() {
+        return Set.of(DType.F64);
+    }
+
+    @Override
     public Arena arena(String name, long bytes) {
         return new ReferenceArena(name, bytes);
+    }
+
+    /** Scratch lies on the Java heap, a row at a time. */
+    @Override
+    public long workspaceBytes(Dimensions dimensions, DType compute) {
+        return 0;
+    }
+
+    @Override
+    public void reserve(Dimensions dimensions, DType compute) {
+        // Nothing to take.
     }
 
     @Override
@@ -49,6 +67,24 @@ public final class ReferenceKernels implements Kernels {
         DoubleBuffer right = doubles(b);
         for (int i = 0; i < o.capacity(); i++) {
             o.put(i, left.get(i) + right.get(i));
+        }
+    }
+
+    @Override
+    public void scale(Tensor x, double alpha) {
+        DoubleBuffer values = doubles(x);
+        for (int i = 0; i < values.capacity(); i++) {
+            values.put(i, values.get(i) * alpha);
+        }
+    }
+
+    @Override
+    public void axpy(Tensor y, double alpha, Tensor x) {
+        Checks.sameShape("axpy", y, x);
+        DoubleBuffer sum = doubles(y);
+        DoubleBuffer added = doubles(x);
+        for (int i = 0; i < sum.capacity(); i++) {
+            sum.put(i, sum.get(i) + alpha * added.get(i));
         }
     }
 
@@ -128,11 +164,11 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Segments segments, double scale) {
-        Checks.attention(q, k, v, lse, segments);
+    public void attention(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments, double scale) {
+        Checks.attention(q, k, v, segments);
         Checks.sameShape("attention", out, q);
         new Attention(size(q, 1), size(k, 1), size(q, 2), segments, scale)
-                .forward(doubles(out), doubles(lse), doubles(q), doubles(k), doubles(v));
+                .forward(doubles(out), doubles(q), doubles(k), doubles(v));
     }
 
     @Override
@@ -144,28 +180,17 @@ public final class ReferenceKernels implements Kernels {
             Tensor q,
             Tensor k,
             Tensor v,
-            Tensor out,
-            Tensor lse,
             Segments segments,
             double scale) {
-        Checks.attention(q, k, v, lse, segments);
+        Checks.attention(q, k, v, segments);
         Checks.trainingSegments(segments);
-        Checks.sameShape("attentionBackward", q, dq, dOut, out);
+        Checks.sameShape("attentionBackward", q, dq, dOut);
         Checks.sameShape("attentionBackward", k, dk, dv);
         fill(dq, 0);
         fill(dk, 0);
         fill(dv, 0);
         new Attention(size(q, 1), size(k, 1), size(q, 2), segments, scale)
-                .backward(
-                        doubles(dq),
-                        doubles(dk),
-                        doubles(dv),
-                        doubles(dOut),
-                        doubles(q),
-                        doubles(k),
-                        doubles(v),
-                        doubles(out),
-                        doubles(lse));
+                .backward(doubles(dq), doubles(dk), doubles(dv), doubles(dOut), doubles(q), doubles(k), doubles(v));
     }
 
     @Override
@@ -204,8 +229,31 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void adamW(Tensor weight, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
-        Checks.sameShape("adamW", weight, m, v, grad);
+    public void dropout(Tensor out, Tensor x, Tensor mask, double p) {
+        Checks.dropout(out, x, mask, p);
+        DoubleBuffer o = doubles(out);
+        DoubleBuffer values = doubles(x);
+        ByteBuffer keep = mask.bytes();
+        for (int i = 0; i < o.capacity(); i++) {
+            o.put(i, keep.get(i) == 0 ? 0 : values.get(i) / (1 - p));
+        }
+    }
+
+    @Override
+    public void quantize(Tensor codes, Tensor scales, Tensor x, int block) {
+        Checks.quantized(codes, scales, x, block, DType.F64);
+        Quantization.quantize(codes.bytes(), doubles(scales), doubles(x), block);
+    }
+
+    @Override
+    public void dequantize(Tensor out, Tensor codes, Tensor scales, int block) {
+        Checks.quantized(codes, scales, out, block, DType.F64);
+        Quantization.dequantize(doubles(out), codes.bytes(), doubles(scales), block);
+    }
+
+    @Override
+    public void adamW(Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
+        Checks.adamW(weight, copy, m, v, grad, DType.F64);
         DoubleBuffer w = doubles(weight);
         DoubleBuffer first = doubles(m);
         DoubleBuffer second = doubles(v);
@@ -219,6 +267,9 @@ public final class ReferenceKernels implements Kernels {
             double decayed = w.get(i) - step.learningRate() * step.weightDecay() * w.get(i);
             double denominator = Math.sqrt(second.get(i) / correction2) + step.eps();
             w.put(i, decayed - step.learningRate() * (first.get(i) / correction1) / denominator);
+        }
+        if (copy != weight) {
+            copy(copy, weight);
         }
     }
 

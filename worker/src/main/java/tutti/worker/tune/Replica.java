@@ -52,6 +52,11 @@ public final class Replica implements Weights {
         return master;
     }
 
+    /** (size) of the compute dtype: what products read; the master weights themselves where the dtypes are the same. */
+    public Tensor compute() {
+        return compute;
+    }
+
     /** (size) of the master dtype, added to by backward. */
     public Tensor gradients() {
         return gradients.orElseThrow();

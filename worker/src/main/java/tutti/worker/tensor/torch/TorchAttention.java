@@ -33,49 +33,30 @@ final class TorchAttention {
         this.scale = scale;
     }
 
-    void forward(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Segments segments) {
+    void forward(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments) {
         forEachBlock(segments, (B, T, S, query, key) -> {
             Tensor queries = queryLayout(rows(q, query, B * T), B, T);
             Tensor keys = keyLayout(rows(k, key, B * S), B, S);
             Tensor values = keyLayout(rows(v, key, B * S), B, S);
             Tensor outView = rows(out, query, B * T).view(B, T, G, R, D);
-            Tensor lseView = rows(lse, query, B * T).view(B, T, G, R);
             Tensor mixed = queries.new_empty(B * G, R * T, D);
-            Tensor denominators = lse.new_empty(B * G, R * T);
             forEachSlice(B * G, R * T * S, (from, count) -> {
                 Tensor scores = scores(queries.narrow(0, from, count), keys.narrow(0, from, count), T, S);
                 Tensor logSum = scores.logsumexp(new long[] {2}, true);
-                denominators.narrow(0, from, count).copy_(logSum.squeeze(2));
                 Tensor p = scores.sub_(logSum).exp_().to(queries.scalar_type());
                 mixed.narrow(0, from, count).copy_(p.bmm(values.narrow(0, from, count)));
             });
             outView.copy_(mixed.view(B, G, R, T, D).permute(0, 3, 1, 2, 4));
-            lseView.copy_(denominators.view(B, G, R, T).permute(0, 3, 1, 2));
         });
     }
 
     /** Rows of the outputs that no segment covers do not exist, so every row is overwritten. */
-    void backward(
-            Tensor dq,
-            Tensor dk,
-            Tensor dv,
-            Tensor dOut,
-            Tensor q,
-            Tensor k,
-            Tensor v,
-            Tensor out,
-            Tensor lse,
-            Segments segments) {
+    void backward(Tensor dq, Tensor dk, Tensor dv, Tensor dOut, Tensor q, Tensor k, Tensor v, Segments segments) {
         forEachBlock(segments, (B, T, S, query, key) -> {
             Tensor queries = queryLayout(rows(q, query, B * T), B, T);
             Tensor keys = keyLayout(rows(k, key, B * S), B, S);
             Tensor values = keyLayout(rows(v, key, B * S), B, S);
             Tensor dMixed = queryLayout(rows(dOut, query, B * T), B, T);
-            Tensor mixed = queryLayout(rows(out, query, B * T), B, T);
-            Tensor denominators =
-                    rows(lse, query, B * T).view(B, T, G, R).permute(0, 2, 3, 1).reshape(B * G, R * T, 1);
-            // sum over keys of p * dp, without p: it equals dOut . out
-            Tensor outer = dMixed.to(ScalarType.Float).mul(mixed).sum(new long[] {2}, true, TorchKernels.AS_IS);
             Tensor dQueries = queries.new_empty(B * G, R * T, D);
             Tensor dKeys = keys.new_empty(B * G, S, D);
             Tensor dValues = keys.new_empty(B * G, S, D);
@@ -83,16 +64,13 @@ final class TorchAttention {
                 Tensor qs = queries.narrow(0, from, count);
                 Tensor ks = keys.narrow(0, from, count);
                 Tensor dOuts = dMixed.narrow(0, from, count);
-                Tensor p = scores(qs, ks, T, S)
-                        .sub_(denominators.narrow(0, from, count))
-                        .exp_();
+                Tensor p = scores(qs, ks, T, S).softmax(2);
                 Tensor pNarrow = p.to(queries.scalar_type());
                 dValues.narrow(0, from, count).copy_(pNarrow.transpose(1, 2).bmm(dOuts));
                 Tensor dp =
                         dOuts.bmm(values.narrow(0, from, count).transpose(1, 2)).to(ScalarType.Float);
-                Tensor dScores = p.mul_(dp.sub_(outer.narrow(0, from, count)))
-                        .mul_(new Scalar(scale))
-                        .to(queries.scalar_type());
+                Tensor outer = p.mul(dp).sum(new long[] {2}, true, TorchKernels.AS_IS);
+                Tensor dScores = p.mul_(dp.sub_(outer)).mul_(new Scalar(scale)).to(queries.scalar_type());
                 dQueries.narrow(0, from, count).copy_(dScores.bmm(ks));
                 dKeys.narrow(0, from, count).copy_(dScores.transpose(1, 2).bmm(qs));
             });

@@ -2,6 +2,7 @@ package tutti.worker.tensor.torch;
 
 import static tutti.worker.tensor.torch.TorchTensor.handle;
 
+import java.util.Set;
 import java.util.function.DoubleSupplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.openblas.presets.openblas_nolapack;
@@ -15,6 +16,7 @@ import tutti.common.error.TuttiException;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Checks;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Segments;
 import tutti.worker.tensor.Tensor;
@@ -70,8 +72,23 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
+    public Set<DType> computeDTypes() {
+        return Set.of(DType.F32, DType.BF16);
+    }
+
+    @Override
     public Arena arena(String name, long bytes) {
         return new TorchArena(name, bytes);
+    }
+
+    @Override
+    public long workspaceBytes(Dimensions dimensions, DType compute) {
+        return 0;
+    }
+
+    @Override
+    public void reserve(Dimensions dimensions, DType compute) {
+        // Scratch is libtorch's own so far.
     }
 
     @Override
@@ -90,6 +107,18 @@ public final class TorchKernels implements Kernels {
         Checks.sameShape("add", out, a, b);
         Checks.sameDType("add", out, a, b);
         scoped(() -> torch.add_out(handle(out), handle(a), handle(b)));
+    }
+
+    @Override
+    public void scale(Tensor x, double alpha) {
+        scoped(() -> handle(x).mul_(new Scalar(alpha)));
+    }
+
+    @Override
+    public void axpy(Tensor y, double alpha, Tensor x) {
+        Checks.sameShape("axpy", y, x);
+        Checks.sameDType("axpy", y, x);
+        scoped(() -> handle(y).add_(handle(x), new Scalar(alpha)));
     }
 
     @Override
@@ -162,12 +191,11 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
-    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Segments segments, double scale) {
-        Checks.attention(q, k, v, lse, segments);
+    public void attention(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments, double scale) {
+        Checks.attention(q, k, v, segments);
         Checks.sameShape("attention", out, q);
         mask.coverAll(segments);
-        scoped(() ->
-                attention(q, k, scale).forward(handle(out), handle(lse), handle(q), handle(k), handle(v), segments));
+        scoped(() -> attention(q, k, scale).forward(handle(out), handle(q), handle(k), handle(v), segments));
     }
 
     @Override
@@ -179,27 +207,15 @@ public final class TorchKernels implements Kernels {
             Tensor q,
             Tensor k,
             Tensor v,
-            Tensor out,
-            Tensor lse,
             Segments segments,
             double scale) {
-        Checks.attention(q, k, v, lse, segments);
+        Checks.attention(q, k, v, segments);
         Checks.trainingSegments(segments);
-        Checks.sameShape("attentionBackward", q, dq, dOut, out);
+        Checks.sameShape("attentionBackward", q, dq, dOut);
         Checks.sameShape("attentionBackward", k, dk, dv);
         mask.coverAll(segments);
         scoped(() -> attention(q, k, scale)
-                .backward(
-                        handle(dq),
-                        handle(dk),
-                        handle(dv),
-                        handle(dOut),
-                        handle(q),
-                        handle(k),
-                        handle(v),
-                        handle(out),
-                        handle(lse),
-                        segments));
+                .backward(handle(dq), handle(dk), handle(dv), handle(dOut), handle(q), handle(k), handle(v), segments));
     }
 
     private TorchAttention attention(Tensor q, Tensor k, double scale) {
@@ -252,10 +268,37 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
-    public void adamW(Tensor weight, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
-        Checks.sameShape("adamW", weight, m, v, grad);
-        Checks.sameDType("adamW", Checks.dtype("adamW", weight, masterDType()), m, v, grad);
-        scoped(() -> TorchOptimizer.adamW(flat(weight), flat(m), flat(v), flat(grad), step));
+    public void dropout(Tensor out, Tensor x, Tensor mask, double p) {
+        Checks.dropout(out, x, mask, p);
+        scoped(() -> {
+            if (out != x) {
+                flat(out).copy_(flat(x));
+            }
+            flat(out).mul_(flat(mask)).div_(new Scalar(1 - p));
+        });
+    }
+
+    @Override
+    public void quantize(Tensor codes, Tensor scales, Tensor x, int block) {
+        Checks.quantized(codes, scales, x, block, masterDType());
+        scoped(() -> TorchQuantization.quantize(flat(codes), flat(scales), flat(x), block));
+    }
+
+    @Override
+    public void dequantize(Tensor out, Tensor codes, Tensor scales, int block) {
+        Checks.quantized(codes, scales, out, block, masterDType());
+        scoped(() -> TorchQuantization.dequantize(flat(out), flat(codes), flat(scales), block));
+    }
+
+    @Override
+    public void adamW(Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
+        Checks.adamW(weight, copy, m, v, grad, masterDType());
+        scoped(() -> {
+            TorchOptimizer.adamW(flat(weight), flat(m), flat(v), flat(grad), step);
+            if (copy != weight) {
+                flat(copy).copy_(flat(weight));
+            }
+        });
     }
 
     private static org.bytedeco.pytorch.Tensor flat(Tensor tensor) {
