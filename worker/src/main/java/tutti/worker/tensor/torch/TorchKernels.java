@@ -29,6 +29,10 @@ import tutti.worker.tensor.Tensor;
  * long sums are split: bits are equal between ranks that use the same number.
  */
 public final class TorchKernels implements Kernels {
+    static {
+        NativeFiles.unpack();
+    }
+
     /** "Keep the dtype" where libtorch takes an optional one. */
     static final ScalarTypeOptional AS_IS = new ScalarTypeOptional();
 
