@@ -5,43 +5,31 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import tutti.worker.tensor.Segments;
 
-/** Zero where a query may look, -infinity above the diagonal. One float32 square serves every length up to its own. */
+/** Zero where a query may look, -infinity above the diagonal: the corner of a tile of queries and the keys beside them. */
 final class CausalMask implements AutoCloseable {
-    private Tensor square;
-    private long size;
+    private final Tensor float32;
+    private final Tensor bfloat16;
 
-    /** Makes the mask large enough. Called outside of a scope, because the mask outlives the kernel call. */
-    void coverAll(Segments segments) {
-        long longest = 0;
-        for (int s = 0; s < segments.count(); s++) {
-            // A single query, as in decoding, sees every key and needs no mask.
-            longest = Math.max(longest, segments.queries(s) > 1 ? segments.keys(s) : 0);
-        }
-        if (longest <= size) {
-            return;
-        }
-        close();
+    /** @param size most rows of a tile; made outside of a scope, because the mask outlives the kernel calls */
+    CausalMask(long size) {
         try (Scalar hidden = new Scalar(Double.NEGATIVE_INFINITY);
                 TensorOptions options = new TensorOptions(ScalarType.Float)) {
-            square = torch.full(new long[] {longest, longest}, hidden, options);
-            square.triu_(1);
-            size = longest;
+            float32 = torch.full(new long[] {size, size}, hidden, options);
+            float32.triu_(1);
+            bfloat16 = float32.to(ScalarType.BFloat16);
         }
     }
 
-    /** The mask (T,S) of T queries whose last one is aligned with the last of S keys: the last T rows of an (S,S) mask. */
-    Tensor lastRows(long T, long S) {
-        return square.narrow(0, S - T, T).narrow(1, 0, S);
+    /** (t,t). */
+    Tensor corner(ScalarType dtype, long t) {
+        Tensor square = dtype == ScalarType.BFloat16 ? bfloat16 : float32;
+        return square.narrow(0, 0, t).narrow(1, 0, t);
     }
 
     @Override
     public void close() {
-        if (square != null) {
-            square.close();
-            square = null;
-            size = 0;
-        }
+        float32.close();
+        bfloat16.close();
     }
 }

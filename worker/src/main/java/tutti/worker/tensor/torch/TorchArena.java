@@ -26,7 +26,7 @@ final class TorchArena implements Arena {
         this.capacity = bytes;
         try (TensorOptions options = new TensorOptions(torch.ScalarType.Byte)) {
             // One more alignment unit, so that an empty arena has an address too.
-            this.block = torch.zeros(new long[] {bytes + ALIGNMENT}, options);
+            this.block = TorchTensor.outlivingScopes(torch.zeros(new long[] {bytes + ALIGNMENT}, options));
         } catch (RuntimeException e) {
             throw new TuttiException(
                     Category.ENVIRONMENT,

@@ -1,112 +1,216 @@
 package tutti.worker.tensor.torch;
 
-import org.bytedeco.pytorch.Scalar;
+import static tutti.worker.tensor.torch.TorchKernels.scoped;
+
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Segments;
 
 /**
- * Causal attention from batched matrix products, because this libtorch's fused attention is slow on a CPU. Letters: N query
- * rows, M key rows, H query heads, G key heads, R = H/G, D channels; B segments of the same size, T queries and S keys in each.
+ * Causal attention from batched matrix products and libtorch's one-pass softmax, because this libtorch's fused attention is slow on
+ * a CPU. Letters: H query heads, G key heads, R = H/G, D channels; B segments of the same size, T queries and S keys in each; a
+ * slice has n pairs of segment and key head; a tile has t queries, which see the first s keys.
  *
- * <p>Queries are laid out as (B*G, R*T, D): the R heads that share a key head stand below each other, so keys and values are
- * never repeated, and the sums over R in dk and dv are part of a product. Scores of BF16 inputs leave the product rounded to
- * BF16 (as in an eager PyTorch model); softmax and everything up to the next product is float32.
+ * <p>Queries go in tiles, and a tile multiplies only the keys that its last query sees: what lies above the diagonal is never
+ * computed, apart from the tile's own corner. Queries are laid out as (n, R*t, D): the R heads that share a key head stand below
+ * each other, so keys and values are never repeated, and the sums over R in dk and dv are part of a product. Scores of BF16 inputs
+ * leave the product rounded to BF16 (as in an eager PyTorch model); softmax and its backward compute in float32, and so do sums over tiles.
  */
 final class TorchAttention {
-    /** Scores held at once: 16 MB of float32, so that the passes over them find them in the cache. */
-    private static final long SCORES_AT_ONCE = 1L << 22;
+    /** Most queries of a tile: small tiles skip more above the diagonal, large ones make better products. */
+    static final long TILE = 128;
+    /** Elements of a slice's scores, and of its keys: what several passes find in the cache. */
+    private static final long AT_ONCE = 1L << 19;
 
+    private final TorchScratch scratch;
     private final CausalMask mask;
-    private final long H;
+    private final ScalarType dtype;
+    private final int elementBytes;
     private final long G;
     private final long R;
     private final long D;
     private final double scale;
 
-    TorchAttention(CausalMask mask, long H, long G, long D, double scale) {
+    /** @param q (N,H,D), k (M,G,D): for their sizes */
+    TorchAttention(TorchScratch scratch, CausalMask mask, Tensor q, Tensor k, double scale) {
+        this.scratch = scratch;
         this.mask = mask;
-        this.H = H;
-        this.G = G;
-        this.R = H / G;
-        this.D = D;
+        this.dtype = q.scalar_type().intern();
+        this.elementBytes = (int) q.element_size();
+        this.G = k.size(1);
+        this.R = q.size(1) / G;
+        this.D = q.size(2);
         this.scale = scale;
     }
 
+    /** Bytes of scratch that a pass takes at most; {@code elementBytes} of the compute dtype. */
+    static long workspace(Dimensions d, int elementBytes) {
+        return workspace(elementBytes, d.heads() / d.kvHeads(), d.headDim(), d.length(), d.length());
+    }
+
+    private static long workspace(int elementBytes, long R, long D, long T, long S) {
+        long tile = Math.min(TILE, T);
+        long scores = TorchScratch.bytes(Float.BYTES, Math.max(AT_ONCE, R * tile * S));
+        long queries = TorchScratch.bytes(elementBytes, Math.max(AT_ONCE, R * tile * D));
+        long keys = TorchScratch.bytes(elementBytes, Math.max(AT_ONCE, S * D));
+        long sums = TorchScratch.bytes(Float.BYTES, Math.max(AT_ONCE, S * D));
+        return 3 * scores + 3 * queries + 3 * keys + 3 * sums;
+    }
+
     void forward(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments) {
-        forEachBlock(segments, (B, T, S, query, key) -> {
-            Tensor queries = queryLayout(rows(q, query, B * T), B, T);
-            Tensor keys = keyLayout(rows(k, key, B * S), B, S);
-            Tensor values = keyLayout(rows(v, key, B * S), B, S);
-            Tensor outView = rows(out, query, B * T).view(B, T, G, R, D);
-            Tensor mixed = queries.new_empty(B * G, R * T, D);
-            forEachSlice(B * G, R * T * S, (from, count) -> {
-                Tensor scores = scores(queries.narrow(0, from, count), keys.narrow(0, from, count), T, S);
-                Tensor logSum = scores.logsumexp(new long[] {2}, true);
-                Tensor p = scores.sub_(logSum).exp_().to(queries.scalar_type());
-                mixed.narrow(0, from, count).copy_(p.bmm(values.narrow(0, from, count)));
+        forEachSlice(segments, (B, T, S, query, key, part) -> {
+            Tensor queries = part.of(rows(q, query, B * T).view(B, T, G, R, D));
+            Tensor keys = part.of(rows(k, key, B * S).view(B, S, G, 1, D));
+            Tensor values = part.of(rows(v, key, B * S).view(B, S, G, 1, D));
+            Tensor mixed = part.of(rows(out, query, B * T).view(B, T, G, R, D));
+            forEachTile(T, S, (start, t, s) -> {
+                reserve(T, S);
+                Tensor tileKeys = pack(keys, 0, s, part.n());
+                Tensor p = probabilities(pack(queries, start, t, part.n()), tileKeys, t, s);
+                Tensor result = scratch.take(dtype, part.n(), R * t, D);
+                TorchOps.bmm(result, p, packInto(tileKeys, values, 0, s), 1);
+                unpack(mixed, start, t, result);
             });
-            outView.copy_(mixed.view(B, G, R, T, D).permute(0, 3, 1, 2, 4));
         });
     }
 
     /** Rows of the outputs that no segment covers do not exist, so every row is overwritten. */
     void backward(Tensor dq, Tensor dk, Tensor dv, Tensor dOut, Tensor q, Tensor k, Tensor v, Segments segments) {
-        forEachBlock(segments, (B, T, S, query, key) -> {
-            Tensor queries = queryLayout(rows(q, query, B * T), B, T);
-            Tensor keys = keyLayout(rows(k, key, B * S), B, S);
-            Tensor values = keyLayout(rows(v, key, B * S), B, S);
-            Tensor dMixed = queryLayout(rows(dOut, query, B * T), B, T);
-            Tensor dQueries = queries.new_empty(B * G, R * T, D);
-            Tensor dKeys = keys.new_empty(B * G, S, D);
-            Tensor dValues = keys.new_empty(B * G, S, D);
-            forEachSlice(B * G, R * T * S, (from, count) -> {
-                Tensor qs = queries.narrow(0, from, count);
-                Tensor ks = keys.narrow(0, from, count);
-                Tensor dOuts = dMixed.narrow(0, from, count);
-                Tensor p = scores(qs, ks, T, S).softmax(2);
-                Tensor pNarrow = p.to(queries.scalar_type());
-                dValues.narrow(0, from, count).copy_(pNarrow.transpose(1, 2).bmm(dOuts));
-                Tensor dp =
-                        dOuts.bmm(values.narrow(0, from, count).transpose(1, 2)).to(ScalarType.Float);
-                Tensor outer = p.mul(dp).sum(new long[] {2}, true, TorchKernels.AS_IS);
-                Tensor dScores = p.mul_(dp.sub_(outer)).mul_(new Scalar(scale)).to(queries.scalar_type());
-                dQueries.narrow(0, from, count).copy_(dScores.bmm(ks));
-                dKeys.narrow(0, from, count).copy_(dScores.transpose(1, 2).bmm(qs));
+        forEachSlice(segments, (B, T, S, query, key, part) -> {
+            Tensor queries = part.of(rows(q, query, B * T).view(B, T, G, R, D));
+            Tensor dMixed = part.of(rows(dOut, query, B * T).view(B, T, G, R, D));
+            Tensor keys = part.of(rows(k, key, B * S).view(B, S, G, 1, D));
+            Tensor values = part.of(rows(v, key, B * S).view(B, S, G, 1, D));
+            Tensor dQueries = part.of(rows(dq, query, B * T).view(B, T, G, R, D));
+            Tensor dKeys = part.of(rows(dk, key, B * S).view(B, S, G, 1, D));
+            Tensor dValues = part.of(rows(dv, key, B * S).view(B, S, G, 1, D));
+            long n = part.n();
+            reserve(T, S);
+            Sums keySums = new Sums(n, S);
+            Sums valueSums = new Sums(n, S);
+            Tensor wide = scratch.take(ScalarType.Float, n, S, D);
+            long mark = scratch.used();
+            // From the last tile, which sees all keys and so begins every sum, to the first.
+            forEachTile(T, S, (start, t, s) -> {
+                scratch.rewind(mark);
+                Tensor tileQueries = pack(queries, start, t, n);
+                Tensor tileDMixed = pack(dMixed, start, t, n);
+                Tensor tileKeys = pack(keys, 0, s, n);
+                Tensor tileValues = pack(values, 0, s, n);
+                Tensor product = scratch.take(dtype, n, s, D);
+                Tensor narrow = scores(tileQueries, tileKeys, t, s);
+                Tensor p = widened(narrow);
+                TorchOps.softmax(p, p, 2);
+                narrow(narrow, p);
+                TorchOps.bmm(product, narrow.transpose(1, 2), tileDMixed, 1);
+                valueSums.add(product, s, wide);
+
+                Tensor dScores = dtype == ScalarType.Float ? scratch.take(dtype, n, R * t, s) : narrow;
+                TorchOps.bmm(dScores, tileDMixed, tileValues.transpose(1, 2), 1);
+                Tensor dp = widened(dScores);
+                TorchOps.softmaxBackward(dp, dp, p, 2);
+                narrow(dScores, dp);
+                TorchOps.bmm(product, dScores.transpose(1, 2), tileQueries, scale);
+                keySums.add(product, s, wide);
+
+                Tensor result = scratch.take(dtype, n, R * t, D);
+                TorchOps.bmm(result, dScores, tileKeys, scale);
+                unpack(dQueries, start, t, result);
             });
-            rows(dq, query, B * T)
-                    .view(B, T, G, R, D)
-                    .copy_(dQueries.view(B, G, R, T, D).permute(0, 3, 1, 2, 4));
-            rows(dk, key, B * S).view(B, S, G, D).copy_(dKeys.view(B, G, S, D).permute(0, 2, 1, 3));
-            rows(dv, key, B * S).view(B, S, G, D).copy_(dValues.view(B, G, S, D).permute(0, 2, 1, 3));
+            unpack(dKeys, 0, S, keySums.value);
+            unpack(dValues, 0, S, valueSums.value);
         });
     }
 
-    /** Scaled and masked float32 scores (count, R*T, S) of some of the B*G products. */
-    private Tensor scores(Tensor queries, Tensor keys, long T, long S) {
-        Tensor product = queries.bmm(keys.transpose(1, 2));
-        // to() of a float32 tensor is that tensor, a fresh one here, so the in-place steps are safe in both dtypes.
-        Tensor scores = product.to(ScalarType.Float).mul_(new Scalar(scale));
-        if (T > 1) {
-            scores.view(scores.size(0), R, T, S).add_(mask.lastRows(T, S));
+    private void reserve(long T, long S) {
+        scratch.begin(workspace(elementBytes, R, D, T, S));
+    }
+
+    private Tensor probabilities(Tensor queries, Tensor keys, long t, long s) {
+        Tensor p = scores(queries, keys, t, s);
+        TorchOps.softmax(p, p, 2);
+        return p;
+    }
+
+    /** x as float32: a copy, or x itself. */
+    private Tensor widened(Tensor x) {
+        return dtype == ScalarType.Float
+                ? x
+                : scratch.take(ScalarType.Float, x.size(0), x.size(1), x.size(2))
+                        .copy_(x);
+    }
+
+    /** Rounds {@code wide} into {@code out} if they are not one tensor. */
+    private void narrow(Tensor out, Tensor wide) {
+        if (dtype != ScalarType.Float) {
+            out.copy_(wide);
         }
-        return scores;
     }
 
-    private Tensor queryLayout(Tensor rows, long B, long T) {
-        return rows.view(B, T, G, R, D).permute(0, 2, 3, 1, 4).reshape(B * G, R * T, D);
+    /** scale queries keys^T (n,R*t,s), with what lies after each query masked. */
+    private Tensor scores(Tensor queries, Tensor keys, long t, long s) {
+        Tensor p = scratch.take(dtype, queries.size(0), R * t, s);
+        TorchOps.bmm(p, queries, keys.transpose(1, 2), scale);
+        if (t > 1) {
+            p.view(queries.size(0), R, t, s).narrow(3, s - t, t).add_(mask.corner(dtype, t));
+        }
+        return p;
     }
 
-    private Tensor keyLayout(Tensor rows, long B, long S) {
-        return rows.view(B, S, G, D).permute(0, 2, 1, 3).reshape(B * G, S, D);
+    /** Rows from .. from+count-1 of x (nb,ng,heads,rows,D), packed as (n, heads*count, D). */
+    private Tensor pack(Tensor x, long from, long count, long n) {
+        return packInto(scratch.take(dtype, n, x.size(2) * count, D), x, from, count);
+    }
+
+    private Tensor packInto(Tensor packed, Tensor x, long from, long count) {
+        packed.view(x.size(0), x.size(1), x.size(2), count, D).copy_(x.narrow(3, from, count));
+        return packed;
+    }
+
+    private void unpack(Tensor x, long from, long count, Tensor packed) {
+        x.narrow(3, from, count).copy_(packed.view(x.size(0), x.size(1), x.size(2), count, D));
     }
 
     private static Tensor rows(Tensor tensor, long from, long count) {
         return tensor.narrow(0, from, count);
     }
 
-    /** One call for each run of neighbouring segments of one size: a uniform batch is one block, a ragged one many. */
-    private static void forEachBlock(Segments segments, Block block) {
+    /** Float32 sums (n,S,D) over tiles, of which the first one covers all rows. */
+    private final class Sums {
+        private final Tensor value;
+        private boolean begun;
+
+        Sums(long n, long S) {
+            value = scratch.take(ScalarType.Float, n, S, D);
+        }
+
+        void add(Tensor product, long s, Tensor wide) {
+            if (begun) {
+                Tensor addend = wide.view(-1).narrow(0, 0, product.numel()).view(product.size(0), s, D);
+                addend.copy_(product);
+                value.narrow(1, 0, s).add_(addend);
+            } else {
+                value.copy_(product);
+                begun = true;
+            }
+        }
+    }
+
+    /** Key heads {@code head .. head+heads-1} of segments {@code segment .. segment+segments-1}. */
+    private record Part(long segment, long segments, long head, long heads) {
+        long n() {
+            return segments * heads;
+        }
+
+        /** x (B,rows,G,heads,D) as a view (nb,ng,heads,rows,D). */
+        Tensor of(Tensor x) {
+            return x.narrow(0, segment, segments).narrow(2, head, heads).permute(0, 2, 3, 1, 4);
+        }
+    }
+
+    /** Neighbouring segments of one size are one block; a block is cut into slices of whole segments, or of a segment's heads. */
+    private void forEachSlice(Segments segments, Slice slice) {
         int s = 0;
         while (s < segments.count()) {
             int end = s + 1;
@@ -115,37 +219,43 @@ final class TorchAttention {
                     && segments.keys(end) == segments.keys(s)) {
                 end++;
             }
-            int first = s;
-            int count = end - s;
             if (segments.queries(s) > 0) {
-                TorchKernels.scoped(() -> block.run(
-                        count,
-                        segments.queries(first),
-                        segments.keys(first),
-                        segments.queryStart()[first],
-                        segments.keyStart()[first]));
+                forEachSlice(end - s, segments.queries(s), segments.keys(s), segments, s, slice);
             }
             s = end;
         }
     }
 
-    private static void forEachSlice(long products, long scoresEach, Slice slice) {
-        long step = Math.max(1, SCORES_AT_ONCE / Math.max(1, scoresEach));
-        for (long from = 0; from < products; from += step) {
-            long start = from;
-            long count = Math.min(step, products - from);
-            TorchKernels.scoped(() -> slice.run(start, count));
+    private void forEachSlice(long B, long T, long S, Segments segments, int first, Slice slice) {
+        long scores = R * Math.min(TILE, T) * S;
+        long most = Math.max(1, AT_ONCE / Math.max(scores, Math.max(S, R * Math.min(TILE, T)) * D));
+        long together = Math.max(1, most / G);
+        long heads = Math.min(most, G);
+        for (long segment = 0; segment < B; segment += together) {
+            for (long head = 0; head < G; head += heads) {
+                Part part = new Part(segment, Math.min(together, B - segment), head, Math.min(heads, G - head));
+                scoped(() -> slice.run(B, T, S, segments.queryStart()[first], segments.keyStart()[first], part));
+            }
         }
     }
 
-    /** B segments of T queries and S keys each, from these first rows on. */
+    /** Tiles from the last to the first; the last query of a segment sees all keys. */
+    private static void forEachTile(long T, long S, Tile tile) {
+        for (long start = (T - 1) / TILE * TILE; start >= 0; start -= TILE) {
+            long from = start;
+            long t = Math.min(TILE, T - start);
+            scoped(() -> tile.run(from, t, S - T + from + t));
+        }
+    }
+
+    /** A part of B segments of T queries and S keys each, which begin at these rows. */
     @FunctionalInterface
-    private interface Block {
-        void run(long B, long T, long S, long query, long key);
+    private interface Slice {
+        void run(long B, long T, long S, long query, long key, Part part);
     }
 
     @FunctionalInterface
-    private interface Slice {
-        void run(long from, long count);
+    private interface Tile {
+        void run(long start, long t, long s);
     }
 }

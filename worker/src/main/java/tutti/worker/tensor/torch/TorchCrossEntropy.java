@@ -1,33 +1,50 @@
 package tutti.worker.tensor.torch;
 
+import static tutti.worker.tensor.torch.TorchKernels.scoped;
+
 import java.nio.IntBuffer;
 import java.util.Arrays;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Kernels;
 
 /**
- * Linear + cross-entropy over the labelled rows only, a chunk of rows at a time. hidden, dHidden (N,C); head, dHead (V,C).
- * Logits of BF16 inputs leave the product rounded to BF16; log-sum-exp, probabilities and the loss of a chunk are float32,
- * the sum over chunks is float64.
+ * Linear + cross-entropy over the labelled rows only, a chunk of rows at a time. hidden, dHidden (N,C); head, dHead (V,C). The
+ * vocabulary is cut into blocks, so that every product has a shape that the hardware likes and no operand needs repacking: the
+ * logits of a chunk of n rows lie as one dense (n,v) after the other.
+ *
+ * <p>Logits of BF16 inputs leave the product rounded to BF16; softmax, probabilities minus one-hot and the loss are float32, then
+ * the gradient of the logits is rounded to the compute dtype in the place of the logits. Sums over blocks and chunks are float32,
+ * of losses float64.
  */
 final class TorchCrossEntropy {
-    /** Logits held at once: 16 MB of float32. */
-    private static final long LOGITS_AT_ONCE = 1L << 22;
+    /** Rows of a chunk: the gradient of the head is added once for each. */
+    private static final long CHUNK = 512;
+    /** Rows of the head in one product. */
+    private static final long BLOCK = 2048;
+    /** Float32 logits at once, in elements. */
+    private static final long ROWS_AT_ONCE = 1L << 19;
 
+    private final TorchScratch scratch;
     private final Tensor hidden;
     private final Tensor head;
+    private final ScalarType dtype;
+    private final long C;
+    private final long V;
     /** Row numbers that carry a label, ascending, and their labels. */
     private final long[] rows;
 
     private final long[] labels;
 
-    TorchCrossEntropy(Tensor hidden, Tensor head, IntBuffer labels) {
+    TorchCrossEntropy(TorchScratch scratch, Tensor hidden, Tensor head, IntBuffer labels) {
+        this.scratch = scratch;
         this.hidden = hidden;
         this.head = head;
+        this.dtype = hidden.scalar_type().intern();
+        this.C = hidden.size(1);
+        this.V = head.size(0);
         int count = 0;
         for (int n = 0; n < labels.capacity(); n++) {
             count += labels.get(n) == Kernels.IGNORE ? 0 : 1;
@@ -43,58 +60,148 @@ final class TorchCrossEntropy {
         }
     }
 
+    /** Bytes of scratch that a pass takes at most; {@code elementBytes} of the compute dtype. */
+    static long workspace(Dimensions d, int elementBytes) {
+        return workspace(elementBytes, d.rows(), d.hidden(), d.vocabulary());
+    }
+
+    private static long workspace(int elementBytes, long N, long C, long V) {
+        long n = Math.min(CHUNK, N);
+        long v = Math.min(BLOCK, V);
+        long blocks = (V + BLOCK - 1) / BLOCK;
+        long logits = TorchScratch.bytes(elementBytes, n * v) * blocks;
+        long picked = TorchScratch.bytes(elementBytes, n * C);
+        long wideRows = TorchScratch.bytes(Float.BYTES, atOnce(n, V) * V) + 3 * TorchScratch.bytes(Float.BYTES, n);
+        long dHidden = TorchScratch.bytes(elementBytes, n * C) + 2 * TorchScratch.bytes(Float.BYTES, n * C);
+        long dHead = TorchScratch.bytes(elementBytes, v * C) + TorchScratch.bytes(Float.BYTES, v * C);
+        return logits + picked + wideRows + dHidden + dHead;
+    }
+
+    private static long atOnce(long n, long V) {
+        return Math.min(n, Math.max(1, ROWS_AT_ONCE / V));
+    }
+
     double forward() {
-        return forEachChunk((index, picked, label) -> {
-            Tensor logits = picked.mm(head.t()).to(ScalarType.Float);
-            return loss(logits, logits.logsumexp(new long[] {1}, true), label);
+        return forEachChunk((index, label, n) -> {
+            Tensor picked = pick(index, n);
+            Tensor[] logits = logits(picked, n);
+            return losses(logits, label, n, false);
         });
     }
 
     /** Overwrites dHidden, adds the gradient into the float32 dHead. */
     double backward(Tensor dHidden, Tensor dHead, double gradScale) {
         dHidden.zero_();
-        return forEachChunk((index, picked, label) -> {
-            Tensor logits = picked.mm(head.t()).to(ScalarType.Float);
-            Tensor logSum = logits.logsumexp(new long[] {1}, true);
-            double loss = loss(logits, logSum, label);
-            // dLogits = gradScale * (softmax - onehot), made in the memory of the logits
-            Tensor p = logits.sub_(logSum).exp_();
-            Tensor minusOne =
-                    torch.full(new long[] {label.size(0), 1}, new Scalar(-1.0), new TensorOptions(ScalarType.Float));
-            p.scatter_add_(1, label, minusOne);
-            Tensor dLogits = p.mul_(new Scalar(gradScale)).to(hidden.scalar_type());
-            dHidden.index_copy_(0, index, dLogits.mm(head));
-            dHead.add_(dLogits.t().mm(picked));
+        return forEachChunk((index, label, n) -> {
+            Tensor picked = pick(index, n);
+            Tensor[] dLogits = logits(picked, n);
+            double loss = losses(dLogits, label, n, true);
+            Tensor sum = scratch.take(ScalarType.Float, n, C);
+            Tensor wide = scratch.take(ScalarType.Float, n, C);
+            Tensor product = scratch.take(dtype, n, C);
+            long mark = scratch.used();
+            for (int block = 0; block < dLogits.length; block++) {
+                long from = block * BLOCK;
+                long v = dLogits[block].size(1);
+                Tensor d = dLogits[block];
+                boolean first = block == 0;
+                scoped(() -> {
+                    TorchOps.mm(product, d, head.narrow(0, from, v), gradScale);
+                    if (first) {
+                        sum.copy_(product);
+                    } else {
+                        wide.copy_(product);
+                        sum.add_(wide);
+                    }
+                    scratch.rewind(mark);
+                    TorchProducts.addProduct(scratch, dHead.narrow(0, from, v), d.t(), picked, gradScale);
+                });
+            }
+            product.copy_(sum);
+            dHidden.index_copy_(0, index, product);
             return loss;
         });
     }
 
-    private static double loss(Tensor logits, Tensor logSum, Tensor label) {
-        return logSum.sub(torch.gather(logits, 1, label))
+    private Tensor pick(Tensor index, long n) {
+        Tensor picked = scratch.take(dtype, n, C);
+        return torch.index_select_out(picked, hidden, 0, index);
+    }
+
+    /** One dense (n,v) for each block of the vocabulary. */
+    private Tensor[] logits(Tensor picked, long n) {
+        Tensor[] blocks = new Tensor[(int) ((V + BLOCK - 1) / BLOCK)];
+        for (int block = 0; block < blocks.length; block++) {
+            long from = block * BLOCK;
+            long v = Math.min(BLOCK, V - from);
+            blocks[block] = scratch.take(dtype, n, v);
+            torch.mm_out(blocks[block], picked, head.narrow(0, from, v).t());
+        }
+        return blocks;
+    }
+
+    /**
+     * The sum of the losses of n rows. With {@code gradient} the logits become softmax minus one-hot.
+     *
+     * @param label I64 (n,1)
+     */
+    private double losses(Tensor[] logits, Tensor label, long n, boolean gradient) {
+        long step = atOnce(n, V);
+        Tensor wide = scratch.take(ScalarType.Float, step, V);
+        Tensor wanted = scratch.take(ScalarType.Float, n, 1);
+        Tensor largest = scratch.take(ScalarType.Float, n, 1);
+        Tensor share = scratch.take(ScalarType.Float, n, 1);
+        for (long from = 0; from < n; from += step) {
+            long start = from;
+            long count = Math.min(step, n - from);
+            scoped(() -> {
+                Tensor rows = wide.narrow(0, 0, count);
+                Tensor labels = label.narrow(0, start, count);
+                for (int block = 0; block < logits.length; block++) {
+                    rows.narrow(1, block * BLOCK, logits[block].size(1)).copy_(logits[block].narrow(0, start, count));
+                }
+                torch.gather_out(wanted.narrow(0, start, count), rows, 1, labels);
+                torch.amax_out(largest.narrow(0, start, count), rows, TorchOps.LAST, true);
+                TorchOps.softmax(rows, rows, 1);
+                torch.amax_out(share.narrow(0, start, count), rows, TorchOps.LAST, true);
+                if (gradient) {
+                    rows.scatter_add_(1, labels, TorchOps.MINUS_ONE.expand(count, 1));
+                    for (int block = 0; block < logits.length; block++) {
+                        logits[block]
+                                .narrow(0, start, count)
+                                .copy_(rows.narrow(1, block * BLOCK, logits[block].size(1)));
+                    }
+                }
+            });
+        }
+        // log sum exp = largest - log(share of the largest): exact however large the logits are.
+        return largest.sub_(share.log_())
+                .sub_(wanted)
                 .to(ScalarType.Double)
                 .sum()
                 .item_double();
     }
 
     private double forEachChunk(Chunk chunk) {
-        int step = (int) Math.max(1, LOGITS_AT_ONCE / head.size(0));
+        scratch.begin(workspace((int) hidden.element_size(), Math.max(1, rows.length), C, V));
         double loss = 0;
-        for (int from = 0; from < rows.length; from += step) {
+        for (int from = 0; from < rows.length; from += (int) CHUNK) {
             int start = from;
-            int end = Math.min(rows.length, from + step);
+            int end = Math.min(rows.length, from + (int) CHUNK);
             loss += TorchKernels.scopedDouble(() -> {
+                scratch.rewind(0);
                 Tensor index = torch.tensor(Arrays.copyOfRange(rows, start, end));
                 Tensor label =
                         torch.tensor(Arrays.copyOfRange(labels, start, end)).unsqueeze(1);
-                return chunk.run(index, torch.index_select(hidden, 0, index), label);
+                return chunk.run(index, label, end - start);
             });
         }
         return loss;
     }
 
-    /** index (n) and label (n,1) I64, picked (n,C): the next labelled rows. Returns the sum of their losses. */
+    /** index (n) and label (n,1) I64 of the next n labelled rows. Returns the sum of their losses. */
     @FunctionalInterface
     private interface Chunk {
-        double run(Tensor index, Tensor picked, Tensor label);
+        double run(Tensor index, Tensor label, long n);
     }
 }

@@ -8,7 +8,6 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.common.error.Category;
@@ -30,13 +29,15 @@ import tutti.worker.tensor.Tensor;
  */
 public final class TorchKernels implements Kernels {
     static {
-        NativeFiles.unpack();
+        NativeFiles.prepare();
+        TorchOps.load();
     }
 
-    /** "Keep the dtype" where libtorch takes an optional one. */
-    static final ScalarTypeOptional AS_IS = new ScalarTypeOptional();
-
-    private final CausalMask mask = new CausalMask();
+    private final TorchScratch scratch = new TorchScratch();
+    private final CausalMask mask = new CausalMask(TorchAttention.TILE);
+    private final TorchNorm norm = new TorchNorm(scratch);
+    private final TorchRope rope = new TorchRope(scratch);
+    private final TorchSwiGlu swiGlu = new TorchSwiGlu(scratch);
 
     /** @param threads worker threads inside one kernel, at least 1 */
     public TorchKernels(int threads) {
@@ -87,12 +88,12 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public long workspaceBytes(Dimensions dimensions, DType compute) {
-        return 0;
+        return TorchWorkspace.bytes(dimensions, compute);
     }
 
     @Override
     public void reserve(Dimensions dimensions, DType compute) {
-        // Scratch is libtorch's own so far.
+        scratch.begin(workspaceBytes(dimensions, compute));
     }
 
     @Override
@@ -150,8 +151,8 @@ public final class TorchKernels implements Kernels {
             } else if (sameDType) {
                 torch.addmm_out(handle(out), handle(out), left, right);
             } else {
-                // libtorch has no CPU product from bf16 into float32: the product is rounded once, the sum is not.
-                handle(out).add_(left.mm(right));
+                scratch.begin(TorchProducts.workspace(out.count()));
+                TorchProducts.addProduct(scratch, handle(out), left, right, 1);
             }
         });
     }
@@ -176,7 +177,7 @@ public final class TorchKernels implements Kernels {
         Checks.rmsNorm(x, weight, rstd);
         Checks.sameShape("rmsNorm", out, x);
         Checks.sameDType("rmsNorm", out, x);
-        scoped(() -> TorchNorm.rmsNorm(handle(out), handle(rstd), handle(x), handle(weight), eps));
+        scoped(() -> norm.forward(handle(out), handle(rstd), handle(x), handle(weight), eps));
     }
 
     @Override
@@ -184,21 +185,19 @@ public final class TorchKernels implements Kernels {
         Checks.rmsNorm(x, weight, rstd);
         Checks.sameShape("rmsNormBackward", dx, dOut, x);
         Checks.sameShape("rmsNormBackward", dWeight, weight);
-        scoped(() -> TorchNorm.rmsNormBackward(
-                handle(dx), handle(dWeight), handle(dOut), handle(x), handle(weight), handle(rstd)));
+        scoped(() -> norm.backward(handle(dx), handle(dWeight), handle(dOut), handle(x), handle(weight), handle(rstd)));
     }
 
     @Override
     public void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
         Checks.rope(x, cos, sin, positions);
-        scoped(() -> TorchNorm.rope(handle(x), handle(cos), handle(sin), handle(positions), inverse));
+        scoped(() -> rope.rotate(handle(x), handle(cos), handle(sin), handle(positions), inverse));
     }
 
     @Override
     public void attention(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments, double scale) {
         Checks.attention(q, k, v, segments);
         Checks.sameShape("attention", out, q);
-        mask.coverAll(segments);
         scoped(() -> attention(q, k, scale).forward(handle(out), handle(q), handle(k), handle(v), segments));
     }
 
@@ -217,37 +216,31 @@ public final class TorchKernels implements Kernels {
         Checks.trainingSegments(segments);
         Checks.sameShape("attentionBackward", q, dq, dOut);
         Checks.sameShape("attentionBackward", k, dk, dv);
-        mask.coverAll(segments);
         scoped(() -> attention(q, k, scale)
                 .backward(handle(dq), handle(dk), handle(dv), handle(dOut), handle(q), handle(k), handle(v), segments));
     }
 
     private TorchAttention attention(Tensor q, Tensor k, double scale) {
-        return new TorchAttention(
-                mask, q.shape().size(1), k.shape().size(1), q.shape().size(2), scale);
+        return new TorchAttention(scratch, mask, handle(q), handle(k), scale);
     }
 
     @Override
     public void swiglu(Tensor out, Tensor gate, Tensor up) {
         Checks.sameShape("swiglu", out, gate, up);
         Checks.sameDType("swiglu", out, gate, up);
-        scoped(() -> {
-            torch.silu_out(handle(out), handle(gate));
-            handle(out).mul_(handle(up));
-        });
+        scoped(() -> swiGlu.forward(rowsOf(out), rowsOf(gate), rowsOf(up)));
     }
 
     @Override
     public void swigluBackward(Tensor dGate, Tensor dUp, Tensor dOut, Tensor gate, Tensor up) {
         Checks.sameShape("swigluBackward", dOut, dGate, dUp, gate, up);
         Checks.sameDType("swigluBackward", dOut, dGate, dUp, gate, up);
-        scoped(() -> {
-            // Both inputs are read before either output is written: the outputs may be the inputs.
-            var activated = torch.silu(handle(gate));
-            var dActivated = handle(dOut).mul(handle(up));
-            handle(dGate).copy_(torch.silu_backward(dActivated, handle(gate)));
-            torch.mul_out(handle(dUp), handle(dOut), activated);
-        });
+        scoped(() -> swiGlu.backward(rowsOf(dGate), rowsOf(dUp), rowsOf(dOut), rowsOf(gate), rowsOf(up)));
+    }
+
+    /** Any shape as rows of its last dimension. */
+    private static org.bytedeco.pytorch.Tensor rowsOf(Tensor tensor) {
+        return handle(tensor).view(-1, tensor.shape().size(tensor.shape().rank() - 1));
     }
 
     @Override
@@ -264,11 +257,11 @@ public final class TorchKernels implements Kernels {
                 () -> crossEntropy(hidden, head, labels).backward(handle(dHidden), handle(dHead), gradScale));
     }
 
-    private static TorchCrossEntropy crossEntropy(Tensor hidden, Tensor head, Tensor labels) {
+    private TorchCrossEntropy crossEntropy(Tensor hidden, Tensor head, Tensor labels) {
         Checks.crossEntropy(hidden, head, labels);
         Checks.sameDType("linearCrossEntropy", hidden, head);
         return new TorchCrossEntropy(
-                handle(hidden), handle(head), labels.bytes().asIntBuffer());
+                scratch, handle(hidden), handle(head), labels.bytes().asIntBuffer());
     }
 
     @Override
@@ -298,10 +291,9 @@ public final class TorchKernels implements Kernels {
     public void adamW(Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
         Checks.adamW(weight, copy, m, v, grad, masterDType());
         scoped(() -> {
-            TorchOptimizer.adamW(flat(weight), flat(m), flat(v), flat(grad), step);
-            if (copy != weight) {
-                flat(copy).copy_(flat(weight));
-            }
+            var flatWeight = flat(weight);
+            var flatCopy = copy == weight ? flatWeight : flat(copy);
+            TorchOptimizer.adamW(scratch, flatWeight, flatCopy, flat(m), flat(v), flat(grad), step);
         });
     }
 
@@ -312,5 +304,6 @@ public final class TorchKernels implements Kernels {
     @Override
     public void close() {
         mask.close();
+        scratch.close();
     }
 }

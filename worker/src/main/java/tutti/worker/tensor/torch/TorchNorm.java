@@ -4,47 +4,79 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import tutti.worker.tensor.Dimensions;
 
-/** RMSNorm and rotary embedding: computed in float32 whatever the activations are. Shapes as in Kernels. */
+/** RMSNorm in float32 whatever the activations are, some rows at a time. Shapes as in Kernels. */
 final class TorchNorm {
-    private TorchNorm() {}
+    private final TorchScratch scratch;
 
-    static void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
-        Tensor wide = x.to(ScalarType.Float);
-        rstd.copy_(
-                meanOverChannels(wide.square()).add_(new Scalar(eps)).rsqrt_().view(rstd.size(0)));
-        out.copy_(wide.mul(rstd.unsqueeze(1)).mul_(weight));
+    TorchNorm(TorchScratch scratch) {
+        this.scratch = scratch;
+    }
+
+    static long workspace(Dimensions d) {
+        return workspace(d.rows(), d.hidden());
+    }
+
+    private static long workspace(long N, long C) {
+        return 3 * TorchScratch.bytes(Float.BYTES, RowPieces.rows(N, C) * C) + TorchScratch.bytes(Float.BYTES, C);
+    }
+
+    void forward(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
+        long N = x.size(0);
+        long C = x.size(1);
+        scratch.begin(workspace(N, C));
+        Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
+        Tensor otherRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
+        Scalar channels = new Scalar((double) C);
+        Scalar epsilon = new Scalar(eps);
+        RowPieces.forEach(N, C, (from, count) -> {
+            Tensor wide = wideRows.narrow(0, 0, count);
+            Tensor other = otherRows.narrow(0, 0, count);
+            Tensor r = rstd.narrow(0, from, count);
+            wide.copy_(x.narrow(0, from, count));
+            torch.mul_out(other, wide, wide);
+            torch.sum_out(r, other, TorchOps.LAST, false, TorchOps.AS_IS);
+            r.div_(channels).add_(epsilon).rsqrt_();
+            wide.mul_(r.unsqueeze(1)).mul_(weight);
+            out.narrow(0, from, count).copy_(wide);
+        });
     }
 
     /** With g = dOut * w and n = x * rstd: dx += rstd * (g - n * mean(g * n)), dWeight += sum over rows of dOut * n. */
-    static void rmsNormBackward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
-        Tensor perRow = rstd.unsqueeze(1);
-        Tensor normed = x.to(ScalarType.Float).mul(perRow);
-        Tensor wide = dOut.to(ScalarType.Float);
-        dWeight.add_(wide.mul(normed).sum(0));
-        Tensor g = wide.mul(weight);
-        Tensor mean = meanOverChannels(g.mul(normed));
-        dx.add_(g.sub_(normed.mul_(mean)).mul_(perRow));
-    }
-
-    /** Rotates x (N,H,D) in place; cos, sin (P,D/2) float32; positions (N). */
-    static void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
-        long half = x.size(2) / 2;
-        Tensor first = x.narrow(2, 0, half);
-        Tensor second = x.narrow(2, half, half);
-        Tensor c = torch.index_select(cos, 0, positions).unsqueeze(1);
-        Tensor s = torch.index_select(sin, 0, positions).unsqueeze(1);
-        if (inverse) {
-            s.neg_();
-        }
-        Tensor a = first.to(ScalarType.Float);
-        Tensor b = second.to(ScalarType.Float);
-        Tensor rotated = a.mul(c).sub_(b.mul(s));
-        second.copy_(b.mul(c).add_(a.mul(s)));
-        first.copy_(rotated);
-    }
-
-    private static Tensor meanOverChannels(Tensor x) {
-        return x.sum(new long[] {1}, true, TorchKernels.AS_IS).div_(new Scalar((double) x.size(1)));
+    void backward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
+        long N = x.size(0);
+        long C = x.size(1);
+        scratch.begin(workspace(N, C));
+        long rows = RowPieces.rows(N, C);
+        Tensor normedRows = scratch.take(ScalarType.Float, rows, C);
+        Tensor gRows = scratch.take(ScalarType.Float, rows, C);
+        Tensor otherRows = scratch.take(ScalarType.Float, rows, C);
+        Tensor sum = scratch.take(ScalarType.Float, C);
+        Scalar perChannel = new Scalar(1.0 / C);
+        RowPieces.forEach(N, C, (from, count) -> {
+            Tensor normed = normedRows.narrow(0, 0, count);
+            Tensor g = gRows.narrow(0, 0, count);
+            Tensor other = otherRows.narrow(0, 0, count);
+            Tensor r = rstd.narrow(0, from, count).unsqueeze(1);
+            normed.copy_(x.narrow(0, from, count));
+            normed.mul_(r);
+            g.copy_(dOut.narrow(0, from, count));
+            torch.mul_out(other, g, normed);
+            torch.sum_out(sum, other, TorchOps.FIRST, false, TorchOps.AS_IS);
+            dWeight.add_(sum);
+            g.mul_(weight);
+            // other * w = g * n with g already weighted
+            other.mul_(weight);
+            Tensor mean = other.sum(TorchOps.LAST, true, TorchOps.AS_IS).mul_(perChannel);
+            g.sub_(normed.mul_(mean)).mul_(r);
+            Tensor target = dx.narrow(0, from, count);
+            if (target.scalar_type().intern() == ScalarType.Float) {
+                target.add_(g);
+            } else {
+                other.copy_(target);
+                target.copy_(other.add_(g));
+            }
+        });
     }
 }

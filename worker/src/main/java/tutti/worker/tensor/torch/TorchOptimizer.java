@@ -5,41 +5,75 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.worker.tensor.Kernels.AdamWStep;
 
-/** Passes over long flat vectors, a piece at a time so that temporaries stay in the cache. */
+/** Passes over long flat vectors, a piece at a time so that what a piece writes is read again from the cache. */
 final class TorchOptimizer {
-    /** Elements of a piece of AdamW: five float32 vectors of it are 5 MB. */
+    /** Elements of a piece of AdamW: its weights are 1 MB. */
     private static final long UPDATE_PIECE = 1L << 18;
 
-    /** libtorch sums up to 32768 elements on one thread, in an order that does not depend on the number of threads. */
-    private static final long NORM_PIECE = 1L << 15;
+    /** libtorch updates so many elements with one instruction, and a shorter rest with other roundings: the rest is padded. */
+    private static final long VECTOR = 16;
+
+    /** Elements whose squares are summed in float32: few enough that no digit that matters is lost. */
+    private static final long NORM_PIECE = 1L << 13;
 
     private TorchOptimizer() {}
 
-    /** The formula of Kernels.adamW, in the operations and the order of torch.optim.AdamW. All flat (n) float32. */
-    static void adamW(Tensor weight, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
-        Scalar gradScale = new Scalar(step.gradScale());
-        Scalar keep = new Scalar(1 - step.learningRate() * step.weightDecay());
-        Scalar beta1 = new Scalar(step.beta1());
-        Scalar rest1 = new Scalar(1 - step.beta1());
-        Scalar beta2 = new Scalar(step.beta2());
-        Scalar rest2 = new Scalar(1 - step.beta2());
-        Scalar eps = new Scalar(step.eps());
-        Scalar root2 = new Scalar(Math.sqrt(1 - Math.pow(step.beta2(), step.t())));
-        Scalar rate = new Scalar(-step.learningRate() / (1 - Math.pow(step.beta1(), step.t())));
-        forEachPiece(weight.size(0), UPDATE_PIECE, (from, count) -> {
-            Tensor w = weight.narrow(0, from, count);
-            Tensor first = m.narrow(0, from, count);
-            Tensor second = v.narrow(0, from, count);
-            Tensor g = grad.narrow(0, from, count).mul(gradScale);
-            w.mul_(keep);
-            first.mul_(beta1).add_(g, rest1);
-            second.mul_(beta2).addcmul_(g, g, rest2);
-            Tensor denominator = second.sqrt().div_(root2).add_(eps);
-            w.addcdiv_(first, denominator, rate);
-        });
+    static long workspace() {
+        return 2 * TorchScratch.bytes(Float.BYTES, 1) + TorchScratch.bytes(Float.BYTES, 4 * VECTOR);
     }
 
-    /** Sum of squares of x (n), each piece in float64, pieces in order. */
+    /**
+     * The formula of Kernels.adamW by libtorch's one-pass kernel; then the piece is rounded into {@code copy}. All flat (n) float32,
+     * copy of any floating dtype. The gradient is scaled in place.
+     */
+    static void adamW(
+            TorchScratch scratch, Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
+        scratch.begin(workspace());
+        Tensor number = scratch.take(ScalarType.Float);
+        Tensor divisor = scratch.take(ScalarType.Float);
+        number.fill_(new Scalar((double) step.t()));
+        divisor.fill_(new Scalar(1 / step.gradScale()));
+        Tensor padded = scratch.take(ScalarType.Float, 4, VECTOR);
+        long whole = weight.size(0) / VECTOR * VECTOR;
+        forEachPiece(whole, UPDATE_PIECE, (from, count) -> {
+            Tensor w = weight.narrow(0, from, count);
+            TorchOps.fusedAdamW(
+                    w,
+                    grad.narrow(0, from, count),
+                    m.narrow(0, from, count),
+                    v.narrow(0, from, count),
+                    number,
+                    divisor,
+                    step);
+            if (copy != weight) {
+                copy.narrow(0, from, count).copy_(w);
+            }
+        });
+        long rest = weight.size(0) - whole;
+        if (rest > 0) {
+            Tensor[] tails = {weight, grad, m, v};
+            padded.zero_();
+            for (int i = 0; i < tails.length; i++) {
+                padded.select(0, i).narrow(0, 0, rest).copy_(tails[i].narrow(0, whole, rest));
+            }
+            TorchOps.fusedAdamW(
+                    padded.select(0, 0),
+                    padded.select(0, 1),
+                    padded.select(0, 2),
+                    padded.select(0, 3),
+                    number,
+                    divisor,
+                    step);
+            for (int i = 0; i < tails.length; i++) {
+                tails[i].narrow(0, whole, rest).copy_(padded.select(0, i).narrow(0, 0, rest));
+            }
+            if (copy != weight) {
+                copy.narrow(0, whole, rest).copy_(weight.narrow(0, whole, rest));
+            }
+        }
+    }
+
+    /** Sum of squares of x (n), pieces in order. */
     static double squaredNorm(Tensor x) {
         double[] sum = {0};
         forEachPiece(x.size(0), NORM_PIECE, (from, count) -> {

@@ -5,7 +5,7 @@ import java.nio.ByteOrder;
 import java.util.EnumMap;
 import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import tutti.worker.tensor.Checks;
@@ -19,6 +19,8 @@ import tutti.worker.tensor.Tensor;
  */
 final class TorchTensor extends Tensor {
     private static final Map<DType, TensorOptions> OPTIONS = options();
+    static final TensorOptions F32 = OPTIONS.get(DType.F32);
+    static final TensorOptions BF16 = OPTIONS.get(DType.BF16);
 
     private final TorchArena arena;
     private final long offset;
@@ -68,18 +70,19 @@ final class TorchTensor extends Tensor {
         }
     }
 
-    /** Made once, and outside of whatever scope is open when this class is loaded. */
+    /** Made once. */
     private static Map<DType, TensorOptions> options() {
         Map<DType, TensorOptions> all = new EnumMap<>(DType.class);
         for (DType dtype : DType.values()) {
-            TensorOptions options = new TensorOptions(scalarType(dtype));
-            PointerScope open = PointerScope.getInnerScope();
-            if (open != null) {
-                open.detach(options);
-            }
-            all.put(dtype, options);
+            all.put(dtype, outlivingScopes(new TensorOptions(scalarType(dtype))));
         }
         return all;
+    }
+
+    /** A new native object that the scope which is open, if one is, does not free: whoever keeps it closes it. */
+    static <P extends Pointer> P outlivingScopes(P pointer) {
+        pointer.retainReference();
+        return pointer;
     }
 
     static torch.ScalarType scalarType(DType dtype) {

@@ -1,0 +1,27 @@
+package tutti.worker.tensor.torch;
+
+/** Cuts rows into pieces whose temporaries stay in the cache, each in a scope of its own. */
+final class RowPieces {
+    /** Elements of a piece: 256 KB of float32. */
+    private static final long AT_ONCE = 1L << 16;
+
+    private RowPieces() {}
+
+    /** Rows of the largest piece of N rows of {@code width} elements. */
+    static long rows(long N, long width) {
+        return Math.max(1, Math.min(N, AT_ONCE / width));
+    }
+
+    static void forEach(long N, long width, Piece piece) {
+        long step = rows(N, width);
+        for (long from = 0; from < N; from += step) {
+            long start = from;
+            TorchKernels.scoped(() -> piece.run(start, Math.min(step, N - start)));
+        }
+    }
+
+    @FunctionalInterface
+    interface Piece {
+        void run(long from, long count);
+    }
+}

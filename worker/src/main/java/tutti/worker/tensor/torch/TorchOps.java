@@ -1,0 +1,115 @@
+package tutti.worker.tensor.torch;
+
+import org.bytedeco.pytorch.Dispatcher;
+import org.bytedeco.pytorch.GenericList;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.OperatorHandle;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorType;
+import org.bytedeco.pytorch.Type;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import tutti.worker.tensor.Kernels.AdamWStep;
+
+/** Operators that the Java presets leave out, called through libtorch's dispatcher, and constants of those they have. */
+final class TorchOps {
+    /** "Keep the dtype" where libtorch takes an optional one. */
+    static final ScalarTypeOptional AS_IS = new ScalarTypeOptional();
+
+    static final Scalar ZERO = new Scalar(0.0);
+    static final Scalar ONE = new Scalar(1.0);
+    /** The last of two dimensions, where libtorch takes a list. */
+    static final long[] LAST = {1};
+
+    static final long[] FIRST = {0};
+
+    /** Float32 (1,1). */
+    static final Tensor MINUS_ONE =
+            torch.full(new long[] {1, 1}, new Scalar(-1.0), new TensorOptions(ScalarType.Float));
+
+    private static final OperatorHandle SOFTMAX = find("aten::_softmax", "out");
+    private static final OperatorHandle SOFTMAX_BACKWARD = find("aten::_softmax_backward_data", "out");
+    private static final OperatorHandle FUSED_ADAMW = find("aten::_fused_adamw_", "");
+
+    private TorchOps() {}
+
+    /** Makes the constants now: made inside of a scope they would die with it. */
+    static void load() {
+        // The class is initialised by this call.
+    }
+
+    private static OperatorHandle find(String name, String overload) {
+        return Dispatcher.singleton().findSchemaOrThrow(name, overload);
+    }
+
+    /** out = softmax of x over its last dimension {@code dim}; out may be x. BF16 is computed in float32 and rounded once. */
+    static void softmax(Tensor out, Tensor x, long dim) {
+        SOFTMAX.callBoxed(new IValueVector(new IValue(x), new IValue(dim), new IValue(false), new IValue(out)));
+    }
+
+    /** dx = p (dp - sum of p dp) over the last dimension {@code dim}; dx may be dp. */
+    static void softmaxBackward(Tensor dx, Tensor dp, Tensor p, long dim) {
+        SOFTMAX_BACKWARD.callBoxed(new IValueVector(
+                new IValue(dp),
+                new IValue(p),
+                new IValue(dim),
+                new IValue((long) p.scalar_type().intern().value),
+                new IValue(dx)));
+    }
+
+    /**
+     * libtorch's one-pass AdamW on flat float32 tensors.
+     *
+     * @param number float32 scalar: the number of the update
+     * @param divisor float32 scalar that the gradient is divided by, in place
+     */
+    static void fusedAdamW(
+            Tensor weight, Tensor grad, Tensor m, Tensor v, Tensor number, Tensor divisor, AdamWStep step) {
+        FUSED_ADAMW.callBoxed(new IValueVector(
+                list(weight),
+                list(grad),
+                list(m),
+                list(v),
+                list(),
+                list(number),
+                new IValue(step.learningRate()),
+                new IValue(step.beta1()),
+                new IValue(step.beta2()),
+                new IValue(step.weightDecay()),
+                new IValue(step.eps()),
+                new IValue(false),
+                new IValue(false),
+                step.gradScale() == 1 ? new IValue() : new IValue(divisor),
+                new IValue()));
+    }
+
+    private static IValue list(Tensor... tensors) {
+        GenericList list = new GenericList(new Type.TypePtr(TensorType.get()));
+        for (Tensor tensor : tensors) {
+            list.push_back(new IValue(tensor));
+        }
+        return new IValue(list);
+    }
+
+    /** out = alpha a b, rounded once. */
+    static void mm(Tensor out, Tensor a, Tensor b, double alpha) {
+        if (alpha == 1) {
+            torch.mm_out(out, a, b);
+        } else {
+            torch.addmm_out(out, out, a, b, ZERO, new Scalar(alpha));
+        }
+    }
+
+    /** out = alpha a b for each of a batch, rounded once. */
+    static void bmm(Tensor out, Tensor a, Tensor b, double alpha) {
+        if (alpha == 1) {
+            torch.bmm_out(out, a, b);
+        } else {
+            torch.baddbmm_out(out, out, a, b, ZERO, new Scalar(alpha));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package tutti.worker.tensor.torch;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import tutti.common.error.TuttiException;
+
+/**
+ * Memory for what lives no longer than one kernel call. A call says how much it needs, then takes tensors one behind the other;
+ * the next call starts anew. It grows when a call asks for more than any did before, so after {@code reserve} it never does.
+ */
+final class TorchScratch implements AutoCloseable {
+    private static final long ALIGNMENT = 64;
+
+    private TorchArena block;
+    private long used;
+
+    /** Bytes that {@link #take} uses for {@code count} elements. */
+    static long bytes(int elementBytes, long count) {
+        return (count * elementBytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+
+    /** Starts a call that will take up to {@code bytes}; what the last one took is gone. */
+    void begin(long bytes) {
+        used = 0;
+        if (block == null || bytes > block.capacity()) {
+            close();
+            block = new TorchArena("kernel workspace", bytes);
+        }
+    }
+
+    /** What {@link #rewind} takes: everything taken from here on. */
+    long used() {
+        return used;
+    }
+
+    /** Forgets what was taken after {@code mark}. */
+    void rewind(long mark) {
+        used = mark;
+    }
+
+    /** Memory with arbitrary contents; the handle dies with the scope that is open. */
+    Tensor take(ScalarType dtype, long... sizes) {
+        long count = 1;
+        for (long size : sizes) {
+            count *= size;
+        }
+        long bytes = bytes(dtype == ScalarType.BFloat16 ? 2 : 4, count);
+        if (used + bytes > block.capacity()) {
+            throw TuttiException.bug(
+                    "kernel workspace: a call takes more than bytes=%d, what it asked for", block.capacity());
+        }
+        Tensor tensor = torch.from_blob(block.memory(used), sizes, options(dtype));
+        used += bytes;
+        return tensor;
+    }
+
+    private static TensorOptions options(ScalarType dtype) {
+        return dtype == ScalarType.BFloat16 ? TorchTensor.BF16 : TorchTensor.F32;
+    }
+
+    /** Bytes held now. */
+    long capacity() {
+        return block == null ? 0 : block.capacity();
+    }
+
+    @Override
+    public void close() {
+        if (block != null) {
+            block.close();
+            block = null;
+        }
+    }
+}

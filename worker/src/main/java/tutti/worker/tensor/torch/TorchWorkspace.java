@@ -1,0 +1,24 @@
+package tutti.worker.tensor.torch;
+
+import java.util.stream.LongStream;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Dimensions;
+
+/** How much scratch the kernels hold; a pure function, so that a plan needs no libtorch. */
+public final class TorchWorkspace {
+    private TorchWorkspace() {}
+
+    /** Bytes of the one block that all operations of a pass share. */
+    public static long bytes(Dimensions d, DType compute) {
+        return LongStream.of(
+                        TorchAttention.workspace(d, compute.bytes()),
+                        TorchCrossEntropy.workspace(d, compute.bytes()),
+                        TorchProducts.workspace(d, compute.bytes()),
+                        TorchSwiGlu.workspace(d, compute.bytes()),
+                        TorchNorm.workspace(d),
+                        TorchRope.workspace(d),
+                        TorchOptimizer.workspace())
+                .max()
+                .orElseThrow();
+    }
+}
