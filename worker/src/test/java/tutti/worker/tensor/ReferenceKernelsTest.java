@@ -3,41 +3,17 @@ package tutti.worker.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleSupplier;
 import org.junit.jupiter.api.Test;
+import tutti.worker.tensor.contract.Numbers;
 
 /** The oracle itself: values worked out by hand, and every gradient against central differences of its forward. */
-class ReferenceKernelsTest extends KernelsContract {
+class ReferenceKernelsTest {
     private final Kernels kernels = new ReferenceKernels();
     private final Arena arena = kernels.arena("test", 1 << 20);
     private final Random random = new Random(7);
-
-    @Override
-    Kernels newKernels(int threads) {
-        return new ReferenceKernels();
-    }
-
-    @Override
-    DType compute() {
-        return DType.F64;
-    }
-
-    @Override
-    double rounding() {
-        return 0;
-    }
-
-    /** It is compared with itself: only the order of sums could differ, and it does not. */
-    @Override
-    double tolerance() {
-        return 0;
-    }
-
-    @Override
-    double masterTolerance() {
-        return 0;
-    }
 
     // ---- by hand ----
 
@@ -163,8 +139,8 @@ class ReferenceKernelsTest extends KernelsContract {
         Tensor cos = zeros(3, 2);
         Tensor sin = zeros(3, 2);
         double[] angles = Numbers.read(angle);
-        Numbers.write(cos, java.util.Arrays.stream(angles).map(Math::cos).toArray());
-        Numbers.write(sin, java.util.Arrays.stream(angles).map(Math::sin).toArray());
+        Numbers.write(cos, Arrays.stream(angles).map(Math::cos).toArray());
+        Numbers.write(sin, Arrays.stream(angles).map(Math::sin).toArray());
         Tensor positions = Numbers.writeIds(arena.take("p", DType.I32, Shape.of(2)), 2, 1);
         Tensor dOut = normal(2, 2, 4);
         Tensor dx = zeros(2, 2, 4);
@@ -229,6 +205,90 @@ class ReferenceKernelsTest extends KernelsContract {
         assertGradient(head, dHead, loss);
     }
 
+    @Test
+    void shouldHaveTheGradientOfDropoutAsTheSameCall() {
+        Tensor x = normal(3, 7);
+        Tensor mask = arena.take("mask", DType.U8, Shape.of(21));
+        DropoutMask.draw(mask, 0.4, 5);
+        Tensor out = zeros(3, 7);
+        Tensor dOut = normal(3, 7);
+        Tensor dx = zeros(3, 7);
+        kernels.dropout(dx, dOut, mask, 0.4);
+        assertGradient(x, dx, () -> {
+            kernels.dropout(out, x, mask, 0.4);
+            return dot(out, dOut);
+        });
+    }
+
+    @Test
+    void shouldHaveTheGradientsOfSumsAsCopies() {
+        Tensor a = normal(2, 3);
+        Tensor b = normal(2, 3);
+        Tensor out = zeros(2, 3);
+        Tensor dOut = normal(2, 3);
+        Tensor scaled = zeros(2, 3);
+        kernels.copy(scaled, dOut);
+        kernels.scale(scaled, -0.7);
+        DoubleSupplier loss = () -> {
+            kernels.add(out, a, a);
+            kernels.axpy(out, -0.7, b);
+            kernels.axpy(out, -1, a);
+            return dot(out, dOut);
+        };
+        assertGradient(a, dOut, loss);
+        assertGradient(b, scaled, loss);
+    }
+
+    // ---- what adds and what overwrites: central differences cannot tell ----
+
+    @Test
+    void shouldAddIntoWeightGradientsAndOverwriteInputGradients() {
+        Tensor x = normal(4, 3);
+        Tensor weight = normal(3);
+        Tensor head = normal(6, 3);
+        Tensor rstd = zeros(4);
+        kernels.rmsNorm(zeros(4, 3), rstd, x, weight, 1e-2);
+        Tensor ids = Numbers.writeIds(arena.take("ids", DType.I32, Shape.of(4)), 5, 2, 0, 5);
+        Tensor dx = zeros(4, 3);
+        Tensor dWeight = zeros(3);
+        Tensor dTable = zeros(6, 3);
+        Tensor dHead = zeros(6, 3);
+        Tensor dHidden = normal(4, 3);
+        Runnable backward = () -> {
+            kernels.rmsNormBackward(dx, dWeight, x, x, weight, rstd);
+            kernels.embeddingBackward(dTable, ids, x);
+            kernels.linearCrossEntropyBackward(dHidden, dHead, x, head, ids, 1);
+        };
+        backward.run();
+        double[][] once = read(dx, dWeight, dTable, dHead);
+        double[] overwritten = Numbers.read(dHidden);
+        backward.run();
+        double[][] twice = read(dx, dWeight, dTable, dHead);
+        for (int i = 0; i < once.length; i++) {
+            assertThat(once[i]).isNotEqualTo(new double[once[i].length]);
+            for (int j = 0; j < once[i].length; j++) {
+                assertThat(twice[i][j]).isCloseTo(2 * once[i][j], within(1e-12));
+            }
+        }
+        assertThat(Numbers.read(dHidden)).isEqualTo(overwritten);
+    }
+
+    @Test
+    void shouldCodeAndDecodeBlocksAsOnPaper() {
+        Tensor codes = arena.take("codes", DType.U8, Shape.of(5));
+        Tensor scales = zeros(2);
+        kernels.quantize(codes, scales, of(new double[] {-2, 1, 0, 0.5, 0.25}, 5), 3);
+        // 127 * 1/2 = 63.5 goes to the even 64; the second block has the scale 0.5.
+        assertThat(Numbers.bits(codes))
+                .containsExactly(1, (byte) (128 + 64), (byte) 128, (byte) 255, (byte) (128 + 64));
+        assertThat(Numbers.read(scales)).containsExactly(2, 0.5);
+        Tensor back = zeros(5);
+        kernels.dequantize(back, codes, scales, 3);
+        assertThat(Numbers.read(back))
+                .usingComparatorWithPrecision(1e-12)
+                .containsExactly(-2, 64.0 / 127 * 2, 0, 0.5, 64.0 / 127 * 0.5);
+    }
+
     // ---- helpers ----
 
     private void assertGradient(Tensor input, Tensor gradient, DoubleSupplier loss) {
@@ -261,6 +321,10 @@ class ReferenceKernelsTest extends KernelsContract {
     private Tensor normal(long... sizes) {
         Tensor tensor = zeros(sizes);
         return Numbers.write(tensor, random.doubles(tensor.count(), -1.5, 1.5).toArray());
+    }
+
+    private static double[][] read(Tensor... tensors) {
+        return Arrays.stream(tensors).map(Numbers::read).toArray(double[][]::new);
     }
 
     private static double dot(Tensor a, Tensor b) {

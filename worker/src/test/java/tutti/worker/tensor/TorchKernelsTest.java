@@ -4,72 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.bytedeco.javacpp.Pointer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import tutti.worker.tensor.contract.SideBySide;
 import tutti.worker.tensor.torch.TorchKernels;
 
 class TorchKernelsTest {
-
-    @Nested
-    class F32 extends KernelsContract {
-        @Override
-        Kernels newKernels(int threads) {
-            return new TorchKernels(threads);
-        }
-
-        @Override
-        DType compute() {
-            return DType.F32;
-        }
-
-        /** Half a step of float32 is 2^-24 = 6e-8; a sum of up to a thousand products adds a few of them. */
-        @Override
-        double rounding() {
-            return 6e-7;
-        }
-
-        /** A score of a hundred is off by 6e-6, and so is its exp: seen where softmax is fed large numbers. */
-        @Override
-        double tolerance() {
-            return 5e-6;
-        }
-
-        @Override
-        double masterTolerance() {
-            return 6e-7;
-        }
-    }
-
-    @Nested
-    class Bf16 extends KernelsContract {
-        @Override
-        Kernels newKernels(int threads) {
-            return new TorchKernels(threads);
-        }
-
-        @Override
-        DType compute() {
-            return DType.BF16;
-        }
-
-        /** Half a step of bfloat16 is up to 2^-8 = 0.0039 of the value; the float32 sum before it adds nothing visible. */
-        @Override
-        double rounding() {
-            return 4e-3;
-        }
-
-        /** A score or a logit of 8 leaves its product rounded by up to 0.031, and its exp by as much. */
-        @Override
-        double tolerance() {
-            return 2e-2;
-        }
-
-        @Override
-        double masterTolerance() {
-            return 6e-7;
-        }
-    }
 
     @Test
     void shouldNotLeaveNativeObjectsBehindAfterAKernelCall() {
@@ -123,13 +62,6 @@ class TorchKernelsTest {
 
             assertThatThrownBy(() -> kernels.fill(tensor, 1)).hasMessageContaining("arena gone is closed");
             assertThatThrownBy(tensor::bytes).hasMessageContaining("arena gone is closed");
-        }
-    }
-
-    @AfterAll
-    static void report() {
-        if (Boolean.getBoolean("tutti.test.report")) {
-            SideBySide.WORST.forEach((name, error) -> System.out.printf("%-40s %.1e%n", name, error));
         }
     }
 }

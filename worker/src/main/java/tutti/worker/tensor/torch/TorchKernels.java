@@ -116,7 +116,14 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public void scale(Tensor x, double alpha) {
-        scoped(() -> handle(x).mul_(new Scalar(alpha)));
+        scoped(() -> {
+            if (x.dtype() == DType.BF16) {
+                // mul_ would round alpha itself to bfloat16 first.
+                handle(x).copy_(handle(x).to(ScalarType.Float).mul_(new Scalar(alpha)));
+            } else {
+                handle(x).mul_(new Scalar(alpha));
+            }
+        });
     }
 
     @Override

@@ -1,12 +1,15 @@
-package tutti.worker.tensor;
+package tutti.worker.tensor.contract;
 
 import java.nio.ByteBuffer;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Tensor;
 
-/** Reads and writes tensors of any floating dtype as doubles, through {@link Tensor#bytes()}. */
-final class Numbers {
+/** Contents of tensors as doubles, ids or bits. The one place of the contract that asks for {@link Tensor#bytes()}. */
+public final class Numbers {
     private Numbers() {}
 
-    static double[] read(Tensor tensor) {
+    /** All elements of a tensor of any floating dtype. */
+    public static double[] read(Tensor tensor) {
         ByteBuffer bytes = tensor.bytes();
         double[] values = new double[(int) tensor.count()];
         for (int i = 0; i < values.length; i++) {
@@ -20,7 +23,8 @@ final class Numbers {
         return values;
     }
 
-    static Tensor write(Tensor tensor, double... values) {
+    /** Overwrites the first elements, each rounded to the tensor's dtype. */
+    public static Tensor write(Tensor tensor, double... values) {
         ByteBuffer bytes = tensor.bytes();
         for (double value : values) {
             switch (tensor.dtype()) {
@@ -33,19 +37,24 @@ final class Numbers {
         return tensor;
     }
 
-    static Tensor writeIds(Tensor tensor, int... ids) {
+    public static Tensor writeIds(Tensor tensor, int... ids) {
         tensor.bytes().asIntBuffer().put(ids);
         return tensor;
     }
 
-    static byte[] bits(Tensor tensor) {
+    public static byte[] bits(Tensor tensor) {
         byte[] bits = new byte[(int) tensor.byteSize()];
         tensor.bytes().get(bits);
         return bits;
     }
 
+    public static Tensor writeBits(Tensor tensor, byte[] bits) {
+        tensor.bytes().put(bits);
+        return tensor;
+    }
+
     /** The nearest value that {@code dtype} can hold. */
-    static double round(double value, DType dtype) {
+    public static double round(double value, DType dtype) {
         return switch (dtype) {
             case F32 -> (float) value;
             case BF16 -> Float.intBitsToFloat(bits(value) & 0xffff0000);
