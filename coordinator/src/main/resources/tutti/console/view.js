@@ -177,9 +177,12 @@ function smooth(values, weight) {
 function StepTime({ last }) {
   if (!last || !(last.step_ms > 0)) return null;
   const parts = [
+    ['data', last.data_ms],
     ['forward', last.forward_ms],
+    ['recompute', last.recompute_ms],
     ['backward', last.backward_ms],
     ['all-reduce, exposed', last.allreduce_exposed_ms],
+    ['clip', last.clip_ms],
     ['optimizer', last.optimizer_ms],
   ];
   const named = parts.reduce((sum, [, ms]) => sum + ms, 0);

@@ -13,7 +13,11 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param tokens labelled tokens of the global batch
  * @param tokensPerSecond all tokens that went through the model, labelled or not, per second, all ranks together
  * @param stepMs wall time of the slowest rank; the other times are of that rank too
- * @param allreduceExposedMs all-reduce time that backward did not hide
+ * @param dataMs building the batches
+ * @param recomputeMs forward passes done again under gradient checkpointing; backwardMs is without them
+ * @param allreduceExposedMs waits for other ranks that backward did not hide
+ * @param clipMs norm of all gradients
+ * @param optimizerMs zeroing the gradients, and the update
  * @param memoryBytes resident memory of the largest worker process
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -26,9 +30,12 @@ public record StepMetrics(
         long tokens,
         double tokensPerSecond,
         double stepMs,
+        double dataMs,
         double forwardMs,
+        double recomputeMs,
         double backwardMs,
         double allreduceExposedMs,
+        double clipMs,
         double optimizerMs,
         long memoryBytes,
         int worldSize,

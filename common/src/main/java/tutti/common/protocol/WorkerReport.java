@@ -48,8 +48,25 @@ public sealed interface WorkerReport extends WireMessage {
             long memoryBytes)
             implements WorkerReport {}
 
-    /** Milliseconds of one step; {@code exposed} is the wait for gradients after backward ended. */
-    record StepTimes(double total, double forward, double backward, double exposed, double optimizer) {}
+    /**
+     * Milliseconds of one step; the parts add up to the total but for a few calls.
+     *
+     * @param data building the batches
+     * @param recompute forward passes of blocks done again on the way back, under gradient checkpointing
+     * @param backward without recompute
+     * @param exposed waits for other ranks: for their token counts before forward, for gradients after backward ended
+     * @param clip norm of all gradients
+     * @param optimizer zeroing the gradients, and the update
+     */
+    record StepTimes(
+            double total,
+            double data,
+            double forward,
+            double recompute,
+            double backward,
+            double exposed,
+            double clip,
+            double optimizer) {}
 
     /** This rank's files of a checkpoint lie in the partial folder, synced. */
     record PartWritten(int rank, int generation, long step, List<WrittenFile> files) implements WorkerReport {}
@@ -58,7 +75,7 @@ public sealed interface WorkerReport extends WireMessage {
     record WrittenFile(String name, long bytes, String sha256) {}
 
     /**
-     * All steps are done and the final model is written.
+     * All steps are done and the final model is written, if it is wanted.
      *
      * @param weightsHash SHA-256 over the bits of the master weights: all ranks must agree
      */

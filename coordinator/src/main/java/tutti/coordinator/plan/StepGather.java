@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.WorkerReport.StepDone;
+import tutti.common.protocol.WorkerReport.StepTimes;
 
 /** Collects the reports of one step from all ranks and adds them up, in rank order, into one line. */
 public final class StepGather {
@@ -42,7 +43,7 @@ public final class StepGather {
             memory = Math.max(memory, rank.memoryBytes());
             slowest = rank.times().total() > slowest.times().total() ? rank : slowest;
         }
-        double seconds = slowest.times().total() / 1e3;
+        StepTimes times = slowest.times();
         return new StepMetrics(
                 step + 1,
                 plan.epochAfter(step + 1),
@@ -50,12 +51,15 @@ public final class StepGather {
                 slowest.learningRate(),
                 slowest.gradNorm(),
                 labelled,
-                tokens / seconds,
-                slowest.times().total(),
-                slowest.times().forward(),
-                slowest.times().backward(),
-                slowest.times().exposed(),
-                slowest.times().optimizer(),
+                tokens / (times.total() / 1e3),
+                times.total(),
+                times.data(),
+                times.forward(),
+                times.recompute(),
+                times.backward(),
+                times.exposed(),
+                times.clip(),
+                times.optimizer(),
                 memory,
                 worldSize,
                 slowest.generation());

@@ -68,11 +68,21 @@ class RunPlanTest {
         assertThat(step.get().loss()).isEqualTo(1.0);
         assertThat(step.get().tokens()).isEqualTo(40);
         assertThat(step.get().stepMs()).as("of the slowest rank").isEqualTo(400);
+        assertThat(step.get())
+                .extracting(
+                        StepMetrics::dataMs,
+                        StepMetrics::forwardMs,
+                        StepMetrics::recomputeMs,
+                        StepMetrics::backwardMs,
+                        StepMetrics::allreduceExposedMs,
+                        StepMetrics::clipMs,
+                        StepMetrics::optimizerMs)
+                .containsExactly(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
         assertThat(step.get().tokensPerSecond()).isEqualTo(2 * 50 / 0.4);
     }
 
     private static StepDone done(int rank, double lossSum, long labelled, double ms) {
-        return new StepDone(rank, 1, 0, lossSum, labelled, 50, 1.0, 1e-3, new StepTimes(ms, 1, 1, 1, 1), 7);
+        return new StepDone(rank, 1, 0, lossSum, labelled, 50, 1.0, 1e-3, new StepTimes(ms, 1, 2, 3, 4, 5, 6, 7), 7);
     }
 
     private static RunPlan plan(Map<String, String> more, int samples) {

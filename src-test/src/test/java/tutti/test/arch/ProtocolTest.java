@@ -145,7 +145,7 @@ class ProtocolTest {
                         300,
                         1e-300,
                         3.0153689607045842E-5,
-                        new WorkerReport.StepTimes(1.5, 2.5, 3.5, 4.5, 5.5),
+                        new WorkerReport.StepTimes(1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5),
                         1L << 34),
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),

@@ -56,16 +56,15 @@ record TrainStep(
         long labelled =
                 shard.stream().mapToLong(TokenizedExample::labelledTokens).sum();
         double gradScale = 1.0 / sumOverRanks(labelled);
+        long counted = clock.getAsLong();
 
         kernels.fill(replica.gradients(), 0);
+        long zeroed = clock.getAsLong();
         buckets.begin();
         Passes passes = new Passes();
         for (int from = 0; from < shard.size(); from += batchSize) {
             int to = Math.min(shard.size(), from + batchSize);
-            passes.run(
-                    batches.build(shard.subList(from, to)),
-                    gradScale,
-                    to == shard.size() ? buckets : GradientListener.NONE);
+            passes.run(shard.subList(from, to), gradScale, to == shard.size() ? buckets : GradientListener.NONE);
         }
         if (shard.isEmpty()) {
             buckets.ready(0);
@@ -76,33 +75,46 @@ record TrainStep(
 
         double gradNorm = optimizer.gradNorm();
         checkFinite(step, gradNorm);
+        long clipped = clock.getAsLong();
         double rate = learningRate.at(step);
         optimizer.step(step + 1, rate, optimizer.clip(gradNorm));
         long end = clock.getAsLong();
 
         StepTimes times = new StepTimes(
                 millis(end - start),
+                millis(passes.data),
                 millis(passes.forward),
+                millis(passes.recompute),
                 millis(passes.backward),
-                millis(reduced - computed),
-                millis(end - reduced));
+                millis(counted - start + reduced - computed),
+                millis(clipped - reduced),
+                millis(zeroed - counted + end - clipped));
         return new Result(passes.lossSum, labelled, passes.tokens, gradNorm, rate, times);
     }
 
-    /** Forward and backward of the micro-batches of one step, with their times. */
+    /** Forward and backward of the micro-batches of one step, with their times in nanoseconds. */
     private final class Passes {
         private double lossSum;
         private long tokens;
+        private long data;
         private long forward;
+        private long recompute;
         private long backward;
 
-        void run(Batch batch, double gradScale, GradientListener listener) {
+        void run(List<TokenizedExample> samples, double gradScale, GradientListener listener) {
             long start = clock.getAsLong();
+            Batch batch = batches.build(samples);
+            long built = clock.getAsLong();
             model.forward(batch);
             long turn = clock.getAsLong();
             lossSum += model.backward(batch, gradScale, listener);
-            forward += turn - start;
-            backward += clock.getAsLong() - turn;
+            long end = clock.getAsLong();
+            // The model does not time its recomputation yet: it is part of backward.
+            long again = 0;
+            data += built - start;
+            forward += turn - built;
+            recompute += again;
+            backward += end - turn - again;
             tokens += batch.tokens();
         }
     }
