@@ -103,6 +103,8 @@ public final class Keys {
             key("save_steps", Kind.INTEGER, "500", OUTPUT, "optimizer steps between checkpoints");
     public static final Key SAVE_TOTAL_LIMIT =
             key("save_total_limit", Kind.INTEGER, "0", OUTPUT, "keep the newest so many checkpoints; 0: all");
+    public static final Key SAVE_FINAL_MODEL =
+            key("save_final_model", Kind.SWITCH, "true", OUTPUT, "write the final model to output_dir");
     public static final Key RESUME_FROM_CHECKPOINT = key(
             "resume_from_checkpoint",
             Kind.WORD,

@@ -9,6 +9,7 @@ import java.nio.file.Path;
  *
  * @param saveSteps optimizer steps between checkpoints, read with {@link SaveStrategy#STEPS}
  * @param saveTotalLimit newest checkpoints to keep; 0 keeps all
+ * @param saveFinalModel whether the trained weights are written into the folder itself when the run is done
  * @param resume empty: start anew; {@code true}: newest whole checkpoint of the folder; else a checkpoint's path
  * @param loggingSteps steps between lines of {@code metrics.jsonl}
  */
@@ -18,10 +19,11 @@ public record OutputConfig(
         SaveStrategy saveStrategy,
         long saveSteps,
         int saveTotalLimit,
+        boolean saveFinalModel,
         String resume,
         long loggingSteps) {
 
-    /** When checkpoints are written. The final model always is. */
+    /** When checkpoints are written. The final model is a setting of its own. */
     public enum SaveStrategy {
         NO,
         STEPS,
@@ -51,6 +53,7 @@ public record OutputConfig(
                 settings.choice(Keys.SAVE_STRATEGY, SaveStrategy.class),
                 settings.integer(Keys.SAVE_STEPS),
                 settings.int32(Keys.SAVE_TOTAL_LIMIT),
+                settings.flag(Keys.SAVE_FINAL_MODEL),
                 settings.text(Keys.RESUME_FROM_CHECKPOINT),
                 settings.integer(Keys.LOGGING_STEPS));
     }

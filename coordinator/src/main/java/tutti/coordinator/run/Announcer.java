@@ -96,17 +96,19 @@ public final class Announcer {
         publish(board.status().withLastCheckpoint(folder.getFileName().toString()));
     }
 
-    void done(long steps, String weightsHash) {
+    /** @param saved whether the final model was written */
+    void done(long steps, String weightsHash, boolean saved) {
         double seconds = (clock.getAsLong() - began) / 1e9;
+        String folder = board.status().outputDir();
         publish(board.status()
                 .withState(
-                        RunState.DONE, "the final model is in " + board.status().outputDir()));
-        terminal.done("done: %,d steps in %s; all ranks hold the same bits (%s); model in %s"
+                        RunState.DONE, saved ? "the final model is in " + folder : "the final model was not written"));
+        terminal.done("done: %,d steps in %s; all ranks hold the same bits (%s); %s"
                 .formatted(
                         steps - firstStep,
                         Terminal.duration(Math.round(seconds)),
                         weightsHash.substring(0, 12),
-                        board.status().outputDir()));
+                        saved ? "model in " + folder : "no model written (--save_final_model False)"));
     }
 
     /** The line itself is printed when the process ends with the exception. */

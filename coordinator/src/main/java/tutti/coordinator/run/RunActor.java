@@ -39,7 +39,8 @@ import tutti.coordinator.plan.StepGather;
 
 /**
  * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}. The outcome goes
- * into a future: normally when the final model is written and all ranks hold the same bits, else with the first cause.
+ * into a future: normally when all ranks are done and hold the same bits, with the final model written if it is wanted; else with
+ * the first cause.
  */
 public final class RunActor {
     /** Loading ends long before; this is for a worker that hangs in it. */
@@ -334,7 +335,8 @@ public final class RunActor {
             return fail(TuttiException.bug("the ranks end with different weights: %s", training.finished));
         }
         ledger.happened("run_finished", Map.of("steps", training.completed, "weights_sha256", training.finished));
-        announcer.done(training.completed, hashes.iterator().next());
+        announcer.done(
+                training.completed, hashes.iterator().next(), config.output().saveFinalModel());
         tellAll(WorkerCommand.Leave.done());
         outcome.complete(null);
         return Behaviors.stopped();

@@ -62,7 +62,7 @@ final class InProcessRun {
                     42);
             long total = plan.totalSteps(config.train().epochs(), config.train().maxSteps());
             long[] next = {0};
-            new TrainLoop(trainer, config.output().folder(), rank)
+            new TrainLoop(trainer, config.output(), rank)
                     .run(
                             0,
                             total,

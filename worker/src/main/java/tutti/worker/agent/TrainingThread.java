@@ -120,7 +120,7 @@ final class TrainingThread {
                     trainer.firstStep(),
                     trainer.notes()));
             Begin begin = awaitBegin();
-            TrainLoop loop = new TrainLoop(trainer, config.output().folder(), rank);
+            TrainLoop loop = new TrainLoop(trainer, config.output(), rank);
             loop.run(
                     begin.firstStep(),
                     begin.totalSteps(),

@@ -4,12 +4,13 @@ import java.nio.file.Path;
 import java.util.List;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.CommitDir;
+import tutti.common.config.OutputConfig;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 
 /** Steps from the first to the last, in the order in which shards arrive. */
-public record TrainLoop(Trainer trainer, Path output, int rank) {
+public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
 
     /** Where shards come from; waits with a deadline. */
     public interface Shards {
@@ -33,7 +34,7 @@ public record TrainLoop(Trainer trainer, Path output, int rank) {
         void finished(long step, String weightsHash);
     }
 
-    /** Trains steps {@code firstStep .. totalSteps-1}; rank 0 then writes the final model. */
+    /** Trains steps {@code firstStep .. totalSteps-1}; rank 0 then writes the final model, if it is wanted. */
     public void run(long firstStep, long totalSteps, Shards shards, Reports reports) {
         trainer.begin(totalSteps);
         for (long step = firstStep; step < totalSteps; step++) {
@@ -51,12 +52,12 @@ public record TrainLoop(Trainer trainer, Path output, int rank) {
                     result.learningRate(),
                     result.times());
             if (shard.save()) {
-                Path folder = CommitDir.partial(output, Checkpoints.name(step + 1));
+                Path folder = CommitDir.partial(output.folder(), Checkpoints.name(step + 1));
                 reports.partWritten(step, trainer.writePart(folder, shard));
             }
         }
-        if (rank == 0) {
-            trainer.writeFinal(output);
+        if (rank == 0 && output.saveFinalModel()) {
+            trainer.writeFinal(output.folder());
         }
         reports.finished(totalSteps, trainer.weightsHash());
     }
