@@ -65,8 +65,8 @@ final class Failures {
 
     private static String explain(ParameterException failure, String[] words) {
         CommandLine command = failure.getCommandLine();
-        boolean top = command.getParent() == null;
-        if (failure instanceof MissingParameterException && !top) {
+        boolean group = !command.getSubcommands().isEmpty();
+        if (failure instanceof MissingParameterException && !group) {
             // The flag that is missing may be the one that was misspelt.
             Optional<String> misspelt = unknownFlag(command, words);
             if (misspelt.isPresent()) {
@@ -74,12 +74,13 @@ final class Failures {
             }
         }
         if (!(failure instanceof UnmatchedArgumentException unmatched)) {
-            return "%s (see tutti %s--help)".formatted(failure.getMessage(), top ? "" : command.getCommandName() + " ");
+            return "%s (see %s --help)"
+                    .formatted(failure.getMessage(), command.getCommandSpec().qualifiedName());
         }
         Optional<String> flag = unknownFlag(command, words);
         String word = flag.orElseGet(
                 () -> unmatched.getUnmatched().stream().findFirst().orElse(unmatched.getMessage()));
-        if (top) {
+        if (group) {
             String commands = String.join(", ", command.getSubcommands().keySet());
             return flag.isPresent()
                     ? "%s: flags come after a command; the commands are %s".formatted(word, commands)

@@ -39,6 +39,7 @@ public final class Tutti {
                 new CommandLine(new QuickstartCommand(System.out)),
                 new CommandLine(new GenerateCommand(System.out)),
                 new CommandLine(new EvalCommand(System.out)),
+                BenchCommand.commandLine(System.out, System.err),
                 RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker),
                 RunFlags.command("coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
         return execute(tutti, System.err, args);
@@ -74,6 +75,7 @@ public final class Tutti {
         CommandLine tutti = new CommandLine(spec);
         for (CommandLine subcommand : subcommands) {
             RunFlags.addCommonForms(subcommand.getCommandSpec());
+            subcommand.getSubcommands().values().forEach(one -> RunFlags.addCommonForms(one.getCommandSpec()));
             tutti.addSubcommand(subcommand);
         }
         RunFlags.readAsPeopleWrite(tutti);
@@ -89,8 +91,13 @@ public final class Tutti {
 
     static int run(Settings settings, RunConfig config, boolean verbose) {
         settings.answers().forEach(answer -> System.out.println("tutti: note: " + answer));
+        return run(settings, config, verbose, System.out, System.err);
+    }
+
+    /** @param out gets what the run says */
+    static int run(Settings settings, RunConfig config, boolean verbose, PrintStream out, PrintStream err) {
         ChildCommand command = ChildCommand.sameJava(Tutti.class, verbose, System.getenv());
-        return new Agent(command, PREFLIGHTS, Patience.USUAL).run(settings, config);
+        return new Agent(command, PREFLIGHTS, Patience.USUAL, out, err).run(settings, config);
     }
 
     private static int worker(Settings settings, RunConfig config, boolean verbose) {

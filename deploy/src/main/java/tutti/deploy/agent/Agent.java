@@ -4,6 +4,7 @@ import static tutti.common.error.TuttiException.environment;
 import static tutti.common.error.TuttiException.require;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -48,14 +49,24 @@ public final class Agent {
     private Supervisor supervisor;
     private boolean closed;
 
-    /** @param preflights asked in order on every node, before anything is written or deleted */
+    /** An agent that talks to the terminal of this process. */
     public Agent(ChildCommand command, List<Preflight> preflights, Patience patience) {
+        this(command, preflights, patience, System.out, System.err);
+    }
+
+    /**
+     * @param preflights asked in order on every node, before anything is written or deleted
+     * @param out gets what the run says, its workers' lines included
+     * @param err gets its errors
+     */
+    public Agent(
+            ChildCommand command, List<Preflight> preflights, Patience patience, PrintStream out, PrintStream err) {
         this.command = command;
         this.preflights = List.copyOf(preflights);
         this.patience = patience;
         this.environment = System.getenv();
-        this.progressBar = canRedraw(environment);
-        this.terminal = new Terminal(System.out, System.err, progressBar);
+        this.progressBar = out == System.out && canRedraw(environment);
+        this.terminal = new Terminal(out, err, progressBar);
     }
 
     /**
@@ -151,7 +162,7 @@ public final class Agent {
                     CoordinatorSeat.columns(environment));
             going = supervisor.start(() -> startCoordinator(seat, runFile, aeronDir));
         }
-        int threads = threads(launch);
+        int threads = threads(launch, environment);
         for (int local = 0; going && local < launch.nprocPerNode(); local++) {
             WorkerSeat seat = new WorkerSeat(
                     launch.nodeRank() * launch.nprocPerNode() + local,
@@ -239,8 +250,8 @@ public final class Agent {
         }
     }
 
-    /** What the user set, as torchrun does it; else the cores shared out among this node's workers. */
-    private int threads(LaunchConfig launch) {
+    /** Threads of one worker: what the user set, as torchrun does it; else the cores shared out among this node's workers. */
+    public static int threads(LaunchConfig launch, Map<String, String> environment) {
         String given = environment.getOrDefault(OMP_THREADS, "");
         return given.matches("[1-9][0-9]{0,3}")
                 ? Integer.parseInt(given)

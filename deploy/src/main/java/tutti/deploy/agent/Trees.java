@@ -10,11 +10,11 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 
 /** Deletes folders. A symbolic link is deleted, never followed. */
-final class Trees {
+public final class Trees {
     private Trees() {}
 
     /** Deletes a file or a folder with all it holds; what somebody else deletes at the same time is fine. */
-    static void delete(Path root) throws IOException {
+    public static void delete(Path root) throws IOException {
         if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }

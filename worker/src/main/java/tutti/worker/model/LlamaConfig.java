@@ -63,6 +63,11 @@ public record LlamaConfig(
                 Category.DATA,
                 "model folder %s has no config.json; a Hugging Face model folder is needed",
                 folder);
+        return readFile(file);
+    }
+
+    /** @throws TuttiException (data) naming file, key, value and rule */
+    public static LlamaConfig readFile(Path file) {
         try {
             require(Files.size(file) <= MAX_BYTES, Category.DATA, "%s: larger than %d bytes", file, MAX_BYTES);
             return of(new ObjectMapper().readTree(file.toFile()), file);
