@@ -21,7 +21,9 @@ final class BenchCommand implements Runnable {
     private BenchCommand() {}
 
     static CommandLine commandLine(PrintStream out, PrintStream err) {
-        return new CommandLine(new BenchCommand()).addSubcommand(new BenchStepCommand(out, err));
+        return new CommandLine(new BenchCommand())
+                .addSubcommand(new BenchStepCommand(out, err))
+                .addSubcommand(new BenchKernelsCommand(out));
     }
 
     @Override
