@@ -41,6 +41,7 @@ class SettingsTest {
             assertThat(optim.warmupRatio()).isEqualTo(0.03);
         });
         assertThat(config.output().saveTotalLimit()).isEqualTo(10);
+        assertThat(config.output().saveFinalModel()).isTrue();
         assertThat(config.model().maxLength()).isEqualTo(2048);
     }
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
@@ -26,9 +27,15 @@ final class InProcessRun {
     private final List<List<Long>> labelled = new ArrayList<>();
     private final List<List<Double>> gradNorms = new ArrayList<>();
     private final List<List<Double>> rates = new ArrayList<>();
+    private final List<List<StepTimes>> times = new ArrayList<>();
     private final List<String> hashes = new ArrayList<>();
 
     static InProcessRun of(Map<String, String> flags, int worldSize) throws Exception {
+        return of(flags, worldSize, System::nanoTime);
+    }
+
+    /** @param clock of the steps */
+    static InProcessRun of(Map<String, String> flags, int worldSize, LongSupplier clock) throws Exception {
         InProcessRun run = new InProcessRun();
         RunConfig config = RunConfig.read(Settings.of(flags, null));
         InMemoryNetwork network = new InMemoryNetwork(worldSize);
@@ -41,19 +48,21 @@ final class InProcessRun {
             run.labelled.add(new ArrayList<>());
             run.gradNorms.add(new ArrayList<>());
             run.rates.add(new ArrayList<>());
+            run.times.add(new ArrayList<>());
             run.hashes.add("");
             ranks.add(CompletableFuture.runAsync(
-                    () -> run.rank(config, network, new Group(1, 1, rank, hosts), rank, worldSize),
+                    () -> run.rank(config, network, new Group(1, 1, rank, hosts), rank, worldSize, clock),
                     task -> new Thread(task, "rank-" + rank).start()));
         }
         CompletableFuture.allOf(ranks.toArray(CompletableFuture[]::new)).get(120, TimeUnit.SECONDS);
         return run;
     }
 
-    private void rank(RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize) {
+    private void rank(
+            RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize, LongSupplier clock) {
         try (TreeAllReduce collectives =
                         new TreeAllReduce(network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime);
-                Trainer trainer = Trainer.load(config, collectives, null, 1, System::nanoTime)) {
+                Trainer trainer = Trainer.load(config, collectives, null, 1, clock)) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),
                     worldSize,
@@ -85,6 +94,7 @@ final class InProcessRun {
             labelled.get(rank).add(count);
             gradNorms.get(rank).add(gradNorm);
             rates.get(rank).add(rate);
+            InProcessRun.this.times.get(rank).add(times);
         }
 
         @Override
@@ -112,6 +122,10 @@ final class InProcessRun {
 
     List<Double> rates() {
         return rates.get(0);
+    }
+
+    List<StepTimes> times() {
+        return times.get(0);
     }
 
     List<String> hashes() {

@@ -52,6 +52,17 @@ class SavedModelTest {
     Path folder;
 
     @Test
+    void shouldWriteNoModelWhereNoneIsWanted() throws Exception {
+        Path output = Files.createDirectories(folder.resolve("out"));
+        Map<String, String> flags = TrainSpec.flags(TrainSpec.writeData(folder), output, 4, 1);
+        flags.put("max_steps", "1");
+        flags.put("save_final_model", "False");
+        InProcessRun run = InProcessRun.of(flags, 1);
+        assertThat(run.hashes()).allMatch(hash -> hash.length() == 64);
+        assertThat(output).isEmptyDirectory();
+    }
+
+    @Test
     void shouldWriteSafetensorsThatAnIndependentReaderReads() throws Exception {
         Path output = Files.createDirectories(folder.resolve("out"));
         Map<String, String> flags = TrainSpec.flags(TrainSpec.writeData(folder), output, 4, 1);
