@@ -178,6 +178,7 @@ public interface Kernels extends AutoCloseable {
      * the master dtype.
      *
      * @param copy the compute copy of the weight, overwritten with the new weight rounded to its dtype; or weight itself
+     * @param grad may be used as scratch: its contents are undefined afterwards
      */
     void adamW(Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, AdamWStep step);
 

@@ -12,6 +12,8 @@ import tutti.worker.tensor.contract.SideBySide.Pair;
 
 /** adamW: several updates, with and without a compute copy, on shards as on the whole. */
 final class AdamWCases {
+    private static final int GRAD = 4;
+
     private AdamWCases() {}
 
     static List<ContractCase> all(Sizes sizes) {
@@ -67,7 +69,8 @@ final class AdamWCases {
                         weight,
                         copy,
                         m,
-                        v);
+                        v,
+                        grad);
             }
             sides.agree(MASTER, weight, m, v);
             demandRounded(sides, weight, copy);
@@ -95,7 +98,7 @@ final class AdamWCases {
             update(sides, parts, from, count);
             from += count;
         }
-        for (int i = 0; i < parts.length; i++) {
+        for (int i = 0; i < GRAD; i++) {
             demand(
                     Arrays.equals(Numbers.bits(parts[i].tested()), Numbers.bits(whole[i].tested())),
                     "%s: other bits in shards",
@@ -103,7 +106,7 @@ final class AdamWCases {
         }
     }
 
-    /** weight, copy, m, v, grad */
+    /** weight, copy, m, v, grad: the last one may be used as scratch. */
     private static Pair[] state(SideBySide sides, int n) {
         Pair v = sides.weight("v", 1, n);
         // The second moment is never negative.
@@ -129,6 +132,7 @@ final class AdamWCases {
                 rows[0],
                 rows[1],
                 rows[2],
-                rows[3]);
+                rows[3],
+                rows[4]);
     }
 }
