@@ -135,7 +135,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public double squaredNorm(Tensor x) {
-        return scopedDouble(() -> TorchOptimizer.squaredNorm(flat(x)));
+        return scopedDouble(() -> TorchOptimizer.squaredNorm(scratch, flat(x)));
     }
 
     @Override

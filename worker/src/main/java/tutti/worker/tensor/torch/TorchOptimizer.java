@@ -13,13 +13,13 @@ final class TorchOptimizer {
     /** libtorch updates so many elements with one instruction, and a shorter rest with other roundings: the rest is padded. */
     private static final long VECTOR = 16;
 
-    /** Elements whose squares are summed in float32: few enough that no digit that matters is lost. */
-    private static final long NORM_PIECE = 1L << 13;
+    /** Elements whose squares are summed at once: 1 MB of float64. */
+    private static final long NORM_PIECE = 1L << 17;
 
     private TorchOptimizer() {}
 
     static long workspace() {
-        return 2 * TorchScratch.bytes(Float.BYTES, 1) + TorchScratch.bytes(Float.BYTES, 4 * VECTOR);
+        return TorchScratch.bytes(Double.BYTES, NORM_PIECE);
     }
 
     /**
@@ -73,12 +73,14 @@ final class TorchOptimizer {
         }
     }
 
-    /** Sum of squares of x (n), pieces in order. */
-    static double squaredNorm(Tensor x) {
+    /** Sum of squares of x (n) in float64, pieces in order. */
+    static double squaredNorm(TorchScratch scratch, Tensor x) {
         double[] sum = {0};
+        scratch.begin(workspace());
+        Tensor wide = scratch.take(ScalarType.Double, Math.min(NORM_PIECE, x.size(0)));
         forEachPiece(x.size(0), NORM_PIECE, (from, count) -> {
-            Tensor wide = x.narrow(0, from, count).to(ScalarType.Double);
-            sum[0] += wide.mul(wide).sum().item_double();
+            Tensor piece = wide.narrow(0, 0, count).copy_(x.narrow(0, from, count));
+            sum[0] += piece.dot(piece).item_double();
         });
         return sum[0];
     }

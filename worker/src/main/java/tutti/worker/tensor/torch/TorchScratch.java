@@ -1,10 +1,10 @@
 package tutti.worker.tensor.torch;
 
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.common.error.TuttiException;
+import tutti.worker.tensor.DType;
 
 /**
  * Memory for what lives no longer than one kernel call. A call says how much it needs, then takes tensors one behind the other;
@@ -46,18 +46,15 @@ final class TorchScratch implements AutoCloseable {
         for (long size : sizes) {
             count *= size;
         }
-        long bytes = bytes(dtype == ScalarType.BFloat16 ? 2 : 4, count);
+        DType element = TorchTensor.dtype(dtype);
+        long bytes = bytes(element.bytes(), count);
         if (used + bytes > block.capacity()) {
             throw TuttiException.bug(
                     "kernel workspace: a call takes more than bytes=%d, what it asked for", block.capacity());
         }
-        Tensor tensor = torch.from_blob(block.memory(used), sizes, options(dtype));
+        Tensor tensor = torch.from_blob(block.memory(used), sizes, TorchTensor.options(element));
         used += bytes;
         return tensor;
-    }
-
-    private static TensorOptions options(ScalarType dtype) {
-        return dtype == ScalarType.BFloat16 ? TorchTensor.BF16 : TorchTensor.F32;
     }
 
     /** Bytes held now. */

@@ -8,6 +8,7 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import tutti.common.error.TuttiException;
 import tutti.worker.tensor.Checks;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Shape;
@@ -19,8 +20,6 @@ import tutti.worker.tensor.Tensor;
  */
 final class TorchTensor extends Tensor {
     private static final Map<DType, TensorOptions> OPTIONS = options();
-    static final TensorOptions F32 = OPTIONS.get(DType.F32);
-    static final TensorOptions BF16 = OPTIONS.get(DType.BF16);
 
     private final TorchArena arena;
     private final long offset;
@@ -83,6 +82,19 @@ final class TorchTensor extends Tensor {
     static <P extends Pointer> P outlivingScopes(P pointer) {
         pointer.retainReference();
         return pointer;
+    }
+
+    static TensorOptions options(DType dtype) {
+        return OPTIONS.get(dtype);
+    }
+
+    static DType dtype(torch.ScalarType type) {
+        return switch (type) {
+            case Double -> DType.F64;
+            case Float -> DType.F32;
+            case BFloat16 -> DType.BF16;
+            default -> throw TuttiException.bug("libtorch's %s has no scratch here", type);
+        };
     }
 
     static torch.ScalarType scalarType(DType dtype) {
