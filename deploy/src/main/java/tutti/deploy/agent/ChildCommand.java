@@ -21,10 +21,7 @@ public interface ChildCommand {
         /** The sums of the all-reduce want the optimizing compiler, the start-up code must not trouble it. */
         WORKER(
                 "2g",
-                "-XX:Tier4InvocationThreshold=100000",
-                "-XX:Tier4MinInvocationThreshold=50000",
-                "-XX:Tier4CompileThreshold=150000",
-                "-XX:Tier4BackEdgeThreshold=1000000");
+                "-XX:TieredStopAtLevel=1");
 
         private final String heap;
         private final List<String> compiler;

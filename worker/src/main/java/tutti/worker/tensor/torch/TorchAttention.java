@@ -21,7 +21,7 @@ final class TorchAttention {
     /** Most queries of a tile: small tiles skip more above the diagonal, large ones make better products. */
     static final long TILE = 128;
     /** Elements of a slice's scores, and of its keys: what several passes find in the cache. */
-    private static final long AT_ONCE = 1L << 19;
+    private static final long AT_ONCE = 1L << 20;
 
     private final TorchScratch scratch;
     private final CausalMask mask;
