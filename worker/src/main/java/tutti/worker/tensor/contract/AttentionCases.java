@@ -28,7 +28,7 @@ final class AttentionCases {
         training(all, 2, 2, 8, 6, Segments.of(9, 20));
         training(all, 2, 1, 8, 1e-5, Segments.of(9, 20));
         // 40 products of 2*256*256 scores: more than a backend may want to hold at once.
-        training(all, 16, 8, 4, 1, Segments.uniform(5, 256));
+        training(all, 16, 8, 2, 1, Segments.uniform(5, 256));
         for (int i = 0; i < 6; i++) {
             int G = sizes.upTo(3);
             int[] lengths = new int[1 + sizes.below(5)];
