@@ -79,6 +79,26 @@ final class AttentionCases {
                             Segments.decode(2, 5),
                             1));
         }));
+        all.add(new ContractCase("attentionBackward", "refuses other shapes", sides -> {
+            Pair q = sides.activation("q", 1, 4, 2, 2);
+            Pair k = sides.activation("k", 1, 4, 1, 2);
+            Pair dq = sides.output("dq", 4, 2, 2);
+            Pair dk = sides.output("dk", 4, 1, 2);
+            for (boolean swapped : new boolean[] {false, true}) {
+                sides.refuse(
+                        "shapes differ",
+                        (kernels, side) -> kernels.attentionBackward(
+                                side.of(swapped ? dk : dq),
+                                side.of(swapped ? dk : dq),
+                                side.of(dk),
+                                side.of(q),
+                                side.of(q),
+                                side.of(k),
+                                side.of(k),
+                                Segments.of(4),
+                                1));
+            }
+        }));
         return all;
     }
 

@@ -56,6 +56,17 @@ final class CrossEntropyCases {
                     "dtype",
                     (kernels, side) -> kernels.linearCrossEntropy(side.of(hidden), side.of(mixed), side.of(labels)));
         }));
+        all.add(new ContractCase("linearCrossEntropyBackward", "refuses other shapes and labels", sides -> {
+            Pair hidden = sides.activation("hidden", 1, 2, 3);
+            Pair head = sides.activation("head", 1, 5, 3);
+            Pair labels = sides.ids("labels", 4, IGNORE);
+            Pair outside = sides.ids("outside", 4, 5);
+            Pair dHidden = sides.output("dHidden", 2, 3);
+            Pair dHead = sides.weight("dHead", 1, 6, 3);
+            refuseBackward(sides, "shapes differ", dHidden, dHead, hidden, head, labels);
+            refuseBackward(sides, "shapes differ", dHead, dHead.rows(0, 5), hidden, head, labels);
+            refuseBackward(sides, "holds 5", dHidden, dHead.rows(0, 5), hidden, head, outside);
+        }));
         return all;
     }
 
@@ -104,6 +115,14 @@ final class CrossEntropyCases {
                         side.of(dHidden), side.of(dHead), side.of(hidden), side.of(head), side.of(labels), gradScale),
                 dHidden,
                 dHead);
+    }
+
+    private static void refuseBackward(
+            SideBySide sides, String word, Pair dHidden, Pair dHead, Pair hidden, Pair head, Pair labels) {
+        sides.refuse(
+                word,
+                (kernels, side) -> kernels.linearCrossEntropyBackward(
+                        side.of(dHidden), side.of(dHead), side.of(hidden), side.of(head), side.of(labels), 1));
     }
 
     private static void unlabelled(SideBySide sides) {
