@@ -62,9 +62,10 @@ final class CrossEntropyCases {
             Pair labels = sides.ids("labels", 4, IGNORE);
             Pair outside = sides.ids("outside", 4, 5);
             Pair dHidden = sides.output("dHidden", 2, 3);
+            Pair longer = sides.output("longer", 3, 3);
             Pair dHead = sides.weight("dHead", 1, 6, 3);
             refuseBackward(sides, "shapes differ", dHidden, dHead, hidden, head, labels);
-            refuseBackward(sides, "shapes differ", dHead, dHead.rows(0, 5), hidden, head, labels);
+            refuseBackward(sides, "shapes differ", longer, dHead.rows(0, 5), hidden, head, labels);
             refuseBackward(sides, "holds 5", dHidden, dHead.rows(0, 5), hidden, head, outside);
         }));
         return all;
