@@ -40,6 +40,7 @@ public final class Tutti {
                 new CommandLine(new GenerateCommand(System.out)),
                 new CommandLine(new EvalCommand(System.out)),
                 BenchCommand.commandLine(System.out, System.err),
+                new CommandLine(new DoctorCommand(System.out)),
                 RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker),
                 RunFlags.command("coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
         return execute(tutti, System.err, args);

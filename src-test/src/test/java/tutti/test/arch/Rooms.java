@@ -48,6 +48,7 @@ final class Rooms {
             "tutti.deploy.agent",
             "tutti.deploy.quickstart",
             "tutti.deploy.bench",
+            "tutti.deploy.doctor",
             "tutti.deploy");
 
     /** The main code alone: tests may do more. */

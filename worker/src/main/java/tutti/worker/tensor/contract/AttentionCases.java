@@ -28,7 +28,7 @@ final class AttentionCases {
         training(all, 2, 2, 8, 6, Segments.of(9, 20));
         training(all, 2, 1, 8, 1e-5, Segments.of(9, 20));
         // 40 products of 2*256*256 scores: more than a backend may want to hold at once.
-        training(all, 16, 8, 4, 1, Segments.uniform(5, 256));
+        training(all, 16, 8, 2, 1, Segments.uniform(5, 256));
         for (int i = 0; i < 6; i++) {
             int G = sizes.upTo(3);
             int[] lengths = new int[1 + sizes.below(5)];
@@ -78,6 +78,26 @@ final class AttentionCases {
                             side.of(k),
                             Segments.decode(2, 5),
                             1));
+        }));
+        all.add(new ContractCase("attentionBackward", "refuses other shapes", sides -> {
+            Pair q = sides.activation("q", 1, 4, 2, 2);
+            Pair k = sides.activation("k", 1, 4, 1, 2);
+            Pair dq = sides.output("dq", 4, 2, 2);
+            Pair dk = sides.output("dk", 4, 1, 2);
+            for (boolean swapped : new boolean[] {false, true}) {
+                sides.refuse(
+                        "shapes differ",
+                        (kernels, side) -> kernels.attentionBackward(
+                                side.of(swapped ? dk : dq),
+                                side.of(swapped ? dk : dq),
+                                side.of(dk),
+                                side.of(q),
+                                side.of(q),
+                                side.of(k),
+                                side.of(k),
+                                Segments.of(4),
+                                1));
+            }
         }));
         return all;
     }

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import tutti.worker.tensor.DType;
@@ -81,11 +82,26 @@ public final class ContractTable {
         return distinct(group.stream().filter(one -> one.verdict() == verdict).toList());
     }
 
-    /** All results that failed or were refused, one line each. */
+    /** One line for each result that failed or was refused; a dtype that a backend does not offer at all is one line. */
     public List<String> notPassed() {
+        Set<String> offered = Set.copyOf(offered());
         return results.stream()
                 .filter(result -> result.verdict() != Verdict.PASSED)
-                .map(ContractResult::toString)
+                .map(result -> offered.contains(column(result))
+                        ? result.toString()
+                        : "UNSUPPORTED %s: %s".formatted(column(result), result.message()))
+                .distinct()
+                .toList();
+    }
+
+    private static String column(ContractResult result) {
+        return result.backend() + " " + result.compute();
+    }
+
+    private List<String> offered() {
+        return results.stream()
+                .filter(result -> result.verdict() != Verdict.UNSUPPORTED)
+                .map(ContractTable::column)
                 .distinct()
                 .toList();
     }
@@ -95,11 +111,8 @@ public final class ContractTable {
     }
 
     public List<String> lines() {
-        // A dtype that a backend does not offer at all is one line, not a column.
-        Map<String, List<ContractResult>> columns = grouped(one -> one.backend() + " " + one.compute());
-        List<String> offered = columns.keySet().stream()
-                .filter(column -> columns.get(column).stream().anyMatch(one -> one.verdict() != Verdict.UNSUPPORTED))
-                .toList();
+        Map<String, List<ContractResult>> columns = grouped(ContractTable::column);
+        List<String> offered = offered();
         List<String> lines = new ArrayList<>();
         lines.add("kernel contract: worst error / what is allowed, by backend and compute dtype");
         lines.add(row("kernel", "cases", offered));
@@ -120,17 +133,7 @@ public final class ContractTable {
                         .mapToInt(ContractTable::distinct)
                         .sum()),
                 offered.stream().map(column -> verdict(columns.get(column))).toList()));
-        columns.forEach((column, group) -> {
-            if (!offered.contains(column)) {
-                lines.add("UNSUPPORTED %s: %s".formatted(column, group.get(0).message()));
-            }
-        });
-        results.stream()
-                .filter(one -> one.verdict() != Verdict.PASSED)
-                .filter(one -> offered.contains(one.backend() + " " + one.compute()))
-                .map(ContractResult::toString)
-                .distinct()
-                .forEach(lines::add);
+        lines.addAll(notPassed());
         return lines;
     }
 

@@ -24,7 +24,7 @@ final class CrossEntropyCases {
         add(all, 17, 8, 50, 1, 30);
         add(all, 12, 8, 50, 1, 1e-4);
         // More logits than a backend may want to hold at once.
-        add(all, 300, 4, 40_000, 0.5, 1);
+        add(all, 230, 2, 40_000, 0.5, 1);
         for (int i = 0; i < 6; i++) {
             add(all, sizes.upTo(90), sizes.upTo(40), 1 + sizes.upTo(500), sizes.coin() ? 1 : 0.4, sizes.coin() ? 1 : 5);
         }
@@ -55,6 +55,18 @@ final class CrossEntropyCases {
             sides.refuse(
                     "dtype",
                     (kernels, side) -> kernels.linearCrossEntropy(side.of(hidden), side.of(mixed), side.of(labels)));
+        }));
+        all.add(new ContractCase("linearCrossEntropyBackward", "refuses other shapes and labels", sides -> {
+            Pair hidden = sides.activation("hidden", 1, 2, 3);
+            Pair head = sides.activation("head", 1, 5, 3);
+            Pair labels = sides.ids("labels", 4, IGNORE);
+            Pair outside = sides.ids("outside", 4, 5);
+            Pair dHidden = sides.output("dHidden", 2, 3);
+            Pair longer = sides.output("longer", 3, 3);
+            Pair dHead = sides.weight("dHead", 1, 6, 3);
+            refuseBackward(sides, "shapes differ", dHidden, dHead, hidden, head, labels);
+            refuseBackward(sides, "shapes differ", longer, dHead.rows(0, 5), hidden, head, labels);
+            refuseBackward(sides, "holds 5", dHidden, dHead.rows(0, 5), hidden, head, outside);
         }));
         return all;
     }
@@ -104,6 +116,14 @@ final class CrossEntropyCases {
                         side.of(dHidden), side.of(dHead), side.of(hidden), side.of(head), side.of(labels), gradScale),
                 dHidden,
                 dHead);
+    }
+
+    private static void refuseBackward(
+            SideBySide sides, String word, Pair dHidden, Pair dHead, Pair hidden, Pair head, Pair labels) {
+        sides.refuse(
+                word,
+                (kernels, side) -> kernels.linearCrossEntropyBackward(
+                        side.of(dHidden), side.of(dHead), side.of(hidden), side.of(head), side.of(labels), 1));
     }
 
     private static void unlabelled(SideBySide sides) {

@@ -54,6 +54,14 @@ final class EmbeddingCases {
             sides.refuse("shape", (kernels, side) -> kernels.embedding(side.of(wide), side.of(table), side.of(ids)));
             sides.refuse("dtype", (kernels, side) -> kernels.embedding(side.of(out), side.of(mixed), side.of(ids)));
         }));
+        all.add(new ContractCase("embeddingBackward", "refuses other shapes", sides -> {
+            Pair dTable = sides.weight("dTable", 1, 5, 2);
+            Pair ids = sides.ids("ids", 4, 0, 4);
+            Pair dOut = sides.activation("dOut", 1, 3, 3);
+            sides.refuse(
+                    "shape",
+                    (kernels, side) -> kernels.embeddingBackward(side.of(dTable), side.of(ids), side.of(dOut)));
+        }));
         return all;
     }
 

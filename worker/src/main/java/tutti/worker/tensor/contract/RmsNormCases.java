@@ -49,6 +49,26 @@ final class RmsNormCases {
                     (kernels, side) ->
                             kernels.rmsNorm(side.of(out).rows(0, 2), side.of(rstd), side.of(x), side.of(weight), EPS));
         }));
+        all.add(new ContractCase("rmsNormBackward", "refuses other shapes", sides -> {
+            Pair x = sides.activation("x", 1, 3, 4);
+            Pair weight = sides.weight("weight", 1, 4);
+            Pair rstd = sides.weight("rstd", 1, 3);
+            Pair dx = sides.activation("dx", 1, 3, 4);
+            Pair dWeight = sides.weight("dWeight", 1, 5);
+            sides.refuse(
+                    "shapes differ",
+                    (kernels, side) -> kernels.rmsNormBackward(
+                            side.of(dx), side.of(dWeight), side.of(x), side.of(x), side.of(weight), side.of(rstd)));
+            sides.refuse(
+                    "shapes differ",
+                    (kernels, side) -> kernels.rmsNormBackward(
+                            side.of(dx),
+                            side.of(dWeight).rows(0, 4),
+                            side.of(x).rows(0, 2),
+                            side.of(x),
+                            side.of(weight),
+                            side.of(rstd)));
+        }));
         all.add(new ContractCase("rmsNorm", "refuses mixed dtypes", sides -> {
             Pair x = sides.activation("x", 1, 3, 4);
             Pair weight = sides.weight("weight", 1, 4);

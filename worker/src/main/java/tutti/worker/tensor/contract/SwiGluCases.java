@@ -30,6 +30,18 @@ final class SwiGluCases {
             sides.refuse("shapes differ", (kernels, side) -> kernels.swiglu(side.of(out), side.of(gate), side.of(up)));
             sides.refuse("dtype", (kernels, side) -> kernels.swiglu(side.of(out), side.of(gate), side.of(mixed)));
         }));
+        all.add(new ContractCase("swigluBackward", "refuses other shapes and mixed dtypes", sides -> {
+            Pair gate = sides.activation("gate", 1, 3, 4);
+            Pair dOut = sides.activation("dOut", 1, 4, 3);
+            Pair mixed = sides.normal("mixed", sides.otherDType(), 1, 3, 4);
+            Pair out = sides.output("out", 3, 4);
+            for (Pair wrong : new Pair[] {dOut, mixed}) {
+                sides.refuse(
+                        wrong == dOut ? "shapes differ" : "dtype",
+                        (kernels, side) -> kernels.swigluBackward(
+                                side.of(out), side.of(out), side.of(wrong), side.of(gate), side.of(gate)));
+            }
+        }));
         return all;
     }
 

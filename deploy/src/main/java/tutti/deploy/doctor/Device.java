@@ -1,0 +1,7 @@
+package tutti.deploy.doctor;
+
+/** What a backend computes on: the word of {@code --device}. */
+public enum Device {
+    CPU,
+    CUDA
+}
