@@ -139,7 +139,7 @@ final class RunFlags {
     private static OptionSpec option(Key key) {
         OptionSpec.Builder builder = OptionSpec.builder("--" + key.name()).paramLabel("VALUE");
         return switch (key.kind()) {
-            case SWITCH ->
+            case SWITCH, POLICY ->
                 builder.type(String.class).arity("0..1").fallbackValue("true").build();
             case LIST -> builder.type(String[].class).arity("1..*").build();
             default -> builder.type(String.class).arity("1").build();

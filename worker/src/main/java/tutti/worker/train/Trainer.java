@@ -22,6 +22,7 @@ import tutti.worker.checkpoint.OptimizerShards;
 import tutti.worker.checkpoint.TrainerState;
 import tutti.worker.checkpoint.WeightLoader;
 import tutti.worker.gradient.GradientBuckets;
+import tutti.worker.model.ActivationPlan;
 import tutti.worker.model.Llama;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.optim.AdamW;
@@ -54,13 +55,20 @@ public final class Trainer implements AutoCloseable {
 
     /** What takes memory. Built once on an arena that only counts, then on a real one of that size. */
     private record Parts(Replica replica, AdamW optimizer, Llama model, BatchBuilder batches) {
-        static Parts of(RunConfig run, LlamaConfig model, Kernels kernels, int longest, Arena arena) {
+        static Parts of(
+                RunConfig run, LlamaConfig model, Kernels kernels, int longest, Arena arena, LongSupplier clock) {
             DType compute = run.train().bf16() ? DType.BF16 : kernels.masterDType();
             Replica replica = Replica.full(kernels, model, compute, arena);
             AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena);
             int rows = Math.multiplyExact(run.train().batchSize(), longest);
-            boolean checkpointing = run.train().checkpointing();
-            Llama llama = new Llama(model, kernels, compute, replica, arena, rows, longest, checkpointing);
+            ActivationPlan activations = ActivationPlan.training(
+                    model,
+                    kernels.masterDType(),
+                    compute,
+                    rows,
+                    longest,
+                    run.train().checkpointing());
+            Llama llama = new Llama(activations, kernels, replica, arena, clock);
             return new Parts(
                     replica,
                     optimizer,
@@ -86,10 +94,10 @@ public final class Trainer implements AutoCloseable {
         this.notes = notes;
         int longest = data.longest();
         PlanningArena plan = new PlanningArena();
-        Parts.of(config, model, kernels, longest, plan);
+        Parts.of(config, model, kernels, longest, plan, clock);
         this.arena = kernels.arena("replica", plan.used());
         try {
-            this.parts = Parts.of(config, model, kernels, longest, arena);
+            this.parts = Parts.of(config, model, kernels, longest, arena, clock);
             this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
         } catch (RuntimeException e) {
             arena.close();
