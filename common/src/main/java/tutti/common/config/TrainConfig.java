@@ -55,6 +55,20 @@ public record TrainConfig(
         return Math.multiplyExact(Math.multiplyExact(batchSize, accumulation), worldSize);
     }
 
+    public TrainConfig with(GradientCheckpointing other) {
+        return new TrainConfig(bf16, batchSize, accumulation, other, epochs, maxSteps, seed, backend);
+    }
+
+    public TrainConfig inBf16() {
+        return new TrainConfig(true, batchSize, accumulation, checkpointing, epochs, maxSteps, seed, backend);
+    }
+
+    /** The same global batch, each micro-batch cut into {@code parts}, which divides the batch size. */
+    public TrainConfig cut(int parts) {
+        return new TrainConfig(
+                bf16, batchSize / parts, accumulation * parts, checkpointing, epochs, maxSteps, seed, backend);
+    }
+
     static TrainConfig read(Settings settings) {
         return new TrainConfig(
                 settings.flag(Keys.BF16),

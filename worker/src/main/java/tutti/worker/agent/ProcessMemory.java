@@ -12,12 +12,21 @@ final class ProcessMemory {
 
     /** Resident bytes, or 0 where the system does not tell. */
     static long residentBytes() {
+        return read("VmRSS:");
+    }
+
+    /** The most that was resident so far, or 0 where the system does not tell. */
+    static long peakBytes() {
+        return read("VmHWM:");
+    }
+
+    private static long read(String field) {
         if (!Files.isReadable(STATUS)) {
             return 0;
         }
         try {
             for (String line : Files.readAllLines(STATUS)) {
-                if (line.startsWith("VmRSS:")) {
+                if (line.startsWith(field)) {
                     return Long.parseLong(line.replaceAll("\\D", "")) << 10;
                 }
             }

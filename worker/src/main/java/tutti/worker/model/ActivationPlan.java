@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.List;
 import tutti.common.config.GradientCheckpointing;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.PlanningArena;
 
 /**
@@ -65,6 +66,19 @@ public record ActivationPlan(
         PlanningArena arena = new PlanningArena();
         new Activations(this, arena);
         return arena.used();
+    }
+
+    /** What kernels are asked for at most. */
+    public Dimensions dimensions() {
+        return new Dimensions(
+                maxRows,
+                maxLength,
+                config.hidden(),
+                config.intermediate(),
+                config.heads(),
+                config.kvHeads(),
+                config.headDim(),
+                config.vocabulary());
     }
 
     private ActivationPlan within(long budget) {

@@ -6,6 +6,7 @@ import java.util.function.LongSupplier;
 import tutti.worker.batch.Batch;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.MemoryUse;
 import tutti.worker.tensor.Tensor;
 
 /**
@@ -35,11 +36,11 @@ public final class Llama {
         this.kernels = kernels;
         this.config = plan.config();
         this.clock = clock;
-        Rope rope = Rope.of(arena, plan.master(), config, plan.maxLength());
+        Rope rope = Rope.of(arena.counting(MemoryUse.ROPE), plan.master(), config, plan.maxLength());
         for (int layer = 0; layer < config.layers(); layer++) {
             blocks.add(new Block(kernels, config, rope, weights, layer));
         }
-        activations = new Activations(plan, arena);
+        activations = new Activations(plan, arena.counting(MemoryUse.ACTIVATIONS));
         embedding = weights.weight(ParameterSpec.EMBEDDING);
         norm = weights.weight(ParameterSpec.FINAL_NORM);
         head = config.tied() ? embedding : weights.weight(ParameterSpec.HEAD);
