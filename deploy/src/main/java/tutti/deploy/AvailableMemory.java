@@ -71,8 +71,8 @@ record AvailableMemory(Path root) {
     /** Empty where the file is missing or says {@code max}. */
     private static OptionalLong number(Path file) {
         return lines(file)
-                .filter(line -> line.matches("\\d{1,18}|\\d{19}"))
-                .mapToLong(AvailableMemory::parse)
+                .filter(line -> line.matches("\\d{1,19}"))
+                .mapToLong(Long::parseLong)
                 .findFirst();
     }
 
@@ -80,12 +80,8 @@ record AvailableMemory(Path root) {
         return lines(file)
                 .map(line -> line.split("\\s+"))
                 .filter(words -> words.length >= 2 && words[0].equals(name))
-                .mapToLong(words -> parse(words[1]))
+                .mapToLong(words -> Long.parseLong(words[1]))
                 .findFirst();
-    }
-
-    private static long parse(String digits) {
-        return Long.parseLong(digits);
     }
 
     private static Stream<String> lines(Path file) {
