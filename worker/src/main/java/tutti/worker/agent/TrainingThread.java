@@ -115,7 +115,7 @@ final class TrainingThread {
                 assign.worldSize(),
                 sharedMemory,
                 Backends.sizes(config.train().backend()).master());
-        Host host = new Host(seat.threads(), System::nanoTime, ProcessMemory::residentBytes, gradients.bytes());
+        Host host = new Host(seat.threads(), System::nanoTime, ProcessMemory::heldBytes, gradients.bytes());
         try (TreeAllReduce collectives =
                         new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
                 Trainer trainer = Trainer.load(config, collectives, resume, host)) {
@@ -135,7 +135,8 @@ final class TrainingThread {
                     begin.firstStep(),
                     begin.totalSteps(),
                     this::nextShard,
-                    new Reporter(coordinator, rank, generation, () -> ProcessMemory.peakBytes() - trainer.baseBytes()));
+                    new Reporter(
+                            coordinator, rank, generation, () -> ProcessMemory.mostHeldBytes() - trainer.baseBytes()));
         }
     }
 

@@ -7,7 +7,7 @@ import java.util.function.LongSupplier;
  *
  * @param threads that compute
  * @param clock nanoseconds
- * @param residentBytes what the process holds now; 0 where the system does not tell
+ * @param heldBytes what the process holds now; 0 where the system does not tell
  * @param communicationBytes what the collectives hold, for the memory plan
  */
-public record Host(int threads, LongSupplier clock, LongSupplier residentBytes, long communicationBytes) {}
+public record Host(int threads, LongSupplier clock, LongSupplier heldBytes, long communicationBytes) {}

@@ -65,7 +65,7 @@ public final class Trainer implements AutoCloseable {
         this.notes = notes;
         int longest = data.longest();
         this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, host.communicationBytes());
-        this.baseBytes = host.residentBytes().getAsLong();
+        this.baseBytes = host.heldBytes().getAsLong();
         this.arena = kernels.arena("replica", plan.arenaBytes());
         try {
             this.parts = Parts.of(config.plan(), model, kernels, longest, arena, clock);
