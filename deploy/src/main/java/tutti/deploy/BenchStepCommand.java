@@ -59,6 +59,12 @@ final class BenchStepCommand implements Callable<Integer> {
             description = "as tutti run takes it (default: False)")
     private String checkpointing;
 
+    @Option(
+            names = "--activation_memory_gb",
+            defaultValue = "0",
+            description = "as tutti run takes it, with --gradient_checkpointing budget (default: 0)")
+    private String activationGb;
+
     @Option(names = "--steps", defaultValue = "5", description = "steps to time (default: 5)")
     private int steps;
 
@@ -93,6 +99,7 @@ final class BenchStepCommand implements Callable<Integer> {
                 sequence,
                 bf16,
                 checkpointing,
+                activationGb,
                 steps,
                 warmup,
                 backend,

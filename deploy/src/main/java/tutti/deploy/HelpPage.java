@@ -51,6 +51,7 @@ final class HelpPage {
     private static String word(Key key) {
         return switch (key.kind()) {
             case SWITCH -> " [True]";
+            case POLICY -> " [X]";
             case INTEGER, NUMBER -> " N";
             case LIST -> " A,B";
             case WORD -> " X";

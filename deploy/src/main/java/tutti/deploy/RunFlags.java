@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.ToIntFunction;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -15,6 +16,7 @@ import picocli.CommandLine.ParseResult;
 import tutti.common.config.Answered;
 import tutti.common.config.Key;
 import tutti.common.config.Keys;
+import tutti.common.config.PlanConfig;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.TuttiException;
@@ -25,6 +27,7 @@ import tutti.common.error.TuttiException;
  */
 final class RunFlags {
     private static final String CONFIG = "--config";
+    private static final String JSON = "--json";
 
     private RunFlags() {}
 
@@ -35,8 +38,27 @@ final class RunFlags {
     }
 
     static CommandLine command(String name, String summary, Body body) {
+        return command(name, summary, spec -> call(spec, body));
+    }
+
+    /** {@code tutti plan}, which takes the flags of a run but needs few of them, and one more. */
+    static CommandLine plan(PlanCommand plan) {
+        CommandLine command = command("plan", "the memory of a run, before it is started", spec -> {
+            ParseResult parsed = spec.commandLine().getParseResult();
+            return plan.run(PlanConfig.read(settings(parsed)), parsed.hasMatchedOption(JSON));
+        });
+        command.getCommandSpec()
+                .addOption(OptionSpec.builder(JSON)
+                        .arity("0")
+                        .type(boolean.class)
+                        .description("print one JSON object")
+                        .build());
+        return command;
+    }
+
+    private static CommandLine command(String name, String summary, ToIntFunction<CommandSpec> call) {
         CommandSpec[] self = new CommandSpec[1];
-        CommandSpec spec = CommandSpec.wrapWithoutInspection((Callable<Integer>) () -> call(self[0], body));
+        CommandSpec spec = CommandSpec.wrapWithoutInspection((Callable<Integer>) () -> call.applyAsInt(self[0]));
         self[0] = spec;
         spec.name(name);
         spec.usageMessage().description(summary);
@@ -88,10 +110,9 @@ final class RunFlags {
         command.setUnmatchedOptionsAllowedAsOptionParameters(false);
     }
 
-    private static Integer call(CommandSpec spec, Body body) {
+    private static int call(CommandSpec spec, Body body) {
         ParseResult parsed = spec.commandLine().getParseResult();
-        String file = parsed.matchedOptionValue(CONFIG, null);
-        Settings settings = Settings.of(given(parsed), file == null ? null : Path.of(file));
+        Settings settings = settings(parsed);
         RunConfig config = RunConfig.read(settings);
         try {
             return body.run(settings, config, parsed.hasMatchedOption(Tutti.VERBOSE));
@@ -100,6 +121,11 @@ final class RunFlags {
         } catch (RuntimeException | Error e) {
             throw Failures.fault(e, spec.name(), config.output().folder());
         }
+    }
+
+    private static Settings settings(ParseResult parsed) {
+        String file = parsed.matchedOptionValue(CONFIG, null);
+        return Settings.of(given(parsed), file == null ? null : Path.of(file));
     }
 
     private static Map<String, String> given(ParseResult parsed) {
@@ -139,7 +165,7 @@ final class RunFlags {
     private static OptionSpec option(Key key) {
         OptionSpec.Builder builder = OptionSpec.builder("--" + key.name()).paramLabel("VALUE");
         return switch (key.kind()) {
-            case SWITCH ->
+            case SWITCH, POLICY ->
                 builder.type(String.class).arity("0..1").fallbackValue("true").build();
             case LIST -> builder.type(String[].class).arity("1..*").build();
             default -> builder.type(String.class).arity("1").build();

@@ -25,7 +25,8 @@ public final class Tutti {
     static final String VERBOSE = "--verbose";
 
     /** What a node asks before it starts anything; see {@link Agent}. */
-    private static final List<Preflight> PREFLIGHTS = List.of(new ModelPreflight(), new DataPreflight());
+    private static final List<Preflight> PREFLIGHTS =
+            List.of(new ModelPreflight(), new DataPreflight(), new MemoryPreflight(AvailableMemory.here()::bytes));
 
     private Tutti() {}
 
@@ -37,6 +38,7 @@ public final class Tutti {
         CommandLine tutti = commandLine(
                 RunFlags.command("run", "start a run on this node", Tutti::run),
                 new CommandLine(new QuickstartCommand(System.out)),
+                RunFlags.plan(new PlanCommand(System.out, AvailableMemory.here()::bytes)),
                 new CommandLine(new GenerateCommand(System.out)),
                 new CommandLine(new EvalCommand(System.out)),
                 BenchCommand.commandLine(System.out, System.err),

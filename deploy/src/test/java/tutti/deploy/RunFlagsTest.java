@@ -17,6 +17,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
+import tutti.common.config.GradientCheckpointing;
+import tutti.common.config.GradientCheckpointing.Policy;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.Category;
@@ -39,7 +41,7 @@ class RunFlagsTest {
                         """.strip().split("\\s+"))).isZero();
         assertThat(config.launch().worldSize()).isEqualTo(4);
         assertThat(config.train().bf16()).isTrue();
-        assertThat(config.train().checkpointing()).isTrue();
+        assertThat(config.train().checkpointing()).isEqualTo(GradientCheckpointing.of(Policy.FULL));
         assertThat(settings.answers()).hasSize(6);
     }
 

@@ -32,6 +32,9 @@ public final class ModelFolder implements AutoCloseable {
     private final Map<String, SafetensorsFile> shardOf = new LinkedHashMap<>();
     private final Map<String, SafetensorsFile> shards = new LinkedHashMap<>();
 
+    /** Elements of another dtype on their way; one buffer, because direct memory is given back only when the heap is collected. */
+    private ByteBuffer raw;
+
     private ModelFolder(Path folder) {
         this.folder = folder;
     }
@@ -143,8 +146,9 @@ public final class ModelFolder implements AutoCloseable {
             return;
         }
         long at = elementOffset;
-        ByteBuffer raw = ByteBuffer.allocateDirect(
-                (int) Math.min(SLICE_BYTES, into.remaining() / Float.BYTES * (long) dtype.bytes()));
+        if (raw == null) {
+            raw = ByteBuffer.allocateDirect(SLICE_BYTES);
+        }
         while (into.hasRemaining()) {
             int elements = Math.min(raw.capacity() / dtype.bytes(), into.remaining() / Float.BYTES);
             raw.clear().limit(elements * dtype.bytes());

@@ -16,6 +16,8 @@ public record Key(String name, Kind kind, String fallback, String group, String 
         WORD,
         /** {@code True}, {@code true}, {@code 1}, {@code yes}, or the bare flag. */
         SWITCH,
+        /** As a switch, or one of the words that the help names. */
+        POLICY,
         INTEGER,
         /** Any decimal form, {@code 0.} and {@code 2e-5} included. */
         NUMBER,

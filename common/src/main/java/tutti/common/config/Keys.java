@@ -64,10 +64,17 @@ public final class Keys {
             key("gradient_accumulation_steps", Kind.INTEGER, "1", TRAIN, "micro-batches of one optimizer step");
     public static final Key GRADIENT_CHECKPOINTING = key(
             "gradient_checkpointing",
-            Kind.SWITCH,
-            "false",
+            Kind.POLICY,
+            "auto",
             TRAIN,
-            "keep block inputs only and compute the rest again in backward");
+            "what backward computes again to save memory: none (False), selective (norms and SwiGLU), full (True: all but "
+                    + "block inputs), budget (as little as activation_memory_gb allows); auto: budget where that is given, else none");
+    public static final Key ACTIVATION_MEMORY_GB = key(
+            "activation_memory_gb",
+            Kind.NUMBER,
+            "0",
+            TRAIN,
+            "GiB of activations on a worker, for gradient_checkpointing budget; 0: no budget");
     public static final Key NUM_TRAIN_EPOCHS =
             key("num_train_epochs", Kind.NUMBER, "3", TRAIN, "passes over the data; a fraction is allowed");
     public static final Key MAX_STEPS =

@@ -40,6 +40,11 @@ public record LaunchConfig(
         return nprocPerNode * nnodes;
     }
 
+    /** With another number of workers on each node. */
+    public LaunchConfig with(int workers) {
+        return new LaunchConfig(workers, nnodes, nodeRank, masterAddr, masterPort, rdzvTimeoutSeconds);
+    }
+
     static LaunchConfig read(Settings settings) {
         int nnodes = nodes(settings.text(Keys.NNODES));
         boolean standalone = settings.flag(Keys.STANDALONE);

@@ -16,6 +16,10 @@ public record ModelSource(Path folder, boolean initFromConfig, int maxLength) {
         require(maxLength >= 2, "--model_max_length=%d: at least 2, a token and the one it predicts", maxLength);
     }
 
+    public ModelSource cutTo(int length) {
+        return new ModelSource(folder, initFromConfig, length);
+    }
+
     static ModelSource read(Settings settings) {
         String folder = settings.text(Keys.MODEL_NAME_OR_PATH);
         require(!folder.isEmpty(), "--model_name_or_path is missing: a folder with config.json and model.safetensors");

@@ -23,6 +23,10 @@ public record RunConfig(
                 Integer.MAX_VALUE);
     }
 
+    public PlanConfig plan() {
+        return new PlanConfig(launch, model, train, optim);
+    }
+
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
     public static RunConfig read(Settings settings) {
         return new RunConfig(

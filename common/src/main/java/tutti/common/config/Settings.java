@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -124,10 +125,15 @@ public final class Settings {
     }
 
     static boolean parseSwitch(String name, String text) {
+        return switchWord(text).orElseThrow(() -> user("--%s=%s: not True or False", name, text));
+    }
+
+    /** What a word that turns something on or off says; empty if it is none. */
+    static Optional<Boolean> switchWord(String text) {
         return switch (text.toLowerCase(Locale.ROOT)) {
-            case "true", "1", "yes", "on" -> true;
-            case "false", "0", "no", "off" -> false;
-            default -> throw user("--%s=%s: not True or False", name, text);
+            case "true", "1", "yes", "on" -> Optional.of(true);
+            case "false", "0", "no", "off" -> Optional.of(false);
+            default -> Optional.empty();
         };
     }
 

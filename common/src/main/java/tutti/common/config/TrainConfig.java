@@ -15,7 +15,7 @@ public record TrainConfig(
         boolean bf16,
         int batchSize,
         int accumulation,
-        boolean checkpointing,
+        GradientCheckpointing checkpointing,
         double epochs,
         long maxSteps,
         long seed,
@@ -55,12 +55,26 @@ public record TrainConfig(
         return Math.multiplyExact(Math.multiplyExact(batchSize, accumulation), worldSize);
     }
 
+    public TrainConfig with(GradientCheckpointing other) {
+        return new TrainConfig(bf16, batchSize, accumulation, other, epochs, maxSteps, seed, backend);
+    }
+
+    public TrainConfig inBf16() {
+        return new TrainConfig(true, batchSize, accumulation, checkpointing, epochs, maxSteps, seed, backend);
+    }
+
+    /** The same global batch, each micro-batch cut into {@code parts}, which divides the batch size. */
+    public TrainConfig cut(int parts) {
+        return new TrainConfig(
+                bf16, batchSize / parts, accumulation * parts, checkpointing, epochs, maxSteps, seed, backend);
+    }
+
     static TrainConfig read(Settings settings) {
         return new TrainConfig(
                 settings.flag(Keys.BF16),
                 settings.int32(Keys.PER_DEVICE_TRAIN_BATCH_SIZE),
                 settings.int32(Keys.GRADIENT_ACCUMULATION_STEPS),
-                settings.flag(Keys.GRADIENT_CHECKPOINTING),
+                GradientCheckpointing.read(settings),
                 settings.number(Keys.NUM_TRAIN_EPOCHS),
                 settings.integer(Keys.MAX_STEPS),
                 settings.integer(Keys.SEED),

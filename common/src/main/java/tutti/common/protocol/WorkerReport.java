@@ -15,6 +15,7 @@ public sealed interface WorkerReport extends WireMessage {
      * @param fingerprint hash of the tokenised samples: all ranks must agree
      * @param notes one line each, for the person at the terminal; only rank 0's are shown
      * @param firstStep 0, or the step after the checkpoint that was loaded
+     * @param plannedBytes peak of this worker beyond its base, as its memory plan has it
      */
     record Ready(
             int rank,
@@ -24,6 +25,7 @@ public sealed interface WorkerReport extends WireMessage {
             String fingerprint,
             long parameters,
             long firstStep,
+            long plannedBytes,
             List<String> notes)
             implements WorkerReport {}
 
@@ -78,8 +80,10 @@ public sealed interface WorkerReport extends WireMessage {
      * All steps are done and the final model is written, if it is wanted.
      *
      * @param weightsHash SHA-256 over the bits of the master weights: all ranks must agree
+     * @param measuredBytes peak of the process beyond what it held before it took what its plan names; 0 where not known
      */
-    record Finished(int rank, int generation, long step, String weightsHash) implements WorkerReport {}
+    record Finished(int rank, int generation, long step, String weightsHash, long measuredBytes)
+            implements WorkerReport {}
 
     /** This worker cannot go on. */
     record Failed(int rank, int generation, Category category, String message) implements WorkerReport {}

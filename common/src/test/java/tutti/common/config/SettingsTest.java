@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.config.GradientCheckpointing.Policy;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -30,7 +31,7 @@ class SettingsTest {
         assertThat(config.launch().masterPort()).isEqualTo(20001);
         assertThat(config.train()).satisfies(train -> {
             assertThat(train.bf16()).isTrue();
-            assertThat(train.checkpointing()).isTrue();
+            assertThat(train.checkpointing()).isEqualTo(GradientCheckpointing.of(Policy.FULL));
             assertThat(train.epochs()).isEqualTo(3);
             assertThat(train.globalBatch(4)).isEqualTo(2 * 16 * 4);
             assertThat(train.seed()).isEqualTo(42);
@@ -120,7 +121,7 @@ class SettingsTest {
         assertThat(config.optim().learningRate()).isEqualTo(1e-5);
         assertThat(config.optim().weightDecay()).isZero();
         assertThat(config.train().bf16()).isTrue();
-        assertThat(config.train().checkpointing()).isTrue();
+        assertThat(config.train().checkpointing()).isEqualTo(GradientCheckpointing.of(Policy.FULL));
         assertThat(config.data().paths()).containsExactly(Path.of("a.json"), Path.of("b.json"));
         assertThat(config.output().resumes()).isFalse();
     }

@@ -96,6 +96,11 @@ public final class Announcer {
         publish(board.status().withLastCheckpoint(folder.getFileName().toString()));
     }
 
+    /** One line for the person at the terminal. */
+    void note(String line) {
+        terminal.line(line);
+    }
+
     /** @param saved whether the final model was written */
     void done(long steps, String weightsHash, boolean saved) {
         double seconds = (clock.getAsLong() - began) / 1e9;

@@ -200,7 +200,7 @@ public final class RunActor {
                         "data_sha256", first.fingerprint()));
         announcer.begin(plan, first);
         tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
-        Training training = new Training(plan, first.firstStep(), members.size());
+        Training training = new Training(plan, readies, members.size());
         lease(training);
         return training(training);
     }
@@ -213,13 +213,16 @@ public final class RunActor {
         final LeaseWindow window;
         final StepGather gather;
         final Map<Integer, String> finished = new TreeMap<>();
+        final PeakMemory memory = new PeakMemory();
         final Set<Long> committing = new HashSet<>();
         long completed;
         long leased;
         /** Whether the last leased step ends in a checkpoint whose parts are not all written. */
         boolean writing;
 
-        Training(RunPlan plan, long firstStep, int worldSize) {
+        Training(RunPlan plan, TreeMap<Integer, Ready> readies, int worldSize) {
+            long firstStep = readies.firstEntry().getValue().firstStep();
+            readies.values().forEach(memory::add);
             this.plan = plan;
             this.window = new LeaseWindow(plan.totalSteps());
             this.gather = new StepGather(worldSize, plan);
@@ -253,6 +256,7 @@ public final class RunActor {
             partWritten(training, part);
         } else if (report instanceof Finished finished) {
             training.finished.put(finished.rank(), finished.weightsHash());
+            training.memory.add(finished);
         } else {
             return unexpected(report, "training");
         }
@@ -334,7 +338,18 @@ public final class RunActor {
         if (hashes.size() > 1) {
             return fail(TuttiException.bug("the ranks end with different weights: %s", training.finished));
         }
-        ledger.happened("run_finished", Map.of("steps", training.completed, "weights_sha256", training.finished));
+        ledger.happened(
+                "run_finished",
+                Map.of(
+                        "steps",
+                        training.completed,
+                        "weights_sha256",
+                        training.finished,
+                        "planned_peak_bytes",
+                        training.memory.planned(),
+                        "measured_peak_bytes",
+                        training.memory.measured()));
+        training.memory.summary().ifPresent(announcer::note);
         announcer.done(
                 training.completed, hashes.iterator().next(), config.output().saveFinalModel());
         tellAll(WorkerCommand.Leave.done());

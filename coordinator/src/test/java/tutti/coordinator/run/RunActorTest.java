@@ -82,15 +82,21 @@ class RunActorTest {
         trainThrough(2, 3);
         assertThat(board.status().state()).isEqualTo(RunState.COMMITTING);
         writeParts(3);
-        run.tell(new WorkerReport.Finished(0, 1, 4, HASH));
-        run.tell(new WorkerReport.Finished(1, 1, 4, HASH));
+        run.tell(new WorkerReport.Finished(0, 1, 4, HASH, 63L << 20));
+        run.tell(new WorkerReport.Finished(1, 1, 4, HASH, 0));
         outcome.get(20, TimeUnit.SECONDS);
         assertThat(workers.get(0).expectMessageClass(WorkerCommand.Leave.class).failure())
                 .isEmpty();
         assertThat(Manifest.verify(output.resolve("checkpoint-2")).ok()).isTrue();
         assertThat(Manifest.verify(output.resolve("checkpoint-4")).ok()).isTrue();
         assertThat(Files.readAllLines(output.resolve("metrics.jsonl"))).hasSize(4);
-        assertThat(terminal.toString(StandardCharsets.UTF_8)).contains("4 steps", "done:");
+        assertThat(terminal.toString(StandardCharsets.UTF_8))
+                .contains("4 steps", "done:")
+                .containsOnlyOnce("memory: planned 64 MiB, measured 63 MiB a worker (98.4 %)");
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains(
+                        "\"planned_peak_bytes\":{\"0\":67108864,\"1\":67108864}",
+                        "\"measured_peak_bytes\":{\"0\":66060288,\"1\":0}");
         assertThat(board.status().state()).isEqualTo(RunState.DONE);
     }
 
@@ -123,8 +129,8 @@ class RunActorTest {
         writeParts(1);
         trainThrough(2, 3);
         writeParts(3);
-        run.tell(new WorkerReport.Finished(0, 1, 4, "bits"));
-        run.tell(new WorkerReport.Finished(1, 1, 4, "other bits"));
+        run.tell(new WorkerReport.Finished(0, 1, 4, "bits", 1));
+        run.tell(new WorkerReport.Finished(1, 1, 4, "other bits", 1));
         assertFailed(Category.BUG, "different weights");
         assertThat(Files.readString(output.resolve("events.jsonl"))).doesNotContain("run_finished");
     }
@@ -200,7 +206,7 @@ class RunActorTest {
     }
 
     private void ready(int rank, String fingerprint) {
-        run.tell(new WorkerReport.Ready(rank, 1, 64, 640, fingerprint, 1000, 0, List.of()));
+        run.tell(new WorkerReport.Ready(rank, 1, 64, 640, fingerprint, 1000, 0, 64L << 20, List.of()));
     }
 
     private List<Long> steps(int rank) {

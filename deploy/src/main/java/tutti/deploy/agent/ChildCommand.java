@@ -18,17 +18,24 @@ public interface ChildCommand {
     enum Role {
         /** Short-lived code all over: the quick compiler alone halves its processor time. */
         COORDINATOR("512m", "-XX:TieredStopAtLevel=1"),
-        /** The sums of the all-reduce want the optimizing compiler, the start-up code must not trouble it. */
+        /** Tensors lie outside of the heap. */
         WORKER(
                 "2g",
-                "-XX:TieredStopAtLevel=1");
+                // A step is thousands of short native calls: the quick compiler is as good, and ready from the first step on.
+                "-XX:TieredStopAtLevel=1",
+                // A heap that is small and touched from the start does not grow under the memory plan.
+                "-Xms64m",
+                "-Xmn32m",
+                "-XX:+AlwaysPreTouch",
+                // Start-up loads some 60 MB of classes: no full collections for that.
+                "-XX:MetaspaceSize=96m");
 
         private final String heap;
-        private final List<String> compiler;
+        private final List<String> tuning;
 
-        Role(String heap, String... compiler) {
+        Role(String heap, String... tuning) {
             this.heap = heap;
-            this.compiler = List.of(compiler);
+            this.tuning = List.of(tuning);
         }
 
         /** The subcommand of {@code tutti} that is this process. */
@@ -51,8 +58,8 @@ public interface ChildCommand {
     static ChildCommand sameJava(Class<?> main, boolean verbose, Map<String, String> environment) {
         String given = environment.getOrDefault(WORKER_HEAP, Role.WORKER.heap);
         require(
-                given.matches("[1-9]\\d*[mg]"),
-                "%s=%s in the environment: a size such as 4g or 1500m is needed",
+                given.matches("([1-9]\\d{2,}|[7-9]\\d|6[4-9])m|[1-9]\\d*g"),
+                "%s=%s in the environment: a size such as 4g or 1500m is needed, at least 64m",
                 WORKER_HEAP,
                 given);
         return (role, runFile) -> {
@@ -73,7 +80,7 @@ public interface ChildCommand {
                     role.word(),
                     "--config",
                     runFile.toString()));
-            words.addAll(1, role.compiler);
+            words.addAll(1, role.tuning);
             if (verbose) {
                 words.add("--verbose");
             }

@@ -2,6 +2,7 @@ package tutti.deploy.bench;
 
 import static tutti.common.error.TuttiException.environment;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -105,6 +106,28 @@ final class BenchFolder implements AutoCloseable {
         } catch (IOException e) {
             throw environment("%s: cannot be read: %s", file, e);
         }
+    }
+
+    /** Of the largest worker, as the run's last event tells. */
+    StepResult.Peaks peaks() {
+        Path file = output().resolve("events.jsonl");
+        try {
+            List<String> lines = Files.readAllLines(file);
+            JsonNode finished = JSON.readTree(lines.get(lines.size() - 1));
+            return new StepResult.Peaks(
+                    largest(finished.path("planned_peak_bytes")), largest(finished.path("measured_peak_bytes")));
+        } catch (IOException e) {
+            throw environment("%s: cannot be read: %s", file, e);
+        }
+    }
+
+    /** Null where no rank knew. */
+    private static Long largest(JsonNode ranks) {
+        long largest = 0;
+        for (JsonNode bytes : ranks) {
+            largest = Math.max(largest, bytes.asLong());
+        }
+        return largest == 0 ? null : largest;
     }
 
     @Override

@@ -53,6 +53,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
      * @param batch sequences of one worker's step
      * @param sequence tokens of a sequence
      * @param checkpointing as {@code --gradient_checkpointing} takes it
+     * @param activationGb as {@code --activation_memory_gb} takes it
      * @param steps timed
      * @param warmup steps before those
      */
@@ -63,6 +64,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             int sequence,
             boolean bf16,
             String checkpointing,
+            String activationGb,
             int steps,
             int warmup,
             Backend backend,
@@ -83,6 +85,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             flags.put("output_dir", folder.output().toString());
             flags.put("bf16", Boolean.toString(bf16));
             flags.put("gradient_checkpointing", checkpointing);
+            flags.put("activation_memory_gb", activationGb);
             flags.put("per_device_train_batch_size", Integer.toString(batch));
             flags.put("max_steps", Integer.toString(Math.addExact(warmup, steps)));
             flags.put("learning_rate", "1e-3");
@@ -129,7 +132,9 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
                     .filter(step -> step.step() > options.warmup())
                     .toList();
             return new Outcome(
-                    0, Optional.of(StepResult.of(options, backend, compute, threads, timed, Math.max(before, after))));
+                    0,
+                    Optional.of(StepResult.of(
+                            options, backend, compute, threads, timed, Math.max(before, after), folder.peaks())));
         }
     }
 

@@ -51,6 +51,9 @@ public record StepResult(
         double mfu,
         Long plannedPeakBytes,
         Long measuredPeakBytes) {
+    /** Bytes of the largest worker, or null if the run did not say. */
+    record Peaks(Long planned, Long measured) {}
+
     private static final double FLOPS_PER_WEIGHT_AND_TOKEN = 6;
 
     /** @param timed steps after the warm-up, all of the same size */
@@ -60,7 +63,8 @@ public record StepResult(
             DType compute,
             int threads,
             List<StepMetrics> timed,
-            double ceiling) {
+            double ceiling,
+            Peaks peaks) {
         if (timed.size() != options.steps()) {
             throw new IllegalStateException(
                     "metrics.jsonl has %d timed steps, expected %d".formatted(timed.size(), options.steps()));
@@ -69,9 +73,6 @@ public record StepResult(
         double tokens = (double) options.workers() * options.batch() * options.sequence() * timed.size();
         long parameters = options.shape().parameters();
         double gflops = FLOPS_PER_WEIGHT_AND_TOKEN * parameters * tokens / seconds / 1e9;
-        // The run does not tell its memory yet.
-        Long plannedPeak = null;
-        Long measuredPeak = null;
         return new StepResult(
                 options.shape().name(),
                 parameters,
@@ -91,8 +92,8 @@ public record StepResult(
                 gflops,
                 ceiling,
                 gflops / ceiling,
-                plannedPeak,
-                measuredPeak);
+                peaks.planned(),
+                peaks.measured());
     }
 
     private static Map<String, Double> phases(List<StepMetrics> steps) {

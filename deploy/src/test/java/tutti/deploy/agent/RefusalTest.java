@@ -178,6 +178,13 @@ class RefusalTest {
         assertThat(heap(ChildCommand.Role.WORKER, Map.of())).isEqualTo("-Xmx2g");
         assertThat(heap(ChildCommand.Role.WORKER, Map.of("TUTTI_WORKER_HEAP", "4g")))
                 .isEqualTo("-Xmx4g");
+        assertThat(heap(ChildCommand.Role.WORKER, Map.of("TUTTI_WORKER_HEAP", "64m")))
+                .isEqualTo("-Xmx64m");
+        assertRefused(
+                () -> heap(ChildCommand.Role.WORKER, Map.of("TUTTI_WORKER_HEAP", "63m")),
+                Category.USER,
+                "TUTTI_WORKER_HEAP=63m",
+                "at least 64m");
         assertThat(heap(ChildCommand.Role.COORDINATOR, Map.of("TUTTI_WORKER_HEAP", "4g")))
                 .isEqualTo("-Xmx512m");
         assertRefused(

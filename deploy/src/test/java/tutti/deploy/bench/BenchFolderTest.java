@@ -2,6 +2,8 @@ package tutti.deploy.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -29,5 +31,17 @@ class BenchFolderTest {
             assertThat(folder.use(() -> 7)).isEqualTo(7);
         }
         assertThat(data.getParent()).doesNotExist();
+    }
+
+    @Test
+    void shouldTellThePeakOfTheLargestWorkerFromTheLastEvent() throws IOException {
+        try (BenchFolder folder = new BenchFolder()) {
+            Path events = Files.createDirectories(folder.output()).resolve("events.jsonl");
+            Files.writeString(events, """
+                    {"event":"training_began"}
+                    {"event":"run_finished","planned_peak_bytes":{"0":5,"1":7},"measured_peak_bytes":{"0":0,"1":0}}
+                    """);
+            assertThat(folder.peaks()).isEqualTo(new StepResult.Peaks(7L, null));
+        }
     }
 }

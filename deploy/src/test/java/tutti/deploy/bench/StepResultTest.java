@@ -70,6 +70,8 @@ class StepResultTest {
                         "mfu",
                         "planned_peak_bytes",
                         "measured_peak_bytes");
+        assertThat(json.get("planned_peak_bytes").asLong()).isEqualTo(64L << 20);
+        assertThat(json.get("measured_peak_bytes").asLong()).isEqualTo(63L << 20);
         assertThat(json.at("/step_ms/median").asDouble()).isEqualTo(200);
         assertThat(json.get("dtype").asText()).isEqualTo("bf16");
     }
@@ -99,7 +101,8 @@ class StepResultTest {
 
     private static StepResult result(String checkpointing, StepMetrics... steps) {
         StepBench.Options options = new StepBench.Options(
-                BenchShape.of("tiny", 256), 2, 4, 256, true, checkpointing, 3, 2, Backend.TORCH, 42);
-        return StepResult.of(options, "torch", DType.BF16, 1, List.of(steps), 400);
+                BenchShape.of("tiny", 256), 2, 4, 256, true, checkpointing, "0", 3, 2, Backend.TORCH, 42);
+        return StepResult.of(
+                options, "torch", DType.BF16, 1, List.of(steps), 400, new StepResult.Peaks(64L << 20, 63L << 20));
     }
 }

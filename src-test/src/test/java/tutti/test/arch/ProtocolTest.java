@@ -135,7 +135,7 @@ class ProtocolTest {
                                 new StepShard(8, new int[] {3, 1, 2}, 0.5, true),
                                 new StepShard(9, new int[0], 1, false))),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
-                new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, List.of("one", "two")),
+                new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, 1L << 35, List.of("one", "two")),
                 new WorkerReport.StepDone(
                         1,
                         1,
@@ -149,7 +149,7 @@ class ProtocolTest {
                         1L << 34),
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),
-                new WorkerReport.Finished(1, 1, 12, "ab12"),
+                new WorkerReport.Finished(1, 1, 12, "ab12", 1L << 35),
                 new WorkerReport.Failed(1, 1, Category.NUMERIC, "step 3: NaN"));
     }
 

@@ -16,8 +16,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.checkpoint.ModelFolder;
+import tutti.common.config.GradientCheckpointing;
+import tutti.common.config.GradientCheckpointing.Policy;
 import tutti.test.support.TrainSpec;
+import tutti.worker.model.ActivationPlan;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.tensor.DType;
 
 class FixtureTrainingTest {
     @TempDir
@@ -58,15 +64,42 @@ class FixtureTrainingTest {
         assertNorms(1e-4);
     }
 
-    @Test
-    void shouldGiveTheSameBitsWithAndWithoutCheckpointingAndOnEveryRepetition() throws Exception {
+    @ParameterizedTest(name = "bf16 {0}")
+    @ValueSource(booleans = {false, true})
+    void shouldGiveTheSameBitsUnderEveryCheckpointingPolicyAndOnEveryRepetition(boolean bf16) throws Exception {
         Map<String, String> flags = flags(2, 1);
-        List<String> plain = InProcessRun.of(flags, 2).hashes();
-        List<String> again = InProcessRun.of(flags, 2).hashes();
-        flags.put("gradient_checkpointing", "True");
-        List<String> checkpointed = InProcessRun.of(flags, 2).hashes();
-        assertThat(again).isEqualTo(plain);
-        assertThat(checkpointed).isEqualTo(plain);
+        flags.put("bf16", Boolean.toString(bf16));
+        InProcessRun none = InProcessRun.of(flags, 2);
+        for (String policy : List.of("none", "selective", "full")) {
+            flags.put("gradient_checkpointing", policy);
+            assertSameBits(policy, InProcessRun.of(flags, 2), none);
+        }
+        flags.put("gradient_checkpointing", "budget");
+        // Just too little for all blocks to be selective, and just too little for all to be none: two mixtures.
+        for (Policy policy : List.of(Policy.SELECTIVE, Policy.NONE)) {
+            double gib = (activationBytes(GradientCheckpointing.of(policy), bf16) - 1) / (double) (1L << 30);
+            flags.put("activation_memory_gb", Double.toString(gib));
+            assertSameBits("%s GiB".formatted(gib), InProcessRun.of(flags, 2), none);
+        }
+    }
+
+    private static void assertSameBits(String policy, InProcessRun run, InProcessRun none) {
+        assertThat(run.losses()).as("losses with " + policy).isEqualTo(none.losses());
+        assertThat(run.gradNorms()).as("gradient norms with " + policy).isEqualTo(none.gradNorms());
+        assertThat(run.hashes()).as("weights with " + policy).isEqualTo(none.hashes());
+    }
+
+    /** Of a micro-batch of two of the longest samples. */
+    private static long activationBytes(GradientCheckpointing checkpointing, boolean bf16) {
+        int longest = TrainSpec.longest();
+        return ActivationPlan.training(
+                        LlamaConfig.read(TrainSpec.model()),
+                        DType.F32,
+                        bf16 ? DType.BF16 : DType.F32,
+                        2 * longest,
+                        longest,
+                        checkpointing)
+                .bytes();
     }
 
     @Test

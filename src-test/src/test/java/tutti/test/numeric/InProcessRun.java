@@ -18,6 +18,7 @@ import tutti.common.shard.BatchPlan;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.InMemoryNetwork;
 import tutti.worker.allreduce.TreeAllReduce;
+import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
 
@@ -62,7 +63,7 @@ final class InProcessRun {
             RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize, LongSupplier clock) {
         try (TreeAllReduce collectives =
                         new TreeAllReduce(network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime);
-                Trainer trainer = Trainer.load(config, collectives, null, 1, clock)) {
+                Trainer trainer = Trainer.load(config, collectives, null, new Host(1, clock, () -> 0, 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),
                     worldSize,

@@ -30,6 +30,16 @@ public final class TrainSpec {
         return Files.writeString(folder.resolve("train.jsonl"), lines);
     }
 
+    /** Tokens of the longest sample. */
+    public static int longest() {
+        int longest = 0;
+        for (JsonNode sequence :
+                Shared.json("fixtures/stories260k/train_spec.json").path("sequences")) {
+            longest = Math.max(longest, sequence.size());
+        }
+        return longest;
+    }
+
     /** Flags of the run, split into micro-batches of {@code batch} and accumulation over {@code accumulation} of them. */
     public static Map<String, String> flags(Path data, Path output, int batch, int accumulation) {
         JsonNode spec = Shared.json("fixtures/stories260k/train_spec.json");

@@ -76,6 +76,12 @@ class FixtureRunTest {
         RunOutput.assertClose(
                 "learning rate", output.metric("learning_rate"), TrainSpec.expected("learning_rates"), 1e-12);
         output.hash(workers);
+        for (String peak : List.of("planned_peak_bytes", "measured_peak_bytes")) {
+            assertThat(output.event("run_finished").get(peak))
+                    .as(peak)
+                    .hasSize(workers)
+                    .allMatch(bytes -> bytes.asLong() > 0);
+        }
         // For the record of how close it is, in target/surefire-reports.
         System.out.printf(
                 "worst relative error: loss %.1e, grad norm %.1e%n",

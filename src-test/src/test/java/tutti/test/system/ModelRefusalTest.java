@@ -109,6 +109,18 @@ class ModelRefusalTest {
     }
 
     @Test
+    void shouldRefuseARunThatDoesNotFitIntoMemory() throws Exception {
+        Map<String, String> flags = flags();
+        flags.put("per_device_train_batch_size", "1000000");
+        refuse(
+                flags,
+                Category.ENVIRONMENT,
+                "too little memory",
+                "batch 1000000",
+                "it would fit with --per_device_train_batch_size");
+    }
+
+    @Test
     void shouldOfferTheNearestFlagForAnUnknownOne() throws Exception {
         Map<String, String> flags = flags();
         flags.put("learning_rat", "1e-5");

@@ -54,15 +54,18 @@ public record GradientAddress(String host, int port) {
         return channels;
     }
 
+    /** Ranks of a node. */
+    static int neighbours(List<Peer> peers, int nodeRank) {
+        return (int) peers.stream().filter(peer -> peer.nodeRank() == nodeRank).count();
+    }
+
     /**
      * Channels to every rank: shared memory inside a node, UDP between nodes.
      *
      * @param sharedMemory bytes that the node's ranks may fill with their logs
      */
     static List<String> channels(List<Peer> peers, int nodeRank, long sharedMemory) {
-        int neighbours =
-                (int) peers.stream().filter(peer -> peer.nodeRank() == nodeRank).count();
-        int ipcTerm = AeronChannels.termBytesFor(neighbours, sharedMemory);
+        int ipcTerm = AeronChannels.termBytesFor(neighbours(peers, nodeRank), sharedMemory);
         return peers.stream()
                 .map(peer -> {
                     if (peer.nodeRank() == nodeRank) {

@@ -2,13 +2,19 @@ package tutti.worker.agent;
 
 import akka.actor.typed.ActorRef;
 import java.util.List;
+import java.util.function.LongSupplier;
 import tutti.common.protocol.WorkerReport;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.worker.train.TrainLoop;
 
-/** Sends the loop's progress to the coordinator. */
-record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation) implements TrainLoop.Reports {
+/**
+ * Sends the loop's progress to the coordinator.
+ *
+ * @param peakBytes most that the process held so far, beyond its base
+ */
+record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation, LongSupplier peakBytes)
+        implements TrainLoop.Reports {
 
     @Override
     public void stepDone(
@@ -39,6 +45,6 @@ record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation) im
 
     @Override
     public void finished(long step, String weightsHash) {
-        coordinator.tell(new WorkerReport.Finished(rank, generation, step, weightsHash));
+        coordinator.tell(new WorkerReport.Finished(rank, generation, step, weightsHash, peakBytes.getAsLong()));
     }
 }

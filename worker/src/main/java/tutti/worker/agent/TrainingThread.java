@@ -27,6 +27,8 @@ import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronLink;
+import tutti.worker.train.Backends;
+import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
 
@@ -36,7 +38,6 @@ import tutti.worker.train.Trainer;
  */
 final class TrainingThread {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingThread.class);
-    private static final int CHUNK_BYTES = 64 << 10;
     /** Shards come ahead of need, except behind a checkpoint: there a rank waits for the slowest writer. */
     private static final Duration SHARD_DEADLINE = Duration.ofMinutes(30);
     /** The slowest peer's model load lies between this rank's Ready and the coordinator's Begin. */
@@ -101,15 +102,23 @@ final class TrainingThread {
         Path resume = assign.resumeFrom().isEmpty() ? null : Path.of(assign.resumeFrom());
         List<String> hosts = assign.peers().stream().map(Peer::host).toList();
         Group group = new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts);
+        long sharedMemory = sharedMemory();
         AeronLink link = new AeronLink(
                 seat.aeronDir(),
                 generation,
                 rank,
                 address.listen(),
-                GradientAddress.channels(assign.peers(), seat.nodeRank(), sharedMemory()));
+                GradientAddress.channels(assign.peers(), seat.nodeRank(), sharedMemory));
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
-        try (TreeAllReduce collectives = new TreeAllReduce(link, group, CHUNK_BYTES, deadline, System::nanoTime);
-                Trainer trainer = Trainer.load(config, collectives, resume, seat.threads(), System::nanoTime)) {
+        GradientMemory gradients = GradientMemory.of(
+                GradientAddress.neighbours(assign.peers(), seat.nodeRank()),
+                assign.worldSize(),
+                sharedMemory,
+                Backends.sizes(config.train().backend()).master());
+        Host host = new Host(seat.threads(), System::nanoTime, ProcessMemory::heldBytes, gradients.bytes());
+        try (TreeAllReduce collectives =
+                        new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
+                Trainer trainer = Trainer.load(config, collectives, resume, host)) {
             coordinator.tell(new WorkerReport.Ready(
                     rank,
                     generation,
@@ -118,6 +127,7 @@ final class TrainingThread {
                     trainer.fingerprint(),
                     trainer.parameters(),
                     trainer.firstStep(),
+                    trainer.plan().total(),
                     trainer.notes()));
             Begin begin = awaitBegin();
             TrainLoop loop = new TrainLoop(trainer, config.output(), rank);
@@ -125,7 +135,8 @@ final class TrainingThread {
                     begin.firstStep(),
                     begin.totalSteps(),
                     this::nextShard,
-                    new Reporter(coordinator, rank, generation));
+                    new Reporter(
+                            coordinator, rank, generation, () -> ProcessMemory.mostHeldBytes() - trainer.baseBytes()));
         }
     }
 

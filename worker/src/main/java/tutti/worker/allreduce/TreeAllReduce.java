@@ -99,7 +99,7 @@ public final class TreeAllReduce implements Collectives {
         this.group = group;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
-        windowBytes = (chunkBytes & -Double.BYTES) * WINDOW_CHUNKS;
+        windowBytes = windowBytes(chunkBytes);
         wire = new Wire(link, group, chunkBytes);
         incoming = new IncomingFrame(group);
         thread = new Thread(this::run, "tutti-allreduce-" + group.rank());
@@ -107,6 +107,19 @@ public final class TreeAllReduce implements Collectives {
         if (group.worldSize() > 1) {
             thread.start();
         }
+    }
+
+    /**
+     * Bytes of Java heap that sums of one dtype take: a window for each rank; none with one rank.
+     *
+     * @param chunkBytes as the constructor's
+     */
+    public static long stagingBytes(int worldSize, int chunkBytes, DType dtype) {
+        return worldSize == 1 ? 0 : (long) worldSize * (windowBytes(chunkBytes) / dtype.bytes() * dtype.bytes());
+    }
+
+    private static int windowBytes(int chunkBytes) {
+        return (chunkBytes & -Double.BYTES) * WINDOW_CHUNKS;
     }
 
     @Override

@@ -75,10 +75,10 @@ public final class WeightLoader {
      * transformers does. Each weight has a stream of its own from (seed, name), so every rank draws the same.
      */
     public static void random(LlamaConfig config, Replica replica, long seed) {
+        ByteBuffer floats = ByteBuffer.allocateDirect(SLICE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         for (FlatLayout.Slot slot : replica.layout().slots()) {
             Random random = new Random(seed * 31 + slot.spec().name().hashCode());
             long count = slot.spec().shape().count();
-            ByteBuffer floats = ByteBuffer.allocateDirect(SLICE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             for (long at = 0; at < count; at += SLICE) {
                 int part = (int) Math.min(SLICE, count - at);
                 floats.clear();

@@ -14,6 +14,7 @@ import tutti.common.token.ExampleEncoder;
 import tutti.common.token.TokenizedExample;
 import tutti.worker.batch.Batch;
 import tutti.worker.batch.BatchBuilder;
+import tutti.worker.model.ActivationPlan;
 import tutti.worker.model.Llama;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.PlanningArena;
@@ -106,15 +107,9 @@ public record Evaluation(double lossPerToken, int exact, int total, List<Answer>
 
     private record Pass(Llama llama, BatchBuilder batches) {
         static Pass of(TextModel model, int longest, Arena arena) {
-            Llama llama = new Llama(
-                    model.config(),
-                    model.kernels(),
-                    model.compute(),
-                    model.replica(),
-                    arena,
-                    BATCH * longest,
-                    longest,
-                    true);
+            ActivationPlan plan = ActivationPlan.forwardOnly(
+                    model.config(), model.kernels().masterDType(), model.compute(), BATCH * longest, longest);
+            Llama llama = new Llama(plan, model.kernels(), model.replica(), arena, System::nanoTime);
             return new Pass(llama, new BatchBuilder(arena, BATCH, longest));
         }
     }

@@ -41,13 +41,13 @@ final class Block {
 
     /** Overwrites {@code a} from the block input x (N,C). What backward needs is then there; {@link #finish} gives the output. */
     void forward(BlockActivations a, Tensor x, Tensor positions, Segments segments) {
-        kernels.rmsNorm(a.normed1, a.rstd1, x, norm1.value(), config.normEps());
-        query.forward(a.q, a.normed1);
-        key.forward(a.k, a.normed1);
-        value.forward(a.v, a.normed1);
-        kernels.rope(heads(a.q), rope.cos(), rope.sin(), positions, false);
-        kernels.rope(heads(a.k), rope.cos(), rope.sin(), positions, false);
-        kernels.attention(heads(a.attended), heads(a.q), heads(a.k), heads(a.v), segments, scale);
+        kernels.rmsNorm(a.normed1(), a.rstd1(), x, norm1.value(), config.normEps());
+        query.forward(a.q(), a.normed1());
+        key.forward(a.k(), a.normed1());
+        value.forward(a.v(), a.normed1());
+        kernels.rope(heads(a.q()), rope.cos(), rope.sin(), positions, false);
+        kernels.rope(heads(a.k()), rope.cos(), rope.sin(), positions, false);
+        kernels.attention(heads(a.attended()), heads(a.q()), heads(a.k()), heads(a.v()), segments, scale);
         feedForward(a, x);
     }
 
@@ -59,15 +59,15 @@ final class Block {
     void decode(BlockActivations a, Tensor x, Tensor positions, Tensor keys, Tensor values, int past) {
         int rows = Math.toIntExact(x.shape().size(0));
         Tensor newKeys = keys.rows(past, rows);
-        kernels.rmsNorm(a.normed1, a.rstd1, x, norm1.value(), config.normEps());
-        query.forward(a.q, a.normed1);
-        key.forward(newKeys, a.normed1);
-        value.forward(values.rows(past, rows), a.normed1);
-        kernels.rope(heads(a.q), rope.cos(), rope.sin(), positions, false);
+        kernels.rmsNorm(a.normed1(), a.rstd1(), x, norm1.value(), config.normEps());
+        query.forward(a.q(), a.normed1());
+        key.forward(newKeys, a.normed1());
+        value.forward(values.rows(past, rows), a.normed1());
+        kernels.rope(heads(a.q()), rope.cos(), rope.sin(), positions, false);
         kernels.rope(heads(newKeys), rope.cos(), rope.sin(), positions, false);
         kernels.attention(
-                heads(a.attended),
-                heads(a.q),
+                heads(a.attended()),
+                heads(a.q()),
                 heads(keys.rows(0, past + rows)),
                 heads(values.rows(0, past + rows)),
                 Segments.decode(rows, past + rows),
@@ -76,18 +76,25 @@ final class Block {
     }
 
     private void feedForward(BlockActivations a, Tensor x) {
-        output.forward(a.middle, a.attended);
-        kernels.add(a.middle, a.middle, x);
-        kernels.rmsNorm(a.normed2, a.rstd2, a.middle, norm2.value(), config.normEps());
-        gate.forward(a.gate, a.normed2);
-        up.forward(a.up, a.normed2);
-        kernels.swiglu(a.activated, a.gate, a.up);
+        output.forward(a.middle(), a.attended());
+        kernels.add(a.middle(), a.middle(), x);
+        kernels.rmsNorm(a.normed2(), a.rstd2(), a.middle(), norm2.value(), config.normEps());
+        gate.forward(a.gate(), a.normed2());
+        up.forward(a.up(), a.normed2());
+        kernels.swiglu(a.activated(), a.gate(), a.up());
+    }
+
+    /** Fills the cheap part of {@code a} again, from x and the products that are still there: the same bits as in forward. */
+    void restore(BlockActivations a, Tensor x) {
+        kernels.rmsNorm(a.normed1(), a.rstd1(), x, norm1.value(), config.normEps());
+        kernels.rmsNorm(a.normed2(), a.rstd2(), a.middle(), norm2.value(), config.normEps());
+        kernels.swiglu(a.activated(), a.gate(), a.up());
     }
 
     /** Overwrites {@code out} (N,C) with the block's output. */
     void finish(Tensor out, BlockActivations a) {
-        down.forward(out, a.activated);
-        kernels.add(out, out, a.middle);
+        down.forward(out, a.activated());
+        kernels.add(out, out, a.middle());
     }
 
     /**
@@ -95,29 +102,29 @@ final class Block {
      * of what learns.
      */
     void backward(Tensor dx, BlockGradients d, BlockActivations a, Tensor x, Tensor positions, Segments segments) {
-        down.backward(d.activated, false, dx, a.activated);
-        kernels.swigluBackward(d.gate, d.up, d.activated, a.gate, a.up);
-        up.backward(d.normed, false, d.up, a.normed2);
-        gate.backward(d.normed, true, d.gate, a.normed2);
-        normBackward(dx, norm2, d.normed, a.middle, a.rstd2);
+        down.backward(d.activated, false, dx, a.activated());
+        kernels.swigluBackward(d.gate, d.up, d.activated, a.gate(), a.up());
+        up.backward(d.normed, false, d.up, a.normed2());
+        gate.backward(d.normed, true, d.gate, a.normed2());
+        normBackward(dx, norm2, d.normed, a.middle(), a.rstd2());
 
-        output.backward(d.attended, false, dx, a.attended);
+        output.backward(d.attended, false, dx, a.attended());
         kernels.attentionBackward(
                 heads(d.q),
                 heads(d.k),
                 heads(d.v),
                 heads(d.attended),
-                heads(a.q),
-                heads(a.k),
-                heads(a.v),
+                heads(a.q()),
+                heads(a.k()),
+                heads(a.v()),
                 segments,
                 scale);
         kernels.rope(heads(d.q), rope.cos(), rope.sin(), positions, true);
         kernels.rope(heads(d.k), rope.cos(), rope.sin(), positions, true);
-        value.backward(d.normed, false, d.v, a.normed1);
-        key.backward(d.normed, true, d.k, a.normed1);
-        query.backward(d.normed, true, d.q, a.normed1);
-        normBackward(dx, norm1, d.normed, x, a.rstd1);
+        value.backward(d.normed, false, d.v, a.normed1());
+        key.backward(d.normed, true, d.k, a.normed1());
+        query.backward(d.normed, true, d.q, a.normed1());
+        normBackward(dx, norm1, d.normed, x, a.rstd1());
     }
 
     private void normBackward(Tensor dx, Weight norm, Tensor dOut, Tensor x, Tensor rstd) {

@@ -66,6 +66,11 @@ public record LlamaConfig(
         return readFile(file);
     }
 
+    /** @param path a model folder or a {@code config.json} alone: enough for a plan */
+    public static LlamaConfig readFolderOrFile(Path path) {
+        return Files.isRegularFile(path) ? readFile(path) : read(path);
+    }
+
     /** @throws TuttiException (data) naming file, key, value and rule */
     public static LlamaConfig readFile(Path file) {
         try {

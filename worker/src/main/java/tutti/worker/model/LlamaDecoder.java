@@ -48,7 +48,7 @@ public final class LlamaDecoder {
             keys.add(arena.take("cached keys", compute, cache));
             values.add(arena.take("cached values", compute, cache));
         }
-        activations = new BlockActivations(arena, kernels, config, compute, capacity);
+        activations = BlockActivations.take(arena, config, master, compute, capacity);
         embedding = weights.weight(ParameterSpec.EMBEDDING);
         norm = weights.weight(ParameterSpec.FINAL_NORM);
         head = config.tied() ? embedding : weights.weight(ParameterSpec.HEAD);

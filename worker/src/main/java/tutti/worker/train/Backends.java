@@ -1,11 +1,14 @@
 package tutti.worker.train;
 
 import tutti.common.config.TrainConfig.Backend;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.torch.TorchKernels;
+import tutti.worker.tensor.torch.TorchWorkspace;
 
-/** Opens the backend that {@code --backend} names. */
+/** The backend that {@code --backend} names. */
 public final class Backends {
     private Backends() {}
 
@@ -14,6 +17,14 @@ public final class Backends {
         return switch (backend) {
             case AUTO, TORCH -> new TorchKernels(threads);
             case REFERENCE -> new ReferenceKernels();
+        };
+    }
+
+    /** What a memory plan has to know of the backend, without opening it. */
+    public static KernelSizes sizes(Backend backend) {
+        return switch (backend) {
+            case AUTO, TORCH -> new KernelSizes("torch", DType.F32, TorchWorkspace::bytes);
+            case REFERENCE -> new KernelSizes("reference", DType.F64, (dimensions, compute) -> 0);
         };
     }
 }

@@ -109,8 +109,7 @@ record TrainStep(
             long turn = clock.getAsLong();
             lossSum += model.backward(batch, gradScale, listener);
             long end = clock.getAsLong();
-            // The model does not time its recomputation yet: it is part of backward.
-            long again = 0;
+            long again = model.recomputeNanos();
             data += built - start;
             forward += turn - built;
             recompute += again;

@@ -16,22 +16,16 @@ import tutti.common.error.Category;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.worker.allreduce.Collectives;
-import tutti.worker.batch.BatchBuilder;
 import tutti.worker.checkpoint.CheckpointWriter;
 import tutti.worker.checkpoint.OptimizerShards;
 import tutti.worker.checkpoint.TrainerState;
 import tutti.worker.checkpoint.WeightLoader;
 import tutti.worker.gradient.GradientBuckets;
-import tutti.worker.model.Llama;
 import tutti.worker.model.LlamaConfig;
-import tutti.worker.optim.AdamW;
 import tutti.worker.optim.LearningRate;
 import tutti.worker.tensor.Arena;
-import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
-import tutti.worker.tensor.PlanningArena;
 import tutti.worker.tensor.Tensor;
-import tutti.worker.tune.Replica;
 
 /**
  * Everything one rank needs for training, wired: data, kernels, memory, model, optimizer. {@link #load} makes it, {@link #begin}
@@ -45,6 +39,8 @@ public final class Trainer implements AutoCloseable {
     private final LongSupplier clock;
     private final TrainingSet data;
     private final Kernels kernels;
+    private final MemoryPlan plan;
+    private final long baseBytes;
     private final Arena arena;
     private final Parts parts;
     private final long firstStep;
@@ -52,27 +48,10 @@ public final class Trainer implements AutoCloseable {
     private TrainStep step;
     private long totalSteps;
 
-    /** What takes memory. Built once on an arena that only counts, then on a real one of that size. */
-    private record Parts(Replica replica, AdamW optimizer, Llama model, BatchBuilder batches) {
-        static Parts of(RunConfig run, LlamaConfig model, Kernels kernels, int longest, Arena arena) {
-            DType compute = run.train().bf16() ? DType.BF16 : kernels.masterDType();
-            Replica replica = Replica.full(kernels, model, compute, arena);
-            AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena);
-            int rows = Math.multiplyExact(run.train().batchSize(), longest);
-            boolean checkpointing = run.train().checkpointing();
-            Llama llama = new Llama(model, kernels, compute, replica, arena, rows, longest, checkpointing);
-            return new Parts(
-                    replica,
-                    optimizer,
-                    llama,
-                    new BatchBuilder(arena, run.train().batchSize(), longest));
-        }
-    }
-
     private Trainer(
             RunConfig config,
             Collectives collectives,
-            LongSupplier clock,
+            Host host,
             TrainingSet data,
             LlamaConfig model,
             Kernels kernels,
@@ -80,16 +59,18 @@ public final class Trainer implements AutoCloseable {
             List<String> notes) {
         this.config = config;
         this.collectives = collectives;
-        this.clock = clock;
+        this.clock = host.clock();
         this.data = data;
         this.kernels = kernels;
         this.notes = notes;
         int longest = data.longest();
-        PlanningArena plan = new PlanningArena();
-        Parts.of(config, model, kernels, longest, plan);
-        this.arena = kernels.arena("replica", plan.used());
+        this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, host.communicationBytes());
+        this.baseBytes = host.heldBytes().getAsLong();
+        this.arena = kernels.arena("replica", plan.arenaBytes());
         try {
-            this.parts = Parts.of(config, model, kernels, longest, arena);
+            this.parts = Parts.of(config.plan(), model, kernels, longest, arena, clock);
+            kernels.reserve(
+                    parts.activations().dimensions(), parts.activations().compute());
             this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
         } catch (RuntimeException e) {
             arena.close();
@@ -101,12 +82,9 @@ public final class Trainer implements AutoCloseable {
      * Loads data and weights.
      *
      * @param resumeFrom a committed checkpoint, or null to start anew
-     * @param threads that compute
-     * @param clock nanoseconds
      * @throws tutti.common.error.TuttiException (data, user, environment) before anything is trained
      */
-    public static Trainer load(
-            RunConfig config, Collectives collectives, Path resumeFrom, int threads, LongSupplier clock) {
+    public static Trainer load(RunConfig config, Collectives collectives, Path resumeFrom, Host host) {
         List<String> notes = new ArrayList<>();
         Path folder = config.model().folder();
         LlamaConfig model = LlamaConfig.read(folder);
@@ -118,9 +96,9 @@ public final class Trainer implements AutoCloseable {
         }
         TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
         notes.add("data: " + data.report().summary());
-        Kernels kernels = Backends.open(config.train().backend(), threads);
+        Kernels kernels = Backends.open(config.train().backend(), host.threads());
         try {
-            Trainer trainer = new Trainer(config, collectives, clock, data, model, kernels, resumeFrom, notes);
+            Trainer trainer = new Trainer(config, collectives, host, data, model, kernels, resumeFrom, notes);
             notes.add("model: %,d parameters in %s on %s, %,d MiB a worker"
                     .formatted(
                             trainer.parameters(),
@@ -128,7 +106,7 @@ public final class Trainer implements AutoCloseable {
                                     ? "bf16"
                                     : kernels.masterDType().toString().toLowerCase(Locale.ROOT),
                             kernels.name(),
-                            (trainer.arena.capacity() >> 20) + 1));
+                            (trainer.plan.total() >> 20) + 1));
             return trainer;
         } catch (RuntimeException e) {
             kernels.close();
@@ -185,6 +163,16 @@ public final class Trainer implements AutoCloseable {
 
     public long parameters() {
         return parts.replica().layout().parameters();
+    }
+
+    /** The peak that this run was planned to have. */
+    public MemoryPlan plan() {
+        return plan;
+    }
+
+    /** Bytes that the process held before it took what the plan names: JVM, backend, data set; 0 where the system does not tell. */
+    public long baseBytes() {
+        return baseBytes;
     }
 
     /** 0, or the number of steps that the loaded checkpoint has behind it. */

@@ -9,6 +9,7 @@ import tutti.worker.model.Weights;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.MemoryUse;
 import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 
@@ -28,9 +29,13 @@ public final class Replica implements Weights {
         this.layout = new FlatLayout(ParameterSpec.of(config));
         Shape flat = Shape.of(layout.size());
         DType masterDType = kernels.masterDType();
-        this.master = arena.take("master weights", masterDType, flat);
-        this.compute = computeDType == masterDType ? master : arena.take("compute weights", computeDType, flat);
-        this.gradients = learns ? Optional.of(arena.take("gradients", masterDType, flat)) : Optional.empty();
+        this.master = arena.counting(MemoryUse.MASTER_WEIGHTS).take("master weights", masterDType, flat);
+        this.compute = computeDType == masterDType
+                ? master
+                : arena.counting(MemoryUse.PARAMETERS).take("compute weights", computeDType, flat);
+        this.gradients = learns
+                ? Optional.of(arena.counting(MemoryUse.GRADIENTS).take("gradients", masterDType, flat))
+                : Optional.empty();
     }
 
     /** Every weight learns. */

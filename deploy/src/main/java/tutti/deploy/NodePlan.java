@@ -1,0 +1,59 @@
+package tutti.deploy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import tutti.common.config.LaunchConfig;
+import tutti.common.config.PlanConfig;
+import tutti.common.error.TuttiException;
+import tutti.worker.agent.GradientMemory;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.tensor.KernelSizes;
+import tutti.worker.train.Backends;
+import tutti.worker.train.MemoryPlan;
+
+/**
+ * What a run takes on one node.
+ *
+ * @param longest tokens of a sample that were planned for
+ * @param sharedLogs bytes of {@code worker} that lie in logs between workers of this node, each of which two of them map
+ */
+record NodePlan(MemoryPlan worker, int workers, int longest, long sharedLogs) {
+    /** JVM, libtorch and a small data set of one worker, before it takes anything that is planned. */
+    static final long BASE_BYTES = 400L << 20;
+
+    private static final Path SHARED_MEMORY = Path.of("/dev/shm");
+
+    /**
+     * Of a run whose longest sample is as long as it may be: {@code --model_max_length}, or what the model was made for.
+     *
+     * @throws TuttiException (user) if a budget of activation memory is too small
+     */
+    static NodePlan of(PlanConfig run, LlamaConfig model) {
+        LaunchConfig launch = run.launch();
+        KernelSizes sizes = Backends.sizes(run.train().backend());
+        GradientMemory gradients =
+                GradientMemory.of(launch.nprocPerNode(), launch.worldSize(), sharedMemory(), sizes.master());
+        int longest = Math.min(run.model().maxLength(), model.maxPositions());
+        MemoryPlan worker = MemoryPlan.of(run, model, sizes, longest, gradients.bytes());
+        return new NodePlan(worker, launch.nprocPerNode(), longest, gradients.shared());
+    }
+
+    /** Planned bytes of all workers. */
+    long bytes() {
+        return workers * worker.total() - workers * sharedLogs / 2;
+    }
+
+    /** With what the processes hold beside it. */
+    long withBase() {
+        return bytes() + workers * BASE_BYTES;
+    }
+
+    private static long sharedMemory() {
+        try {
+            return Files.getFileStore(SHARED_MEMORY).getTotalSpace();
+        } catch (IOException e) {
+            throw TuttiException.environment("%s: is not there: %s", SHARED_MEMORY, e);
+        }
+    }
+}

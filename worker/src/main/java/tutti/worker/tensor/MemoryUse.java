@@ -1,0 +1,26 @@
+package tutti.worker.tensor;
+
+/** What memory is for: the rows of a memory plan, in its order. */
+public enum MemoryUse {
+    /** The weights that products read, in the compute dtype; none where the master weights serve. */
+    PARAMETERS("parameters (compute copy)"),
+    MASTER_WEIGHTS("master weights"),
+    GRADIENTS("gradients"),
+    OPTIMIZER("optimizer state"),
+    ACTIVATIONS("activations"),
+    WORKSPACE("kernel workspace"),
+    BATCH("batch buffers"),
+    ROPE("rope tables"),
+    /** Staging of the all-reduce, and the logs through which gradients travel. */
+    COMMUNICATION("communication buffers");
+
+    private final String label;
+
+    MemoryUse(String label) {
+        this.label = label;
+    }
+
+    public String label() {
+        return label;
+    }
+}

@@ -1,0 +1,63 @@
+package tutti.worker.train;
+
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import tutti.common.config.PlanConfig;
+import tutti.worker.model.BlockPolicy;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.tensor.KernelSizes;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.MemoryUse;
+import tutti.worker.tensor.PlanningArena;
+
+/**
+ * The peak of one worker, known before step 0: everything that a run takes beyond what the JVM, the backend's library and the
+ * data set hold.
+ *
+ * @param bytes for every use
+ * @param blocks what each block keeps
+ */
+public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
+
+    public MemoryPlan {
+        bytes = Collections.unmodifiableMap(new EnumMap<>(bytes));
+        blocks = List.copyOf(blocks);
+    }
+
+    /**
+     * Without weights, and without loading the backend.
+     *
+     * @param longest most tokens of a sample
+     * @param communication bytes of the all-reduce on this worker
+     * @throws tutti.common.error.TuttiException (user) if a budget of activation memory is too small
+     */
+    public static MemoryPlan of(PlanConfig run, LlamaConfig model, KernelSizes sizes, int longest, long communication) {
+        return of(run, model, sizes.withoutDevice(), longest, communication);
+    }
+
+    static MemoryPlan of(PlanConfig run, LlamaConfig model, Kernels kernels, int longest, long communication) {
+        PlanningArena arena = new PlanningArena();
+        Parts parts = Parts.of(run, model, kernels, longest, arena, () -> 0);
+        Map<MemoryUse, Long> bytes = new EnumMap<>(MemoryUse.class);
+        for (MemoryUse use : MemoryUse.values()) {
+            bytes.put(use, arena.byUse().getOrDefault(use, 0L));
+        }
+        bytes.put(
+                MemoryUse.WORKSPACE,
+                kernels.workspaceBytes(
+                        parts.activations().dimensions(), parts.activations().compute()));
+        bytes.put(MemoryUse.COMMUNICATION, communication);
+        return new MemoryPlan(bytes, parts.activations().blocks());
+    }
+
+    /** Bytes of the worker's arena: all but what kernels and collectives hold themselves. */
+    long arenaBytes() {
+        return total() - bytes.get(MemoryUse.WORKSPACE) - bytes.get(MemoryUse.COMMUNICATION);
+    }
+
+    public long total() {
+        return bytes.values().stream().mapToLong(Long::longValue).sum();
+    }
+}

@@ -1,0 +1,123 @@
+package tutti.worker.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.config.GradientCheckpointing;
+import tutti.common.config.GradientCheckpointing.Policy;
+import tutti.common.config.PlanConfig;
+import tutti.common.config.Settings;
+import tutti.common.config.TrainConfig.Backend;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+import tutti.worker.model.ActivationPlan;
+import tutti.worker.model.LlamaConfig;
+import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Dimensions;
+import tutti.worker.tensor.KernelSizes;
+import tutti.worker.tensor.Kernels;
+import tutti.worker.tensor.MemoryUse;
+
+class MemoryPlanTest {
+    private static final LlamaConfig MODEL = new LlamaConfig(32, 96, 4, 4, 2, 8, 100, 64, 1e-5, 1e4, true, 0.02);
+    private static final int LONGEST = 16;
+    private static final long COMMUNICATION = 12345;
+    /** Of the flat layout; every weight of this model fills whole cache lines. */
+    private static final long WEIGHTS = 100 * 32 + 4 * (2 * 32 + 2 * 32 * 32 + 2 * 16 * 32 + 3 * 96 * 32) + 32;
+
+    @Test
+    void shouldNameEveryUseToTheByte() {
+        KernelSizes sizes = new KernelSizes(
+                "torch",
+                DType.F32,
+                (dimensions, compute) -> dimensions.equals(new Dimensions(8 * LONGEST, LONGEST, 32, 96, 4, 2, 8, 100))
+                                && compute == DType.BF16
+                        ? 777
+                        : -1);
+        MemoryPlan plan = MemoryPlan.of(config("bf16", "True"), MODEL, sizes, LONGEST, COMMUNICATION);
+        Map<MemoryUse, Long> expected = new LinkedHashMap<>();
+        expected.put(MemoryUse.PARAMETERS, 2 * WEIGHTS);
+        expected.put(MemoryUse.MASTER_WEIGHTS, 4 * WEIGHTS);
+        expected.put(MemoryUse.GRADIENTS, 4 * WEIGHTS);
+        expected.put(MemoryUse.OPTIMIZER, 8 * WEIGHTS);
+        expected.put(MemoryUse.ACTIVATIONS, activations(DType.BF16));
+        expected.put(MemoryUse.WORKSPACE, 777L);
+        expected.put(MemoryUse.BATCH, 3L * 4 * 8 * LONGEST);
+        expected.put(MemoryUse.ROPE, 2L * 4 * LONGEST * 4);
+        expected.put(MemoryUse.COMMUNICATION, COMMUNICATION);
+        assertThat(plan.bytes()).isEqualTo(expected);
+        assertThat(plan.total())
+                .isEqualTo(expected.values().stream().mapToLong(Long::longValue).sum());
+    }
+
+    @Test
+    void shouldCountNoCopyWhereTheMasterWeightsCompute() {
+        MemoryPlan plan = MemoryPlan.of(config(), MODEL, Backends.sizes(Backend.TORCH), LONGEST, 0);
+        assertThat(plan.bytes()).containsEntry(MemoryUse.PARAMETERS, 0L);
+        assertThat(plan.bytes()).containsEntry(MemoryUse.ACTIVATIONS, activations(DType.F32));
+    }
+
+    /** The real arena is exactly as large as planned and full to the last byte. */
+    @ParameterizedTest
+    @ValueSource(strings = {"none", "selective", "full"})
+    void shouldBeWhatARunTakes(String policy) {
+        PlanConfig run = config("gradient_checkpointing", policy);
+        MemoryPlan plan = MemoryPlan.of(run, MODEL, Backends.sizes(Backend.REFERENCE), LONGEST, COMMUNICATION);
+        try (Kernels kernels = Backends.open(Backend.REFERENCE, 1);
+                Arena arena = kernels.arena("test", plan.arenaBytes())) {
+            Parts.of(run, MODEL, kernels, LONGEST, arena, System::nanoTime);
+            assertThat(arena.used()).isEqualTo(arena.capacity()).isEqualTo(plan.total() - COMMUNICATION);
+        }
+    }
+
+    /** What is said of a backend without opening it is what it says itself. */
+    @ParameterizedTest
+    @EnumSource(names = "AUTO", mode = EnumSource.Mode.EXCLUDE)
+    void shouldKnowEveryBackendWithoutOpeningIt(Backend backend) {
+        KernelSizes sizes = Backends.sizes(backend);
+        Dimensions dimensions = new Dimensions(1024, 256, 288, 768, 6, 6, 48, 32000);
+        try (Kernels kernels = Backends.open(backend, 1)) {
+            assertThat(sizes.name()).isEqualTo(kernels.name()).isEqualTo(backend.word());
+            assertThat(sizes.master()).isEqualTo(kernels.masterDType());
+            for (DType compute : kernels.computeDTypes()) {
+                assertThat(sizes.workspace().bytes(dimensions, compute))
+                        .as("workspace in %s", compute)
+                        .isEqualTo(kernels.workspaceBytes(dimensions, compute));
+            }
+        }
+    }
+
+    @Test
+    void shouldRefuseABatchWithMoreRowsThanCanBeCounted() {
+        assertThatThrownBy(() -> MemoryPlan.of(
+                        config("per_device_train_batch_size", "1000000"),
+                        MODEL,
+                        Backends.sizes(Backend.TORCH),
+                        4096,
+                        0))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
+                .hasMessageContaining("--per_device_train_batch_size=1000000 times 4096 tokens");
+    }
+
+    private static long activations(DType compute) {
+        return ActivationPlan.training(
+                        MODEL, DType.F32, compute, 8 * LONGEST, LONGEST, GradientCheckpointing.of(Policy.NONE))
+                .bytes();
+    }
+
+    private static PlanConfig config(String... flags) {
+        Map<String, String> given = new LinkedHashMap<>(Map.of("model_name_or_path", "m"));
+        for (int i = 0; i < flags.length; i += 2) {
+            given.put(flags[i], flags[i + 1]);
+        }
+        return PlanConfig.read(Settings.of(given, null));
+    }
+}
