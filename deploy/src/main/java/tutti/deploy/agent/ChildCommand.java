@@ -21,7 +21,8 @@ public interface ChildCommand {
         /** Tensors lie outside of the heap. */
         WORKER(
                 "2g",
-                // A step is thousands of short native calls: the quick compiler is as good, and ready from the first step on.
+                // A step is thousands of short native calls: the quick compiler is as good, and ready from the first
+                // step on.
                 "-XX:TieredStopAtLevel=1",
                 // A heap that is small and touched from the start does not grow under the memory plan.
                 "-Xms64m",
