@@ -61,7 +61,7 @@ final class EvalCommand implements Callable<Integer> {
             description = "compute in bfloat16")
     private boolean bf16;
 
-    @Option(names = "--backend", defaultValue = "auto", description = "torch or reference (default: auto, torch)")
+    @Option(names = "--backend", defaultValue = "auto", description = "torch, nd4j or reference (default: auto, torch)")
     private Backend backend;
 
     @Option(

@@ -68,7 +68,7 @@ final class GenerateCommand implements Callable<Integer> {
             description = "compute in bfloat16")
     private boolean bf16;
 
-    @Option(names = "--backend", defaultValue = "auto", description = "torch or reference (default: auto, torch)")
+    @Option(names = "--backend", defaultValue = "auto", description = "torch, nd4j or reference (default: auto, torch)")
     private Backend backend;
 
     GenerateCommand(PrintStream out) {

@@ -95,7 +95,7 @@ public final class Keys {
             key("max_grad_norm", Kind.NUMBER, "1.0", TRAIN, "clip the global gradient norm here; 0: never");
     public static final Key SEED = key("seed", Kind.INTEGER, "42", TRAIN, "seed of every random choice of the run");
     public static final Key BACKEND =
-            key("backend", Kind.WORD, "auto", TRAIN, "torch or reference (float64, slow); auto takes torch");
+            key("backend", Kind.WORD, "auto", TRAIN, "torch, nd4j or reference (float64, slow); auto takes torch");
 
     public static final Key OUTPUT_DIR = key("output_dir", Kind.WORD, "", OUTPUT, "where everything is written");
     public static final Key OVERWRITE_OUTPUT_DIR = key(

@@ -25,6 +25,7 @@ public record TrainConfig(
     public enum Backend {
         AUTO,
         TORCH,
+        ND4J,
         REFERENCE;
 
         public String word() {

@@ -73,6 +73,9 @@ public interface ChildCommand {
                     // Tensors live outside the heap: a small heap with no collector threads leaves the cores to them.
                     "-XX:+UseSerialGC",
                     "-Xshare:auto",
+                    // JavaCPP would ask for the memory of the process at every native object, and refuse one above
+                    // twice the heap.
+                    "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
                     "-Xmx" + (role == Role.WORKER ? given : role.heap),
                     "-Dlogback.configurationFile=" + System.getProperty("logback.configurationFile", "logback.xml"),
                     "-cp",

@@ -46,7 +46,7 @@ class ImportTableTest {
     /** Each library has rooms of its own, so that it can be changed or left out. */
     @ParameterizedTest(name = "{0} only in {1}")
     @CsvSource({
-        "org.bytedeco, tutti\\.worker\\.tensor\\.torch",
+        "org.bytedeco, tutti\\.worker\\.tensor\\.(torch|nd4j)",
         "org.nd4j, tutti\\.worker\\.tensor\\.nd4j",
         "io.aeron, tutti\\.worker\\.allreduce\\.aeron|tutti\\.deploy\\.agent",
         "org.agrona, tutti\\.worker\\.allreduce(\\.aeron)?|tutti\\.deploy\\.agent",

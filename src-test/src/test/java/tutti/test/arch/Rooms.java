@@ -26,6 +26,7 @@ final class Rooms {
             "tutti.common.protocol",
             "tutti.worker.tensor",
             "tutti.worker.tensor.torch",
+            "tutti.worker.tensor.nd4j",
             "tutti.worker.tensor.contract",
             "tutti.worker.batch",
             "tutti.worker.model",

@@ -109,6 +109,23 @@ class FixtureTrainingTest {
         assertClose(InProcessRun.of(flags, 2).losses(), TrainSpec.expected("losses"), 2e-2);
     }
 
+    @ParameterizedTest(name = "bf16 {0}")
+    @CsvSource({"false,1e-4", "true,2e-2"})
+    void shouldGiveTheLossesOfPyTorchOnNd4j(boolean bf16, double tolerance) throws Exception {
+        Map<String, String> flags = flags(2, 1);
+        flags.put("backend", "nd4j");
+        flags.put("bf16", Boolean.toString(bf16));
+        InProcessRun run = InProcessRun.of(flags, 2);
+        assertClose(run.losses(), TrainSpec.expected("losses"), tolerance);
+        assertThat(Set.copyOf(run.hashes())).hasSize(1);
+        if (!bf16) {
+            assertClose(run.gradNorms(), TrainSpec.expected("grad_norms"), 1e-3);
+            assertNorms(1e-4);
+        }
+        flags.put("gradient_checkpointing", "True");
+        assertThat(InProcessRun.of(flags, 2).hashes()).isEqualTo(run.hashes());
+    }
+
     @Test
     void shouldGiveThePyTorchNumbersToTwelveDigitsOnTheFloat64Reference() throws Exception {
         Map<String, String> flags = flags(2, 1);

@@ -42,6 +42,16 @@ class FixtureRunTest {
     }
 
     @Test
+    void shouldGiveTheLossesOfPyTorchOnNd4j() throws Exception {
+        Map<String, String> flags = flags(2, 2, 1);
+        flags.put("backend", "nd4j");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+        }
+        assertFixture(2);
+    }
+
+    @Test
     void shouldStayWithinTwoPercentInBfloat16() throws Exception {
         Map<String, String> flags = flags(2, 2, 1);
         flags.put("bf16", "True");

@@ -5,10 +5,12 @@ import tutti.worker.tensor.DType;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
+import tutti.worker.tensor.nd4j.Nd4jKernels;
+import tutti.worker.tensor.nd4j.Nd4jWorkspace;
 import tutti.worker.tensor.torch.TorchKernels;
 import tutti.worker.tensor.torch.TorchWorkspace;
 
-/** The backend that {@code --backend} names. */
+/** The backend that {@code --backend} names; the native libraries of the others are not touched. */
 public final class Backends {
     private Backends() {}
 
@@ -16,6 +18,7 @@ public final class Backends {
     public static Kernels open(Backend backend, int threads) {
         return switch (backend) {
             case AUTO, TORCH -> new TorchKernels(threads);
+            case ND4J -> new Nd4jKernels(threads);
             case REFERENCE -> new ReferenceKernels();
         };
     }
@@ -24,6 +27,7 @@ public final class Backends {
     public static KernelSizes sizes(Backend backend) {
         return switch (backend) {
             case AUTO, TORCH -> new KernelSizes("torch", DType.F32, TorchWorkspace::bytes);
+            case ND4J -> new KernelSizes("nd4j", DType.F32, Nd4jWorkspace::bytes);
             case REFERENCE -> new KernelSizes("reference", DType.F64, (dimensions, compute) -> 0);
         };
     }

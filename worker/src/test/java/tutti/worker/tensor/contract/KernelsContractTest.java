@@ -23,6 +23,7 @@ import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.contract.ContractResult.Verdict;
+import tutti.worker.tensor.nd4j.Nd4jKernels;
 import tutti.worker.tensor.torch.TorchKernels;
 
 /** Every backend, in every dtype it offers, is held to every case; a failure carries the case's name. */
@@ -35,7 +36,8 @@ class KernelsContractTest {
     /** A backend is held to the contract by one line here. */
     private static final List<Backend> BACKENDS = List.of(
             new Backend(threads -> new ReferenceKernels(), 1), //
-            new Backend(TorchKernels::new, 1, 2));
+            new Backend(TorchKernels::new, 1, 2),
+            new Backend(Nd4jKernels::new, 1, 2));
 
     @TestFactory
     Stream<DynamicContainer> shouldKeepTheContract() {
