@@ -103,19 +103,20 @@ final class TrainingThread {
         List<String> hosts = assign.peers().stream().map(Peer::host).toList();
         Group group = new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts);
         long sharedMemory = sharedMemory();
-        AeronLink link = new AeronLink(
-                seat.aeronDir(),
-                generation,
-                rank,
-                address.listen(),
-                GradientAddress.channels(assign.peers(), seat.nodeRank(), sharedMemory));
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
         GradientMemory gradients = GradientMemory.of(
                 GradientAddress.neighbours(assign.peers(), seat.nodeRank()),
                 assign.worldSize(),
                 sharedMemory,
                 Backends.sizes(config.train().backend()).master());
-        Host host = new Host(seat.threads(), System::nanoTime, ProcessMemory::heldBytes, gradients.bytes());
+        Host host = new Host(seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
+        // Last, since what follows owns it and closes it.
+        AeronLink link = new AeronLink(
+                seat.aeronDir(),
+                generation,
+                rank,
+                address.listen(),
+                GradientAddress.channels(assign.peers(), seat.nodeRank(), sharedMemory));
         try (TreeAllReduce collectives =
                         new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
                 Trainer trainer = Trainer.load(config, collectives, resume, host)) {
@@ -136,7 +137,10 @@ final class TrainingThread {
                     begin.totalSteps(),
                     this::nextShard,
                     new Reporter(
-                            coordinator, rank, generation, () -> ProcessMemory.mostHeldBytes() - trainer.baseBytes()));
+                            coordinator,
+                            rank,
+                            generation,
+                            () -> Math.max(0, ProcessMemory.peakBytes() - trainer.baseBytes())));
         }
     }
 

@@ -41,7 +41,7 @@ public final class SumTree {
         add(lanes[first], lanes[first + left], at, count);
     }
 
-    // A loop this plain is what C2 turns into vector code.
+    // A loop this plain is what C2 turns into vector code; workers stop at C1 and add an element at a time.
     private static void add(float[] into, float[] other, int at, int count) {
         for (int i = at; i < at + count; i++) {
             into[i] += other[i];

@@ -149,15 +149,19 @@ public final class Checks {
     }
 
     /** Shapes as {@link Kernels#rmsNorm} asks. */
-    public static void rmsNorm(Tensor x, Tensor weight, Tensor rstd) {
+    public static void rmsNorm(Tensor x, Tensor weight, Tensor rstd, DType master) {
         rank("rmsNorm x", x, 2);
+        dtype("rmsNorm weight", weight, master);
+        dtype("rmsNorm rstd", rstd, master);
         shape("rmsNorm weight", weight, x.shape().size(1));
         shape("rmsNorm rstd", rstd, x.shape().size(0));
     }
 
     /** Shapes and positions as {@link Kernels#rope} asks. */
-    public static void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions) {
+    public static void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, DType master) {
         rank("rope x", x, 3);
+        dtype("rope cos", cos, master);
+        dtype("rope sin", sin, master);
         demand(x.shape().size(2) % 2 == 0, "rope: x=%s needs an even head size", x);
         shape("rope cos", cos, cos.shape().size(0), x.shape().size(2) / 2);
         sameShape("rope cos, sin", cos, sin);

@@ -8,9 +8,10 @@ import java.lang.reflect.Proxy;
  *
  * @param name as {@link Kernels#name}
  * @param master as {@link Kernels#masterDType}
+ * @param library as {@link Kernels#libraryBytes}
  * @param workspace what {@link Kernels#workspaceBytes} of this backend answers too
  */
-public record KernelSizes(String name, DType master, Workspace workspace) {
+public record KernelSizes(String name, DType master, long library, Workspace workspace) {
 
     /** Most bytes of scratch that any operation on a batch of these dimensions holds. */
     @FunctionalInterface
@@ -33,6 +34,7 @@ public record KernelSizes(String name, DType master, Workspace workspace) {
         return switch (method.getName()) {
             case "name" -> name;
             case "masterDType" -> master;
+            case "libraryBytes" -> library;
             case "workspaceBytes" -> workspace.bytes((Dimensions) args[0], (DType) args[1]);
             default -> throw new IllegalStateException("a plan computes nothing, but called " + method.getName());
         };

@@ -41,11 +41,17 @@ public interface Kernels extends AutoCloseable {
     /** A zero-filled arena of exactly {@code bytes} bytes; the caller closes it. */
     Arena arena(String name, long bytes);
 
-    /** Most bytes of scratch that any operation on a batch of these dimensions holds; the memory plan counts them. */
+    /**
+     * Most bytes of scratch that any operation of a training step on a batch of these dimensions holds; the memory plan counts them.
+     * Dropout and quantisation have no place in a step yet and are not counted.
+     */
     long workspaceBytes(Dimensions dimensions, DType compute);
 
+    /** Bytes that the backend's library comes to hold by itself while it works, as measured: no call tells them beforehand. */
+    long libraryBytes();
+
     /**
-     * Takes {@link #workspaceBytes} now, so that no operation inside these dimensions allocates. Without it scratch grows when an
+     * Takes {@link #workspaceBytes} now, so that no operation of a step inside these dimensions allocates. Without it scratch grows when an
      * operation needs more than any did before. Freed by {@link #close}.
      */
     void reserve(Dimensions dimensions, DType compute);
@@ -172,6 +178,7 @@ public interface Kernels extends AutoCloseable {
      * {@code out = x / (1-p)} where the mask is 1, else 0; {@code out} may be {@code x}, of one shape and floating dtype. Backward is
      * the same call on the gradient. ROUNDED, of each element.
      *
+     * @param x finite: an infinite element under a zero of the mask gives NaN
      * @param mask U8, as many elements as x, 0 or 1; {@link DropoutMask} draws it, the same for every backend
      * @param p share of zeros, at least 0 and below 1
      */

@@ -9,6 +9,8 @@ public enum MemoryUse {
     OPTIMIZER("optimizer state"),
     ACTIVATIONS("activations"),
     WORKSPACE("kernel workspace"),
+    /** What the backend's library comes to hold by itself: compiled primitives, packed operands. Known by measuring only. */
+    LIBRARY("library's own buffers"),
     BATCH("batch buffers"),
     ROPE("rope tables"),
     /** Staging of the all-reduce, and the logs through which gradients travel. */

@@ -41,6 +41,11 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public long libraryBytes() {
+        return 0;
+    }
+
+    @Override
     public void reserve(Dimensions dimensions, DType compute) {
         // Nothing to take.
     }
@@ -134,14 +139,14 @@ public final class ReferenceKernels implements Kernels {
 
     @Override
     public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
-        Checks.rmsNorm(x, weight, rstd);
+        Checks.rmsNorm(x, weight, rstd, masterDType());
         Checks.sameShape("rmsNorm", out, x);
         RmsNorm.forward(doubles(out), doubles(rstd), doubles(x), doubles(weight), eps, size(x, 0), size(x, 1));
     }
 
     @Override
     public void rmsNormBackward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
-        Checks.rmsNorm(x, weight, rstd);
+        Checks.rmsNorm(x, weight, rstd, masterDType());
         Checks.sameShape("rmsNormBackward", dx, dOut, x);
         Checks.sameShape("rmsNormBackward", dWeight, weight);
         RmsNorm.backward(
@@ -157,7 +162,7 @@ public final class ReferenceKernels implements Kernels {
 
     @Override
     public void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
-        Checks.rope(x, cos, sin, positions);
+        Checks.rope(x, cos, sin, positions, masterDType());
         int direction = inverse ? -1 : 1;
         Rope.rotate(
                 doubles(x), doubles(cos), doubles(sin), ints(positions), direction, size(x, 0), size(x, 1), size(x, 2));

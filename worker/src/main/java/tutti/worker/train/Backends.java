@@ -1,6 +1,9 @@
 package tutti.worker.train;
 
+import java.util.Locale;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
@@ -16,19 +19,36 @@ public final class Backends {
 
     /** @param threads that compute, for backends that use more than one; the caller closes the kernels */
     public static Kernels open(Backend backend, int threads) {
-        return switch (backend) {
-            case AUTO, TORCH -> new TorchKernels(threads);
-            case ND4J -> new Nd4jKernels(threads);
-            case REFERENCE -> new ReferenceKernels();
-        };
+        try {
+            return switch (backend) {
+                case AUTO, TORCH -> new TorchKernels(threads);
+                case ND4J -> new Nd4jKernels(threads);
+                case REFERENCE -> new ReferenceKernels();
+            };
+        } catch (ExceptionInInitializerError e) {
+            // Libraries are loaded by static initializers, which wrap what they throw.
+            throw e.getCause() instanceof TuttiException cause ? cause : unloadable(backend, e);
+        } catch (LinkageError e) {
+            throw unloadable(backend, e);
+        }
+    }
+
+    private static TuttiException unloadable(Backend backend, Error cause) {
+        String reason = String.valueOf(cause.getCause() == null ? cause : cause.getCause());
+        return new TuttiException(
+                Category.ENVIRONMENT,
+                "--backend %s: its native library does not load here: %s; `tutti doctor` tells more"
+                        .formatted(backend.name().toLowerCase(Locale.ROOT), reason),
+                cause);
     }
 
     /** What a memory plan has to know of the backend, without opening it. */
     public static KernelSizes sizes(Backend backend) {
         return switch (backend) {
-            case AUTO, TORCH -> new KernelSizes("torch", DType.F32, TorchWorkspace::bytes);
-            case ND4J -> new KernelSizes("nd4j", DType.F32, Nd4jWorkspace::bytes);
-            case REFERENCE -> new KernelSizes("reference", DType.F64, (dimensions, compute) -> 0);
+            case AUTO, TORCH ->
+                new KernelSizes("torch", DType.F32, TorchWorkspace.LIBRARY_BYTES, TorchWorkspace::bytes);
+            case ND4J -> new KernelSizes("nd4j", DType.F32, 0, Nd4jWorkspace::bytes);
+            case REFERENCE -> new KernelSizes("reference", DType.F64, 0, (dimensions, compute) -> 0);
         };
     }
 }

@@ -48,13 +48,17 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
                 MemoryUse.WORKSPACE,
                 kernels.workspaceBytes(
                         parts.activations().dimensions(), parts.activations().compute()));
+        bytes.put(MemoryUse.LIBRARY, kernels.libraryBytes());
         bytes.put(MemoryUse.COMMUNICATION, communication);
         return new MemoryPlan(bytes, parts.activations().blocks());
     }
 
-    /** Bytes of the worker's arena: all but what kernels and collectives hold themselves. */
+    /** Bytes of the worker's arena: all but what kernels, their library and collectives hold themselves. */
     long arenaBytes() {
-        return total() - bytes.get(MemoryUse.WORKSPACE) - bytes.get(MemoryUse.COMMUNICATION);
+        return total()
+                - bytes.get(MemoryUse.WORKSPACE)
+                - bytes.get(MemoryUse.LIBRARY)
+                - bytes.get(MemoryUse.COMMUNICATION);
     }
 
     public long total() {

@@ -37,6 +37,7 @@ class MemoryPlanTest {
         KernelSizes sizes = new KernelSizes(
                 "torch",
                 DType.F32,
+                55,
                 (dimensions, compute) -> dimensions.equals(new Dimensions(8 * LONGEST, LONGEST, 32, 96, 4, 2, 8, 100))
                                 && compute == DType.BF16
                         ? 777
@@ -49,6 +50,7 @@ class MemoryPlanTest {
         expected.put(MemoryUse.OPTIMIZER, 8 * WEIGHTS);
         expected.put(MemoryUse.ACTIVATIONS, activations(DType.BF16));
         expected.put(MemoryUse.WORKSPACE, 777L);
+        expected.put(MemoryUse.LIBRARY, 55L);
         expected.put(MemoryUse.BATCH, 3L * 4 * 8 * LONGEST);
         expected.put(MemoryUse.ROPE, 2L * 4 * LONGEST * 4);
         expected.put(MemoryUse.COMMUNICATION, COMMUNICATION);

@@ -60,6 +60,12 @@ public final class Nd4jKernels implements Kernels {
         return Nd4jWorkspace.bytes(dimensions, compute);
     }
 
+    /** Not measured yet. */
+    @Override
+    public long libraryBytes() {
+        return 0;
+    }
+
     /** Takes this room's scratch. ND4J itself still allocates a few bytes for each operation, and frees them with the call. */
     @Override
     public void reserve(Dimensions dimensions, DType compute) {
@@ -259,7 +265,7 @@ public final class Nd4jKernels implements Kernels {
 
     @Override
     public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
-        Checks.rmsNorm(x, weight, rstd);
+        Checks.rmsNorm(x, weight, rstd, masterDType());
         Checks.sameShape("rmsNorm", out, x);
         Checks.sameDType("rmsNorm", out, x);
         if (x.count() == 0) {
@@ -275,7 +281,7 @@ public final class Nd4jKernels implements Kernels {
 
     @Override
     public void rmsNormBackward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
-        Checks.rmsNorm(x, weight, rstd);
+        Checks.rmsNorm(x, weight, rstd, masterDType());
         Checks.sameShape("rmsNormBackward", dx, dOut, x);
         Checks.sameShape("rmsNormBackward", dWeight, weight);
         if (x.count() == 0) {
@@ -299,7 +305,7 @@ public final class Nd4jKernels implements Kernels {
 
     @Override
     public void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
-        Checks.rope(x, cos, sin, positions);
+        Checks.rope(x, cos, sin, positions, masterDType());
         if (x.count() == 0) {
             return;
         }

@@ -2,7 +2,7 @@ package tutti.worker.tensor.torch;
 
 import org.bytedeco.pytorch.global.torch;
 
-/** What this build's libtorch says of itself. Asking loads it; on a machine where it cannot be loaded that is the failure. */
+/** What this build's libtorch says of itself. Devices are asked of the library, which loads it; the version is not. */
 public final class LibTorch {
     private LibTorch() {}
 

@@ -18,10 +18,12 @@ final class NativeFiles {
      */
     static void prepare() {
         System.setProperty("org.bytedeco.javacpp.nopointergc", "true");
-        String folder = "/org/bytedeco/pytorch/" + Loader.getPlatform() + "/";
+        String platform = Loader.getPlatform();
+        String folder = "/org/bytedeco/pytorch/" + platform;
         try {
-            if (Loader.cacheResources(folder).length == 0) {
-                throw environment("libtorch for %s is not in the class path: this build packs others", folder);
+            // Profile cuda packs the second.
+            if (Loader.cacheResources(folder + "/").length + Loader.cacheResources(folder + "-gpu/").length == 0) {
+                throw environment("libtorch for %s is not in the class path: this build packs another", platform);
             }
         } catch (IOException e) {
             throw environment(

@@ -23,9 +23,9 @@ final class TorchCrossEntropy {
     /** Rows of a chunk: the gradient of the head is added once for each. */
     private static final long CHUNK = 512;
     /** Rows of the head in one product. */
-    private static final long BLOCK = 2048;
+    private static final long BLOCK = 4096;
     /** Float32 logits at once, in elements. */
-    private static final long ROWS_AT_ONCE = 1L << 19;
+    private static final long LOGITS_AT_ONCE = 1L << 21;
 
     private final TorchScratch scratch;
     private final Tensor hidden;
@@ -73,12 +73,12 @@ final class TorchCrossEntropy {
         long picked = TorchScratch.bytes(elementBytes, n * C);
         long wideRows = TorchScratch.bytes(Float.BYTES, atOnce(n, V) * V) + 3 * TorchScratch.bytes(Float.BYTES, n);
         long dHidden = TorchScratch.bytes(elementBytes, n * C) + 2 * TorchScratch.bytes(Float.BYTES, n * C);
-        long dHead = TorchScratch.bytes(elementBytes, v * C) + TorchScratch.bytes(Float.BYTES, v * C);
+        long dHead = elementBytes == Float.BYTES ? 0 : TorchProducts.workspace(v * C);
         return logits + picked + wideRows + dHidden + dHead;
     }
 
     private static long atOnce(long n, long V) {
-        return Math.min(n, Math.max(1, ROWS_AT_ONCE / V));
+        return Math.min(n, Math.max(1, LOGITS_AT_ONCE / V));
     }
 
     double forward() {

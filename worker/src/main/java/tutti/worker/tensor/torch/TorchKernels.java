@@ -92,6 +92,11 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
+    public long libraryBytes() {
+        return TorchWorkspace.LIBRARY_BYTES;
+    }
+
+    @Override
     public void reserve(Dimensions dimensions, DType compute) {
         scratch.begin(workspaceBytes(dimensions, compute));
     }
@@ -175,13 +180,12 @@ public final class TorchKernels implements Kernels {
     public void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut) {
         Checks.embedding(dOut, dTable, ids);
         Checks.dtype("embeddingBackward dTable", dTable, masterDType());
-        // On a CPU index_add_ walks the rows in order on one thread, which is what the contract asks for.
-        scoped(() -> handle(dTable).index_add_(0, handle(ids), handle(dOut).to(ScalarType.Float)));
+        scoped(() -> norm.embeddingBackward(handle(dTable), handle(ids), handle(dOut)));
     }
 
     @Override
     public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
-        Checks.rmsNorm(x, weight, rstd);
+        Checks.rmsNorm(x, weight, rstd, masterDType());
         Checks.sameShape("rmsNorm", out, x);
         Checks.sameDType("rmsNorm", out, x);
         scoped(() -> norm.forward(handle(out), handle(rstd), handle(x), handle(weight), eps));
@@ -189,15 +193,17 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public void rmsNormBackward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
-        Checks.rmsNorm(x, weight, rstd);
+        Checks.rmsNorm(x, weight, rstd, masterDType());
         Checks.sameShape("rmsNormBackward", dx, dOut, x);
         Checks.sameShape("rmsNormBackward", dWeight, weight);
+        Checks.sameDType("rmsNormBackward", x, dx, dOut);
+        Checks.dtype("rmsNormBackward dWeight", dWeight, masterDType());
         scoped(() -> norm.backward(handle(dx), handle(dWeight), handle(dOut), handle(x), handle(weight), handle(rstd)));
     }
 
     @Override
     public void rope(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
-        Checks.rope(x, cos, sin, positions);
+        Checks.rope(x, cos, sin, positions, masterDType());
         scoped(() -> rope.rotate(handle(x), handle(cos), handle(sin), handle(positions), inverse));
     }
 
@@ -205,6 +211,7 @@ public final class TorchKernels implements Kernels {
     public void attention(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments, double scale) {
         Checks.attention(q, k, v, segments);
         Checks.sameShape("attention", out, q);
+        Checks.sameDType("attention", q, out);
         scoped(() -> attention(q, k, scale).forward(handle(out), handle(q), handle(k), handle(v), segments));
     }
 
@@ -223,6 +230,7 @@ public final class TorchKernels implements Kernels {
         Checks.trainingSegments(segments);
         Checks.sameShape("attentionBackward", q, dq, dOut);
         Checks.sameShape("attentionBackward", k, dk, dv);
+        Checks.sameDType("attentionBackward", q, dq, dk, dv, dOut);
         scoped(() -> attention(q, k, scale)
                 .backward(handle(dq), handle(dk), handle(dv), handle(dOut), handle(q), handle(k), handle(v), segments));
     }
@@ -260,6 +268,8 @@ public final class TorchKernels implements Kernels {
             Tensor dHidden, Tensor dHead, Tensor hidden, Tensor head, Tensor labels, double gradScale) {
         Checks.sameShape("linearCrossEntropyBackward", hidden, dHidden);
         Checks.sameShape("linearCrossEntropyBackward", head, dHead);
+        Checks.sameDType("linearCrossEntropyBackward", hidden, dHidden);
+        Checks.dtype("linearCrossEntropyBackward dHead", dHead, masterDType());
         return scopedDouble(
                 () -> crossEntropy(hidden, head, labels).backward(handle(dHidden), handle(dHead), gradScale));
     }

@@ -6,7 +6,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.worker.tensor.Dimensions;
 
-/** RMSNorm in float32 whatever the activations are, some rows at a time. Shapes as in Kernels. */
+/** RMSNorm, and the sum of rows behind an embedding, in float32 whatever the activations are, some rows at a time. */
 final class TorchNorm {
     private final TorchScratch scratch;
 
@@ -19,7 +19,9 @@ final class TorchNorm {
     }
 
     private static long workspace(long N, long C) {
-        return 3 * TorchScratch.bytes(Float.BYTES, RowPieces.rows(N, C) * C) + TorchScratch.bytes(Float.BYTES, C);
+        return 3 * TorchScratch.bytes(Float.BYTES, RowPieces.rows(N, C) * C)
+                + TorchScratch.bytes(Float.BYTES, C)
+                + TorchScratch.bytes(Float.BYTES, RowPieces.rows(N, C));
     }
 
     void forward(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
@@ -53,6 +55,7 @@ final class TorchNorm {
         Tensor gRows = scratch.take(ScalarType.Float, rows, C);
         Tensor otherRows = scratch.take(ScalarType.Float, rows, C);
         Tensor sum = scratch.take(ScalarType.Float, C);
+        Tensor means = scratch.take(ScalarType.Float, rows, 1);
         Scalar perChannel = new Scalar(1.0 / C);
         RowPieces.forEach(N, C, (from, count) -> {
             Tensor normed = normedRows.narrow(0, 0, count);
@@ -68,7 +71,8 @@ final class TorchNorm {
             g.mul_(weight);
             // other * w = g * n with g already weighted
             other.mul_(weight);
-            Tensor mean = other.sum(TorchOps.LAST, true, TorchOps.AS_IS).mul_(perChannel);
+            Tensor mean = torch.sum_out(means.narrow(0, 0, count), other, TorchOps.LAST, true, TorchOps.AS_IS)
+                    .mul_(perChannel);
             g.sub_(normed.mul_(mean)).mul_(r);
             Tensor target = dx.narrow(0, from, count);
             if (target.scalar_type().intern() == ScalarType.Float) {
@@ -77,6 +81,18 @@ final class TorchNorm {
                 other.copy_(target);
                 target.copy_(other.add_(g));
             }
+        });
+    }
+
+    /** Adds dOut (N,C) into the rows ids (N) of the float32 dTable. On a CPU index_add_ walks them in order, on one thread. */
+    void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut) {
+        long N = dOut.size(0);
+        long C = dOut.size(1);
+        scratch.begin(workspace(N, C));
+        Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
+        RowPieces.forEach(N, C, (from, count) -> {
+            Tensor wide = wideRows.narrow(0, 0, count).copy_(dOut.narrow(0, from, count));
+            dTable.index_add_(0, ids.narrow(0, from, count), wide);
         });
     }
 }

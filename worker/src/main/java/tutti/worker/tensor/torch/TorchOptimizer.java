@@ -7,14 +7,14 @@ import tutti.worker.tensor.Kernels.AdamWStep;
 
 /** Passes over long flat vectors, a piece at a time so that what a piece writes is read again from the cache. */
 final class TorchOptimizer {
-    /** Elements of a piece of AdamW: its weights are 1 MB. */
-    private static final long UPDATE_PIECE = 1L << 18;
+    /** Elements of a piece of AdamW: its weights are 4 MB. */
+    private static final long UPDATE_PIECE = 1L << 20;
 
     /** libtorch updates so many elements with one instruction, and a shorter rest with other roundings: the rest is padded. */
     private static final long VECTOR = 16;
 
-    /** Elements whose squares are summed at once: 1 MB of float64. */
-    private static final long NORM_PIECE = 1L << 17;
+    /** Elements whose squares are summed at once: 4 MB of float64. */
+    private static final long NORM_PIECE = 1L << 19;
 
     private TorchOptimizer() {}
 

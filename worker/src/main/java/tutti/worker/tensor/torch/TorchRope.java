@@ -15,7 +15,7 @@ final class TorchRope {
     }
 
     static long workspace(Dimensions d) {
-        return workspace(d.rows(), d.heads(), d.headDim());
+        return Math.max(workspace(d.rows(), d.heads(), d.headDim()), workspace(d.rows(), d.kvHeads(), d.headDim()));
     }
 
     private static long workspace(long N, long H, long D) {
