@@ -12,8 +12,8 @@ import tutti.worker.tensor.DType;
  * between what is staged and what is reduced within the window.
  */
 abstract class Staging {
-    /** Elements per addition pass: W lanes of this length stay in the first or second cache level. */
-    private static final int BLOCK = 2048;
+    /** Elements per addition pass: W lanes of this length stay in the second cache level. */
+    private static final int BLOCK = 16384;
 
     private final int window;
 

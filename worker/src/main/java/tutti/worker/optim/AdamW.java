@@ -1,5 +1,7 @@
 package tutti.worker.optim;
 
+import java.util.ArrayList;
+import java.util.List;
 import tutti.common.config.OptimConfig;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Kernels;
@@ -21,6 +23,14 @@ public final class AdamW {
     private final Replica replica;
     private final Tensor firstMoment;
     private final Tensor secondMoment;
+    private final List<Run> runs;
+
+    /** Neighbouring weights with one decay, which one call updates; the gaps between them are zeros and stay it. */
+    private record Run(long start, long count, double decay) {
+        Tensor of(Tensor flat) {
+            return flat.rows(start, count);
+        }
+    }
 
     public AdamW(Kernels kernels, OptimConfig config, Replica replica, Arena arena) {
         this.kernels = kernels;
@@ -29,6 +39,23 @@ public final class AdamW {
         Shape flat = Shape.of(replica.layout().size());
         this.firstMoment = arena.take("AdamW first moment", kernels.masterDType(), flat);
         this.secondMoment = arena.take("AdamW second moment", kernels.masterDType(), flat);
+        this.runs = runs(replica.layout(), config.weightDecay());
+    }
+
+    private static List<Run> runs(FlatLayout layout, double weightDecay) {
+        List<Run> runs = new ArrayList<>();
+        for (FlatLayout.Slot slot : layout.slots()) {
+            double decay = slot.spec().decays() ? weightDecay : 0;
+            int last = runs.size() - 1;
+            long end = slot.start() + slot.spec().shape().count();
+            if (last >= 0 && runs.get(last).decay() == decay) {
+                long start = runs.get(last).start();
+                runs.set(last, new Run(start, end - start, decay));
+            } else {
+                runs.add(new Run(slot.start(), end - slot.start(), decay));
+            }
+        }
+        return List.copyOf(runs);
     }
 
     /** (size), in the replica's layout. */
@@ -57,17 +84,22 @@ public final class AdamW {
      * @param update number of this update, from 1
      */
     public void step(long update, double learningRate, double gradScale) {
-        for (FlatLayout.Slot slot : replica.layout().slots()) {
-            double decay = slot.spec().decays() ? config.weightDecay() : 0;
-            Tensor weight = slot.view(replica.master());
+        for (Run run : runs) {
+            Tensor weight = run.of(replica.master());
             kernels.adamW(
                     weight,
-                    replica.compute() == replica.master() ? weight : slot.view(replica.compute()),
-                    slot.view(firstMoment),
-                    slot.view(secondMoment),
-                    slot.view(replica.gradients()),
+                    replica.compute() == replica.master() ? weight : run.of(replica.compute()),
+                    run.of(firstMoment),
+                    run.of(secondMoment),
+                    run.of(replica.gradients()),
                     new Kernels.AdamWStep(
-                            learningRate, config.beta1(), config.beta2(), config.epsilon(), decay, update, gradScale));
+                            learningRate,
+                            config.beta1(),
+                            config.beta2(),
+                            config.epsilon(),
+                            run.decay(),
+                            update,
+                            gradScale));
         }
     }
 }

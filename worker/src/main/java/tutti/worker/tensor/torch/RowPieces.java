@@ -2,8 +2,8 @@ package tutti.worker.tensor.torch;
 
 /** Cuts rows into pieces whose temporaries stay in the cache, each in a scope of its own. */
 final class RowPieces {
-    /** Elements of a piece: 1 MB of float32. Smaller ones stay nearer and cost more calls. */
-    private static final long AT_ONCE = 1L << 18;
+    /** Elements of a piece: 2 MB of float32. Smaller ones stay nearer and cost more calls. */
+    private static final long AT_ONCE = 1L << 19;
 
     private RowPieces() {}
 
