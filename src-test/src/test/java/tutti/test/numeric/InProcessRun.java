@@ -1,5 +1,7 @@
 package tutti.test.numeric;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,6 +31,7 @@ final class InProcessRun {
     private final List<List<Double>> gradNorms = new ArrayList<>();
     private final List<List<Double>> rates = new ArrayList<>();
     private final List<List<StepTimes>> times = new ArrayList<>();
+    private final List<Long> allocatedBytes = new ArrayList<>();
     private final List<String> hashes = new ArrayList<>();
 
     static InProcessRun of(Map<String, String> flags, int worldSize) throws Exception {
@@ -83,9 +86,15 @@ final class InProcessRun {
 
     private final class Recorder implements TrainLoop.Reports {
         private final int rank;
+        private long before = allocatedByThisThread();
 
         Recorder(int rank) {
             this.rank = rank;
+        }
+
+        private static long allocatedByThisThread() {
+            return ((ThreadMXBean) ManagementFactory.getThreadMXBean())
+                    .getThreadAllocatedBytes(Thread.currentThread().getId());
         }
 
         @Override
@@ -96,6 +105,10 @@ final class InProcessRun {
             gradNorms.get(rank).add(gradNorm);
             rates.get(rank).add(rate);
             InProcessRun.this.times.get(rank).add(times);
+            if (rank == 0) {
+                allocatedBytes.add(allocatedByThisThread() - before);
+                before = allocatedByThisThread();
+            }
         }
 
         @Override
@@ -127,6 +140,11 @@ final class InProcessRun {
 
     List<StepTimes> times() {
         return times.get(0);
+    }
+
+    /** Bytes of Java heap that the training thread of rank 0 took in each step. */
+    List<Long> allocatedBytes() {
+        return allocatedBytes;
     }
 
     List<String> hashes() {

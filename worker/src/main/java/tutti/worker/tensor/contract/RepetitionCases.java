@@ -29,6 +29,13 @@ final class RepetitionCases {
                     long larger = sides.tested().workspaceBytes(LARGER, sides.compute());
                     demand(0 <= held && held <= larger, "%d bytes for %s, %d for %s", held, HELD, larger, LARGER);
                 }),
+                new ContractCase(
+                        "libraryBytes",
+                        "never negative",
+                        sides -> demand(
+                                sides.tested().libraryBytes() >= 0,
+                                "%d",
+                                sides.tested().libraryBytes())),
                 new ContractCase("reserve", "the same bits before and after, with other operations between", sides -> {
                     Step step = new Step(sides);
                     byte[][] first = step.run(sides.tested());

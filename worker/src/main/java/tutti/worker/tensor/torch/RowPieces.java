@@ -1,5 +1,7 @@
 package tutti.worker.tensor.torch;
 
+import org.bytedeco.pytorch.Tensor;
+
 /** Cuts rows into pieces whose temporaries stay in the cache, each in a scope of its own. */
 final class RowPieces {
     /** Elements of a piece: 2 MB of float32. Smaller ones stay nearer and cost more calls. */
@@ -18,6 +20,11 @@ final class RowPieces {
             long start = from;
             TorchKernels.scoped(() -> piece.run(start, Math.min(step, N - start)));
         }
+    }
+
+    /** Rows {@code from .. from+count-1}; all rows are the tensor itself, which saves a handle. */
+    static Tensor of(Tensor tensor, long from, long count) {
+        return count == tensor.size(0) ? tensor : tensor.narrow(0, from, count);
     }
 
     @FunctionalInterface

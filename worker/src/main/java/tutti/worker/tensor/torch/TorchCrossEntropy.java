@@ -106,7 +106,7 @@ final class TorchCrossEntropy {
                 Tensor d = dLogits[block];
                 boolean first = block == 0;
                 scoped(() -> {
-                    TorchOps.mm(product, d, head.narrow(0, from, v), gradScale);
+                    TorchOps.mm(product, d, RowPieces.of(head, from, v), gradScale);
                     if (first) {
                         sum.copy_(product);
                     } else {
@@ -114,7 +114,7 @@ final class TorchCrossEntropy {
                         sum.add_(wide);
                     }
                     scratch.rewind(mark);
-                    TorchProducts.addProduct(scratch, dHead.narrow(0, from, v), d.t(), picked, gradScale);
+                    TorchProducts.addProduct(scratch, RowPieces.of(dHead, from, v), d.t(), picked, gradScale);
                 });
             }
             product.copy_(sum);
@@ -135,7 +135,7 @@ final class TorchCrossEntropy {
             long from = block * BLOCK;
             long v = Math.min(BLOCK, V - from);
             blocks[block] = scratch.take(dtype, n, v);
-            torch.mm_out(blocks[block], picked, head.narrow(0, from, v).t());
+            torch.mm_out(blocks[block], picked, RowPieces.of(head, from, v).t());
         }
         return blocks;
     }
@@ -155,15 +155,16 @@ final class TorchCrossEntropy {
             long start = from;
             long count = Math.min(step, n - from);
             scoped(() -> {
-                Tensor rows = wide.narrow(0, 0, count);
-                Tensor labels = label.narrow(0, start, count);
+                Tensor rows = RowPieces.of(wide, 0, count);
+                Tensor labels = RowPieces.of(label, start, count);
                 for (int block = 0; block < logits.length; block++) {
-                    rows.narrow(1, block * BLOCK, logits[block].size(1)).copy_(logits[block].narrow(0, start, count));
+                    rows.narrow(1, block * BLOCK, logits[block].size(1))
+                            .copy_(RowPieces.of(logits[block], start, count));
                 }
-                torch.gather_out(wanted.narrow(0, start, count), rows, 1, labels);
-                torch.amax_out(largest.narrow(0, start, count), rows, TorchOps.LAST, true);
+                torch.gather_out(RowPieces.of(wanted, start, count), rows, 1, labels);
+                torch.amax_out(RowPieces.of(largest, start, count), rows, TorchOps.LAST, true);
                 TorchOps.softmax(rows, rows, 1);
-                torch.amax_out(share.narrow(0, start, count), rows, TorchOps.LAST, true);
+                torch.amax_out(RowPieces.of(share, start, count), rows, TorchOps.LAST, true);
                 if (gradient) {
                     rows.scatter_add_(1, labels, TorchOps.MINUS_ONE.expand(count, 1));
                     for (int block = 0; block < logits.length; block++) {

@@ -33,15 +33,15 @@ final class TorchNorm {
         Scalar channels = new Scalar((double) C);
         Scalar epsilon = new Scalar(eps);
         RowPieces.forEach(N, C, (from, count) -> {
-            Tensor wide = wideRows.narrow(0, 0, count);
-            Tensor other = otherRows.narrow(0, 0, count);
-            Tensor r = rstd.narrow(0, from, count);
-            wide.copy_(x.narrow(0, from, count));
+            Tensor wide = RowPieces.of(wideRows, 0, count);
+            Tensor other = RowPieces.of(otherRows, 0, count);
+            Tensor r = RowPieces.of(rstd, from, count);
+            wide.copy_(RowPieces.of(x, from, count));
             torch.mul_out(other, wide, wide);
             torch.sum_out(r, other, TorchOps.LAST, false, TorchOps.AS_IS);
             r.div_(channels).add_(epsilon).rsqrt_();
             wide.mul_(r.unsqueeze(1)).mul_(weight);
-            out.narrow(0, from, count).copy_(wide);
+            RowPieces.of(out, from, count).copy_(wide);
         });
     }
 
@@ -58,23 +58,23 @@ final class TorchNorm {
         Tensor means = scratch.take(ScalarType.Float, rows, 1);
         Scalar perChannel = new Scalar(1.0 / C);
         RowPieces.forEach(N, C, (from, count) -> {
-            Tensor normed = normedRows.narrow(0, 0, count);
-            Tensor g = gRows.narrow(0, 0, count);
-            Tensor other = otherRows.narrow(0, 0, count);
-            Tensor r = rstd.narrow(0, from, count).unsqueeze(1);
-            normed.copy_(x.narrow(0, from, count));
+            Tensor normed = RowPieces.of(normedRows, 0, count);
+            Tensor g = RowPieces.of(gRows, 0, count);
+            Tensor other = RowPieces.of(otherRows, 0, count);
+            Tensor r = RowPieces.of(rstd, from, count).unsqueeze(1);
+            normed.copy_(RowPieces.of(x, from, count));
             normed.mul_(r);
-            g.copy_(dOut.narrow(0, from, count));
+            g.copy_(RowPieces.of(dOut, from, count));
             torch.mul_out(other, g, normed);
             torch.sum_out(sum, other, TorchOps.FIRST, false, TorchOps.AS_IS);
             dWeight.add_(sum);
             g.mul_(weight);
             // other * w = g * n with g already weighted
             other.mul_(weight);
-            Tensor mean = torch.sum_out(means.narrow(0, 0, count), other, TorchOps.LAST, true, TorchOps.AS_IS)
+            Tensor mean = torch.sum_out(RowPieces.of(means, 0, count), other, TorchOps.LAST, true, TorchOps.AS_IS)
                     .mul_(perChannel);
             g.sub_(normed.mul_(mean)).mul_(r);
-            Tensor target = dx.narrow(0, from, count);
+            Tensor target = RowPieces.of(dx, from, count);
             if (target.scalar_type().intern() == ScalarType.Float) {
                 target.add_(g);
             } else {
@@ -91,8 +91,8 @@ final class TorchNorm {
         scratch.begin(workspace(N, C));
         Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
         RowPieces.forEach(N, C, (from, count) -> {
-            Tensor wide = wideRows.narrow(0, 0, count).copy_(dOut.narrow(0, from, count));
-            dTable.index_add_(0, ids.narrow(0, from, count), wide);
+            Tensor wide = RowPieces.of(wideRows, 0, count).copy_(RowPieces.of(dOut, from, count));
+            dTable.index_add_(0, RowPieces.of(ids, from, count), wide);
         });
     }
 }

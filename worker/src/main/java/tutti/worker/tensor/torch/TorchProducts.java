@@ -44,9 +44,9 @@ final class TorchProducts {
             long start = from;
             long size = Math.min(PIECE, count - from);
             scoped(() -> {
-                Tensor piece = wide.narrow(0, 0, size);
-                piece.copy_(flatProduct.narrow(0, start, size));
-                flatOut.narrow(0, start, size).add_(piece);
+                Tensor piece = RowPieces.of(wide, 0, size);
+                piece.copy_(RowPieces.of(flatProduct, start, size));
+                RowPieces.of(flatOut, start, size).add_(piece);
             });
         }
     }

@@ -39,16 +39,16 @@ final class TorchRope {
         Scalar plus = new Scalar(inverse ? -1.0 : 1.0);
         Scalar minus = new Scalar(inverse ? 1.0 : -1.0);
         RowPieces.forEach(N, H * 2 * half, (from, count) -> {
-            Tensor a = aRows.narrow(0, 0, count);
-            Tensor b = bRows.narrow(0, 0, count);
-            Tensor turned = turnedRows.narrow(0, 0, count);
-            Tensor position = positions.narrow(0, from, count);
-            Tensor c = torch.index_select_out(cRows.narrow(0, 0, count), cos, 0, position)
+            Tensor a = RowPieces.of(aRows, 0, count);
+            Tensor b = RowPieces.of(bRows, 0, count);
+            Tensor turned = RowPieces.of(turnedRows, 0, count);
+            Tensor position = RowPieces.of(positions, from, count);
+            Tensor c = torch.index_select_out(RowPieces.of(cRows, 0, count), cos, 0, position)
                     .unsqueeze(1);
-            Tensor s = torch.index_select_out(sRows.narrow(0, 0, count), sin, 0, position)
+            Tensor s = torch.index_select_out(RowPieces.of(sRows, 0, count), sin, 0, position)
                     .unsqueeze(1);
-            Tensor first = x.narrow(0, from, count).narrow(2, 0, half);
-            Tensor second = x.narrow(0, from, count).narrow(2, half, half);
+            Tensor first = RowPieces.of(x, from, count).narrow(2, 0, half);
+            Tensor second = RowPieces.of(x, from, count).narrow(2, half, half);
             a.copy_(first);
             b.copy_(second);
             first.copy_(torch.mul_out(turned, a, c).addcmul_(b, s, minus));

@@ -22,9 +22,9 @@ final class TorchSwiGlu {
 
     void forward(Tensor out, Tensor gate, Tensor up) {
         RowPieces.forEach(out.size(0), out.size(1), (from, count) -> {
-            Tensor rows = out.narrow(0, from, count);
-            torch.silu_out(rows, gate.narrow(0, from, count));
-            rows.mul_(up.narrow(0, from, count));
+            Tensor rows = RowPieces.of(out, from, count);
+            torch.silu_out(rows, RowPieces.of(gate, from, count));
+            rows.mul_(RowPieces.of(up, from, count));
         });
     }
 
@@ -35,13 +35,13 @@ final class TorchSwiGlu {
         Tensor activatedRows = scratch.take(dOut.scalar_type().intern(), RowPieces.rows(N, I), I);
         Tensor dActivatedRows = scratch.take(dOut.scalar_type().intern(), RowPieces.rows(N, I), I);
         RowPieces.forEach(N, I, (from, count) -> {
-            Tensor d = dOut.narrow(0, from, count);
-            Tensor g = gate.narrow(0, from, count);
+            Tensor d = RowPieces.of(dOut, from, count);
+            Tensor g = RowPieces.of(gate, from, count);
             // Both inputs are read before either output is written: the outputs may be the inputs.
-            Tensor activated = torch.silu_out(activatedRows.narrow(0, 0, count), g);
-            Tensor dActivated = torch.mul_out(dActivatedRows.narrow(0, 0, count), d, up.narrow(0, from, count));
-            torch.silu_backward_out(dGate.narrow(0, from, count), dActivated, g);
-            torch.mul_out(dUp.narrow(0, from, count), d, activated);
+            Tensor activated = torch.silu_out(RowPieces.of(activatedRows, 0, count), g);
+            Tensor dActivated = torch.mul_out(RowPieces.of(dActivatedRows, 0, count), d, RowPieces.of(up, from, count));
+            torch.silu_backward_out(RowPieces.of(dGate, from, count), dActivated, g);
+            torch.mul_out(RowPieces.of(dUp, from, count), d, activated);
         });
     }
 }
