@@ -10,7 +10,7 @@ import tutti.worker.tensor.Segments;
 import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 
-/** ND4J takes no empty array. */
+/** A batch without rows is no error: it changes nothing. */
 class Nd4jNoRowsTest {
 
     @ParameterizedTest
