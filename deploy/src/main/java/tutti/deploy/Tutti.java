@@ -38,7 +38,7 @@ public final class Tutti {
         CommandLine tutti = commandLine(
                 RunFlags.command("run", "start a run on this node", Tutti::run),
                 new CommandLine(new QuickstartCommand(System.out)),
-                RunFlags.plan(new PlanCommand(System.out, AvailableMemory.here()::bytes)),
+                RunFlags.plan(new PlanCommand(System.out, System.err, AvailableMemory.here()::bytes)),
                 new CommandLine(new GenerateCommand(System.out)),
                 new CommandLine(new EvalCommand(System.out)),
                 BenchCommand.commandLine(System.out, System.err),
