@@ -18,6 +18,7 @@ import tutti.deploy.agent.ChildCommand;
 import tutti.deploy.agent.ParentWatch;
 import tutti.deploy.agent.Patience;
 import tutti.deploy.agent.Preflight;
+import tutti.deploy.doctor.AvailableMemory;
 import tutti.worker.WorkerMain;
 
 /** The {@code tutti} command. Every failure is one line on standard error and an exit code of {@code common.error.Category}. */

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import tutti.common.metrics.StepMetrics;
+import tutti.deploy.doctor.Machine;
 import tutti.worker.tensor.DType;
 
 /**
@@ -83,7 +84,7 @@ public record StepResult(
                 policy(options.checkpointing()),
                 backend,
                 threads,
-                Machine.processor(),
+                Machine.here().processor(),
                 options.steps(),
                 options.warmup(),
                 tokens / seconds,
