@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 import tutti.common.config.GradientCheckpointing;
 import tutti.common.config.GradientCheckpointing.Policy;
 import tutti.common.config.PlanConfig;
+import tutti.common.config.Settings;
 import tutti.worker.model.BlockPolicy;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.tensor.MemoryUse;
@@ -20,11 +21,15 @@ import tutti.worker.tensor.MemoryUse;
 /**
  * {@code tutti plan}: the memory of a run before it is started, for the flags of {@code tutti run}. Opens {@code config.json} only.
  *
+ * @param err gets what the flags without effect are answered
  * @param available bytes that this node's workers may take together
  */
-record PlanCommand(PrintStream out, LongSupplier available) {
+record PlanCommand(PrintStream out, PrintStream err, LongSupplier available) {
 
-    int run(PlanConfig run, boolean json) {
+    int run(Settings settings, boolean json) {
+        PlanConfig run = PlanConfig.read(settings);
+        // Not among the output, which may be JSON.
+        settings.answers().forEach(answer -> err.println("tutti: note: " + answer));
         LlamaConfig model = LlamaConfig.readFolderOrFile(run.model().folder());
         NodePlan plan = NodePlan.of(run, model);
         Map<Policy, NodePlan> others = new EnumMap<>(Policy.class);

@@ -16,7 +16,6 @@ import picocli.CommandLine.ParseResult;
 import tutti.common.config.Answered;
 import tutti.common.config.Key;
 import tutti.common.config.Keys;
-import tutti.common.config.PlanConfig;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.TuttiException;
@@ -45,11 +44,12 @@ final class RunFlags {
     static CommandLine plan(PlanCommand plan) {
         CommandLine command = command("plan", "the memory of a run, before it is started", spec -> {
             ParseResult parsed = spec.commandLine().getParseResult();
-            return plan.run(PlanConfig.read(settings(parsed)), parsed.hasMatchedOption(JSON));
+            return plan.run(settings(parsed), parsed.matchedOptionValue(JSON, false));
         });
         command.getCommandSpec()
                 .addOption(OptionSpec.builder(JSON)
-                        .arity("0")
+                        .arity("0..1")
+                        .fallbackValue("true")
                         .type(boolean.class)
                         .description("print one JSON object")
                         .build());

@@ -31,8 +31,13 @@ record SmallestChange(String flags, PlanConfig run) {
         return Stream.of(Policy.SELECTIVE, Policy.FULL)
                 .filter(policy -> policy != run.train().checkpointing().policy())
                 .map(policy -> new SmallestChange(
-                        "--gradient_checkpointing " + policy.word(),
+                        "--gradient_checkpointing " + policy.word() + withoutBudget(run),
                         run.with(run.train().with(GradientCheckpointing.of(policy)))));
+    }
+
+    /** A budget goes with its own policy only. */
+    private static String withoutBudget(PlanConfig run) {
+        return run.train().checkpointing().policy() == Policy.BUDGET ? " --activation_memory_gb 0" : "";
     }
 
     /** The same global batch in more micro-batches. */

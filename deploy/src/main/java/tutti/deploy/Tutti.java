@@ -18,6 +18,7 @@ import tutti.deploy.agent.ChildCommand;
 import tutti.deploy.agent.ParentWatch;
 import tutti.deploy.agent.Patience;
 import tutti.deploy.agent.Preflight;
+import tutti.deploy.doctor.AvailableMemory;
 import tutti.worker.WorkerMain;
 
 /** The {@code tutti} command. Every failure is one line on standard error and an exit code of {@code common.error.Category}. */
@@ -38,7 +39,7 @@ public final class Tutti {
         CommandLine tutti = commandLine(
                 RunFlags.command("run", "start a run on this node", Tutti::run),
                 new CommandLine(new QuickstartCommand(System.out)),
-                RunFlags.plan(new PlanCommand(System.out, AvailableMemory.here()::bytes)),
+                RunFlags.plan(new PlanCommand(System.out, System.err, AvailableMemory.here()::bytes)),
                 new CommandLine(new GenerateCommand(System.out)),
                 new CommandLine(new EvalCommand(System.out)),
                 BenchCommand.commandLine(System.out, System.err),

@@ -74,6 +74,15 @@ class MemoryPreflightTest {
                 .hasMessageContaining("it would fit with --bf16 True");
     }
 
+    @Test
+    void shouldTakeTheBudgetAwayWithItsPolicy() {
+        flags.put("activation_memory_gb", "100");
+        long needed = need();
+        assertRefused(needed - 1, "it would fit with --gradient_checkpointing selective --activation_memory_gb 0");
+        flags.putAll(Map.of("gradient_checkpointing", "selective", "activation_memory_gb", "0"));
+        assertThatCode(() -> preflight(needed - 1)).doesNotThrowAnyException();
+    }
+
     private void assertRefused(long available, String change) {
         assertRefused(available, change, true);
     }

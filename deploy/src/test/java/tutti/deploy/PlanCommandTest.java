@@ -15,6 +15,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.error.Category;
 
 class PlanCommandTest {
@@ -96,16 +98,27 @@ class PlanCommandTest {
         assertThat(error).matches("(?s)tutti: error: --activation_memory_gb=0.0010: .* need 0\\.\\d{4} at the least.*");
     }
 
+    @ParameterizedTest
+    @CsvSource({"--json, true", "--json True, true", "--json False, false"})
+    void shouldTakeJsonAsASwitch(String words, boolean json) {
+        assertThat(plan(0, words.split(" ")).startsWith("{")).isEqualTo(json);
+    }
+
+    @Test
+    void shouldAnswerFlagsWithoutEffectBesideTheOutput() {
+        assertThat(plan(0, "--json", "--tf32", "True")).startsWith("{").hasLineCount(1);
+        assertThat(error).startsWith("tutti: note: --tf32 True: no effect").hasLineCount(1);
+    }
+
     private String plan(int code, String... flags) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
-        PlanCommand command = new PlanCommand(new PrintStream(out, true, StandardCharsets.UTF_8), () -> available);
+        PrintStream errors = new PrintStream(err, true, StandardCharsets.UTF_8);
+        PlanCommand command =
+                new PlanCommand(new PrintStream(out, true, StandardCharsets.UTF_8), errors, () -> available);
         List<String> words = new ArrayList<>(List.of("plan", "--model_name_or_path", folder.toString()));
         words.addAll(List.of(flags));
-        assertThat(Tutti.execute(
-                        Tutti.commandLine(RunFlags.plan(command)),
-                        new PrintStream(err, true, StandardCharsets.UTF_8),
-                        words.toArray(String[]::new)))
+        assertThat(Tutti.execute(Tutti.commandLine(RunFlags.plan(command)), errors, words.toArray(String[]::new)))
                 .as(() -> err.toString(StandardCharsets.UTF_8))
                 .isEqualTo(code);
         error = err.toString(StandardCharsets.UTF_8);

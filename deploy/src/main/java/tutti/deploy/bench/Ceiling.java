@@ -1,10 +1,10 @@
 package tutti.deploy.bench;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CompletionService;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -54,13 +54,18 @@ record Ceiling(Supplier<Kernels> open, DType compute, int workers, Timing timing
                 workers, task -> new Thread(task, "tutti-ceiling-" + number.getAndIncrement()));
         CyclicBarrier together = new CyclicBarrier(workers);
         try {
-            List<Future<double[]>> running = new ArrayList<>();
+            // Taken as they end: one that fails ends before those that wait for it at the barrier.
+            CompletionService<double[]> running = new ExecutorCompletionService<>(threads);
             for (int worker = 0; worker < workers; worker++) {
-                running.add(threads.submit(() -> one(together)));
+                running.submit(() -> one(together));
             }
             double[] sum = new double[sizes().length];
-            for (Future<double[]> worker : running) {
-                double[] rates = worker.get(DEADLINE_SECONDS, TimeUnit.SECONDS);
+            for (int worker = 0; worker < workers; worker++) {
+                Future<double[]> ended = running.poll(DEADLINE_SECONDS, TimeUnit.SECONDS);
+                if (ended == null) {
+                    throw new TimeoutException("workers=%d, ended=%d".formatted(workers, worker));
+                }
+                double[] rates = ended.get();
                 for (int size = 0; size < sum.length; size++) {
                     sum[size] += rates[size];
                 }
@@ -76,6 +81,7 @@ record Ceiling(Supplier<Kernels> open, DType compute, int workers, Timing timing
         } catch (ExecutionException | TimeoutException e) {
             throw new IllegalStateException("the matmul ceiling could not be measured: " + e, e);
         } finally {
+            // Wakes the workers that wait at the barrier for one that failed.
             threads.shutdownNow();
         }
     }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
 import java.util.Locale;
+import tutti.deploy.doctor.Machine;
 import tutti.worker.tensor.DType;
 
 /**
@@ -56,7 +57,7 @@ public record KernelReport(
                 compute.name().toLowerCase(Locale.ROOT),
                 backend,
                 options.threads(),
-                Machine.processor(),
+                Machine.here().processor(),
                 ceiling,
                 rows);
     }

@@ -18,6 +18,7 @@ import tutti.common.config.TrainConfig.Backend;
 import tutti.common.metrics.StepMetrics;
 import tutti.deploy.agent.Agent;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.train.Backends;
 
@@ -115,12 +116,8 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
 
             Timing timing = new Timing(clock, CEILING_WARMUP, CEILING_SAMPLE, CEILING_SAMPLES);
             Supplier<Kernels> kernels = () -> Backends.open(options.backend(), threads);
-            String backend;
-            DType compute;
-            try (Kernels one = kernels.get()) {
-                backend = one.name();
-                compute = options.bf16() ? DType.BF16 : one.masterDType();
-            }
+            KernelSizes backend = Backends.sizes(options.backend());
+            DType compute = options.bf16() ? DType.BF16 : backend.master();
             Ceiling ceiling = new Ceiling(kernels, compute, launch.worldSize(), timing);
             double before = ceiling.gflops();
             int code = launch(folder, settings, config);
@@ -134,7 +131,14 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             return new Outcome(
                     0,
                     Optional.of(StepResult.of(
-                            options, backend, compute, threads, timed, Math.max(before, after), folder.peaks())));
+                            options,
+                            config.train().checkpointing().policy().word(),
+                            backend.name(),
+                            compute,
+                            threads,
+                            timed,
+                            Math.max(before, after),
+                            folder.peaks())));
         }
     }
 

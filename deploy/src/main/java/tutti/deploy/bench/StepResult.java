@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import tutti.common.metrics.StepMetrics;
+import tutti.deploy.doctor.Machine;
 import tutti.worker.tensor.DType;
 
 /**
@@ -56,9 +57,13 @@ public record StepResult(
 
     private static final double FLOPS_PER_WEIGHT_AND_TOKEN = 6;
 
-    /** @param timed steps after the warm-up, all of the same size */
+    /**
+     * @param checkpointing the word of the policy
+     * @param timed steps after the warm-up, all of the same size
+     */
     static StepResult of(
             StepBench.Options options,
+            String checkpointing,
             String backend,
             DType compute,
             int threads,
@@ -80,10 +85,10 @@ public record StepResult(
                 options.batch(),
                 options.sequence(),
                 compute.name().toLowerCase(Locale.ROOT),
-                policy(options.checkpointing()),
+                checkpointing,
                 backend,
                 threads,
-                Machine.processor(),
+                Machine.here().processor(),
                 options.steps(),
                 options.warmup(),
                 tokens / seconds,
@@ -112,15 +117,6 @@ public record StepResult(
 
     private static Spread spread(List<StepMetrics> steps, ToDoubleFunction<StepMetrics> value) {
         return Spread.of(steps.stream().map(value::applyAsDouble).toList());
-    }
-
-    /** The switch's words are those of two policies. */
-    private static String policy(String word) {
-        return switch (word.toLowerCase(Locale.ROOT)) {
-            case "true" -> "full";
-            case "false" -> "none";
-            default -> word.toLowerCase(Locale.ROOT);
-        };
     }
 
     /** For people. */

@@ -7,6 +7,7 @@ import static tutti.deploy.doctor.Finding.warn;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.error.TuttiException;
@@ -23,6 +24,12 @@ public final class Libraries {
     private Libraries() {}
 
     public static List<Finding> findings() {
+        List<Finding> findings = new ArrayList<>(libtorch());
+        findings.add(nd4j());
+        return findings;
+    }
+
+    private static List<Finding> libtorch() {
         try (Kernels kernels = open(Backend.TORCH, Device.CPU)) {
             String value =
                     "%s (%s), --backend %s".formatted(LibTorch.version(), LibTorch.cpuCapability(), kernels.name());
@@ -32,6 +39,15 @@ public final class Libraries {
                     "libtorch",
                     "does not load: " + rootOf(e),
                     "is ~/.javacpp writable and not full, and is this Linux with glibc?"));
+        }
+    }
+
+    /** Not the default, so a machine without it is fit for runs. */
+    private static Finding nd4j() {
+        try (Kernels kernels = open(Backend.ND4J, Device.CPU)) {
+            return ok("ND4J", "loads, --backend %s".formatted(kernels.name()));
+        } catch (TuttiException | LinkageError e) {
+            return warn("ND4J", "does not load: " + rootOf(e), "--backend torch does without it");
         }
     }
 

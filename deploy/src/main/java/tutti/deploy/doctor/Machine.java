@@ -10,14 +10,17 @@ import java.io.UncheckedIOException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import tutti.common.error.TuttiException;
 
 /**
  * The machine under a run.
@@ -44,7 +47,22 @@ public record Machine(Path root) {
     }
 
     public List<Finding> findings() {
-        return List.of(java(), platform(), cores(), bf16(), memory(), memoryLimit(), sharedMemory(), receiveBuffer());
+        List<Finding> findings = new ArrayList<>(List.of(java(), platform(), cores(), bf16()));
+        findings.addAll(memory());
+        findings.add(sharedMemory());
+        findings.add(receiveBuffer());
+        return findings;
+    }
+
+    /** The processor's name and the number of cores that this process may use; beside a number that was measured here. */
+    public String processor() {
+        int cores = Runtime.getRuntime().availableProcessors();
+        String name = model().orElseGet(() -> System.getProperty("os.arch"));
+        return "%s, %d %s".formatted(name, cores, cores == 1 ? "core" : "cores");
+    }
+
+    private Optional<String> model() {
+        return cpu("model name").findFirst();
     }
 
     private static Finding java() {
@@ -59,7 +77,7 @@ public record Machine(Path root) {
     }
 
     private Finding cores() {
-        String model = cpu("model name").findFirst().map(name -> " of " + name).orElse("");
+        String model = model().map(name -> " of " + name).orElse("");
         return ok("cores", Runtime.getRuntime().availableProcessors() + model);
     }
 
@@ -86,9 +104,18 @@ public record Machine(Path root) {
                 .map(line -> line.substring(line.indexOf(':') + 1).strip());
     }
 
-    private Finding memory() {
-        long available = meminfo("MemAvailable");
-        String value = "%s available of %s".formatted(size(available), size(meminfo("MemTotal")));
+    private List<Finding> memory() {
+        AvailableMemory memory = new AvailableMemory(root);
+        try {
+            return List.of(available(memory), limit(memory));
+        } catch (TuttiException e) {
+            return List.of(missing("memory", e.getMessage(), "a run asks this before it starts: mount /proc"));
+        }
+    }
+
+    private static Finding available(AvailableMemory memory) {
+        long available = memory.bytes();
+        String value = "%s available of %s".formatted(size(available), size(memory.total()));
         return available >= LEAST_MEMORY
                 ? ok("memory", value)
                 : warn(
@@ -97,46 +124,15 @@ public record Machine(Path root) {
                         "a worker's Java heap alone may take 2 GB: end other programs, or lower TUTTI_WORKER_HEAP");
     }
 
-    private long meminfo(String key) {
-        return read("proc/meminfo")
-                .orElse("")
-                .lines()
-                .filter(line -> line.startsWith(key + ":"))
-                .map(line -> Long.parseLong(line.replaceAll("\\D+", "")) << 10)
-                .findFirst()
-                .orElse(0L);
-    }
-
-    /** The least limit of all control groups that this process is in, of either version. */
-    private Finding memoryLimit() {
-        long limit = read("proc/self/cgroup")
-                .orElse("")
-                .lines()
-                .map(line -> line.split(":", 3))
-                .filter(parts -> parts.length == 3 && (parts[1].isEmpty() || parts[1].equals("memory")))
-                .flatMapToLong(parts -> parts[1].isEmpty()
-                        ? limits("sys/fs/cgroup", parts[2], "memory.max").mapToLong(Long::parseLong)
-                        : limits("sys/fs/cgroup/memory", parts[2], "memory.limit_in_bytes")
-                                .mapToLong(Long::parseLong))
-                .min()
-                .orElse(Long.MAX_VALUE);
-        // Version 1 writes "no limit" as a number above any memory.
-        if (limit > meminfo("MemTotal")) {
+    private static Finding limit(AvailableMemory memory) {
+        OptionalLong limit = memory.limit();
+        if (limit.isEmpty()) {
             return ok("memory limit", "none");
         }
-        return limit >= LEAST_MEMORY
-                ? ok("memory limit", size(limit) + " (cgroup)")
-                : warn("memory limit", size(limit) + " (cgroup)", "give the container more: docker run --memory");
-    }
-
-    /** From a group up to the root: in a container the group's own path may not be visible, the root then is the group. */
-    private Stream<String> limits(String mount, String group, String file) {
-        Path top = root.resolve(mount);
-        Path own = top.resolve(group.substring(Math.min(1, group.length())));
-        return Stream.iterate(own, path -> path != null && path.startsWith(top), Path::getParent)
-                .flatMap(path -> read(root.relativize(path.resolve(file)).toString()).stream())
-                .map(String::strip)
-                .filter(text -> text.matches("\\d{1,19}"));
+        String value = size(limit.getAsLong()) + " (cgroup)";
+        return limit.getAsLong() >= LEAST_MEMORY
+                ? ok("memory limit", value)
+                : warn("memory limit", value, "give the container more: docker run --memory");
     }
 
     private Finding sharedMemory() {

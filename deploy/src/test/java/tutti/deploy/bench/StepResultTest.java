@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.metrics.StepMetrics;
@@ -17,7 +16,7 @@ import tutti.worker.tensor.DType;
 class StepResultTest {
     @Test
     void shouldCountTokensOfAllRanksOverTheWallTimeOfTheTimedSteps() {
-        StepResult result = result("False", step(100), step(300), step(200));
+        StepResult result = result(step(100), step(300), step(200));
         assertThat(result.tokensPerSecond()).isCloseTo(3 * 2 * 4 * 256 / 0.6, within(1e-6));
         assertThat(result.stepMs()).isEqualTo(new Spread(200, 100, 300));
         assertThat(result.gflops()).isCloseTo(6 * 260_032 * result.tokensPerSecond() / 1e9, within(1e-9));
@@ -26,7 +25,7 @@ class StepResultTest {
 
     @Test
     void shouldTellTheMedianOfEveryPhase() {
-        assertThat(result("False", step(100), step(300), step(200)).phasesMs())
+        assertThat(result(step(100), step(300), step(200)).phasesMs())
                 .containsExactly(
                         entry("data", 2.0),
                         entry("forward", 40.0),
@@ -38,15 +37,8 @@ class StepResultTest {
     }
 
     @Test
-    void shouldCallTheSwitchByItsPolicy() {
-        assertThat(Stream.of("False", "true", "Selective")
-                        .map(word -> result(word, step(1), step(1), step(1)).checkpointing()))
-                .containsExactly("none", "full", "selective");
-    }
-
-    @Test
     void shouldWriteTheNamesThatMachinesRead() throws Exception {
-        JsonNode json = new ObjectMapper().valueToTree(result("False", step(100), step(300), step(200)));
+        JsonNode json = new ObjectMapper().valueToTree(result(step(100), step(300), step(200)));
         assertThat(json.fieldNames())
                 .toIterable()
                 .containsExactlyInAnyOrder(
@@ -78,7 +70,7 @@ class StepResultTest {
 
     @Test
     void shouldPrintATableForPeople() {
-        assertThat(result("False", step(100), step(300), step(200)).table())
+        assertThat(result(step(100), step(300), step(200)).table())
                 .contains("tiny: 260,032 parameters, bf16 on torch, checkpointing none")
                 .containsPattern("(?m)^tokens/s +10,240$")
                 .containsPattern("(?m)^  allreduce exposed +10\\.0 ms +5\\.0 %$")
@@ -88,7 +80,7 @@ class StepResultTest {
     @Test
     void shouldRefuseARunThatLacksSteps() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> result("False", step(100)))
+                .isThrownBy(() -> result(step(100)))
                 .withMessageContaining("1 timed steps, expected 3");
     }
 
@@ -99,10 +91,17 @@ class StepResultTest {
                 1);
     }
 
-    private static StepResult result(String checkpointing, StepMetrics... steps) {
+    private static StepResult result(StepMetrics... steps) {
         StepBench.Options options = new StepBench.Options(
-                BenchShape.of("tiny", 256), 2, 4, 256, true, checkpointing, "0", 3, 2, Backend.TORCH, 42);
+                BenchShape.of("tiny", 256), 2, 4, 256, true, "False", "0", 3, 2, Backend.TORCH, 42);
         return StepResult.of(
-                options, "torch", DType.BF16, 1, List.of(steps), 400, new StepResult.Peaks(64L << 20, 63L << 20));
+                options,
+                "none",
+                "torch",
+                DType.BF16,
+                1,
+                List.of(steps),
+                400,
+                new StepResult.Peaks(64L << 20, 63L << 20));
     }
 }

@@ -37,6 +37,7 @@ class MachineTest {
         assertThat(finding("memory limit").value()).isEqualTo("none");
         assertThat(finding("net.core.rmem_max").value()).isEqualTo("4096 KiB");
         assertThat(finding("cores").value()).endsWith(" of Example");
+        assertThat(new Machine(root).processor()).matches("Example, \\d+ cores?");
     }
 
     @Test
@@ -83,6 +84,14 @@ class MachineTest {
                 .noneMatch(finding -> finding.value().isEmpty())
                 .allMatch(finding ->
                         finding.level() == Level.OK || !finding.repair().isEmpty());
+    }
+
+    @Test
+    void shouldMissMemoryThatTheMachineDoesNotTell() throws IOException {
+        Files.delete(root.resolve("proc/meminfo"));
+
+        assertThat(finding("memory").level()).isEqualTo(Level.MISSING);
+        assertThat(finding("memory").value()).contains("/proc/meminfo");
     }
 
     private void assertWarning(String subject, String repair) {

@@ -48,8 +48,8 @@ final class Rooms {
             "tutti.coordinator",
             "tutti.deploy.agent",
             "tutti.deploy.quickstart",
-            "tutti.deploy.bench",
             "tutti.deploy.doctor",
+            "tutti.deploy.bench",
             "tutti.deploy");
 
     /** The main code alone: tests may do more. */

@@ -23,6 +23,7 @@ class DoctorTest {
                     .allMatch(line -> line.matches("(ok|warn) +\\S.*"))
                     .anyMatch(line -> line.matches("ok +Java +.*"))
                     .anyMatch(line -> line.matches("ok +libtorch +2\\..*"))
+                    .anyMatch(line -> line.matches("ok +ND4J +.*"))
                     .anyMatch(line -> line.matches("\\S+ +/dev/shm +.* free of .*"))
                     .anyMatch(line -> line.matches("\\S+ +CUDA +.*"));
         }

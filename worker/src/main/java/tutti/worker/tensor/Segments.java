@@ -44,14 +44,4 @@ public record Segments(int[] queryStart, int[] keyStart) {
     public int keys(int s) {
         return keyStart[s + 1] - keyStart[s];
     }
-
-    /** True when every sequence has the same number of rows and keys equal queries: one batched product serves all. */
-    public boolean isUniform() {
-        for (int s = 0; s < count(); s++) {
-            if (queries(s) != queries(0) || keys(s) != queries(s)) {
-                return false;
-            }
-        }
-        return true;
-    }
 }

@@ -124,14 +124,14 @@ final class Nd4jAttention {
     }
 
     private void forEachGroup(Segments segments, Body body) {
-        CausalMask mask = new CausalMask(call);
+        CausalMask mask = new CausalMask(call, segments);
         for (int s = 0; s < segments.count(); s++) {
             int T = segments.queries(s);
             int S = segments.keys(s);
             if (T == 0) {
                 continue;
             }
-            long hidden = T > 1 ? mask.of(T, S) : 0;
+            long hidden = CausalMask.isNeeded(T) ? mask.of(T, S) : 0;
             long step = headsAtOnce(H, T, S);
             for (long first = 0; first < H; first += step) {
                 long heads = Math.min(step, H - first);

@@ -251,6 +251,9 @@ public final class Nd4jKernels implements Kernels {
     public void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut) {
         Checks.embedding(dOut, dTable, ids);
         Checks.dtype("embeddingBackward dTable", dTable, masterDType());
+        if (dOut.count() == 0) {
+            return;
+        }
         run(call -> Nd4jEmbedding.backward(
                 call,
                 call.read(dTable),
@@ -397,6 +400,9 @@ public final class Nd4jKernels implements Kernels {
         Checks.attention(q, k, v, segments);
         Checks.sameShape("attention", out, q);
         Checks.sameDType("attention", out, q);
+        if (out.count() == 0) {
+            return;
+        }
         run(call -> {
             long mixed = call.target(out);
             attention(call, q, k, scale).forward(mixed, call.read(q), call.read(k), call.read(v), segments);
@@ -420,6 +426,9 @@ public final class Nd4jKernels implements Kernels {
         Checks.sameShape("attentionBackward", q, dq, dOut);
         Checks.sameShape("attentionBackward", k, dk, dv);
         Checks.sameDType("attentionBackward", q, dq, dk, dv, dOut);
+        if (q.count() == 0) {
+            return;
+        }
         run(call -> {
             long dQueries = call.target(dq);
             long dKeys = call.target(dk);
@@ -450,6 +459,9 @@ public final class Nd4jKernels implements Kernels {
     public double linearCrossEntropy(Tensor hidden, Tensor head, Tensor labels) {
         Checks.crossEntropy(hidden, head, labels);
         Checks.sameDType("linearCrossEntropy", hidden, head);
+        if (hidden.count() == 0) {
+            return 0;
+        }
         return compute(call -> crossEntropy(call, hidden, head, labels).forward());
     }
 
@@ -461,6 +473,9 @@ public final class Nd4jKernels implements Kernels {
         Checks.sameShape("linearCrossEntropyBackward", hidden, dHidden);
         Checks.sameShape("linearCrossEntropyBackward", head, dHead);
         Checks.dtype("linearCrossEntropyBackward dHead", dHead, masterDType());
+        if (hidden.count() == 0) {
+            return 0;
+        }
         return compute(call -> {
             long gradient = call.target(dHidden);
             double loss = crossEntropy(call, hidden, head, labels).backward(gradient, call.read(dHead), gradScale);
@@ -536,6 +551,7 @@ public final class Nd4jKernels implements Kernels {
 
     @Override
     public void close() {
+        shells.clear();
         scratch.close();
     }
 }

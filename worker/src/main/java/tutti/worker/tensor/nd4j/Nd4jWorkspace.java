@@ -58,8 +58,9 @@ public final class Nd4jWorkspace {
     /** Of backward: probabilities, their gradient, the product of both; the mask; all inputs and outputs. */
     private long attention() {
         long square = (long) d.length() * d.length();
-        long heads = Nd4jAttention.headsAtOnce(d.heads(), d.length(), d.length());
-        return 3 * heads * square + square + wide * N() * (3 * queries() + 4 * keys());
+        // More heads of a shorter segment are held at once, so it may take more than the longest.
+        long scores = Math.min(d.heads() * square, Math.max(Nd4jAttention.SCORES_AT_ONCE, square));
+        return 3 * scores + square + wide * N() * (3 * queries() + 4 * keys());
     }
 
     /** Of backward: logits, picked rows and their gradient; hidden, its gradient and the head. */

@@ -14,7 +14,8 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * ND4J arrays without their memory, kept for the next call that needs the shape: the native description of a shape, which ND4J makes
- * for every new array, is never freed. As many arrays are kept of each shape as one call has used at once.
+ * for every new array, is never freed. As many arrays are kept of each shape as one call has used at once, until
+ * {@link #clear}.
  */
 final class Shells {
     private final Map<Layout, Deque<INDArray>> free = new HashMap<>();
@@ -43,6 +44,11 @@ final class Shells {
         Ops.free(array.data());
         free.computeIfAbsent(layout(array.dataType(), array.shape(), array.stride()), any -> new ArrayDeque<>())
                 .push(array);
+    }
+
+    /** Forgets all arrays; none may be in use. */
+    void clear() {
+        free.clear();
     }
 
     private static Layout layout(DataType type, long[] sizes, long[] steps) {

@@ -11,6 +11,7 @@
  * once. ND4J's own bfloat16 products are plain loops, hundreds of times slower.
  *
  * <p>ND4J frees arrays when Java's garbage collector finds them, on threads of its own. Here that is switched off for the whole
- * process: every array of this room is freed by the call that made it, so nothing of ND4J may be used outside of a call.
+ * process: every array of this room is freed by the call that made it, so nothing of ND4J may be used outside of a call. Only the
+ * shells of arrays, without memory, stay in {@code Shells}, which grows with the number of distinct shapes until the kernels close.
  */
 package tutti.worker.tensor.nd4j;

@@ -38,6 +38,32 @@ class Nd4jWorkspaceTest {
         }
     }
 
+    static Stream<Arguments> ragged() {
+        return Stream.of(
+                // 11 heads of 600 tokens fit into the scores held at once, but all 16 of 512.
+                Arguments.of(new Dimensions(600, 600, 32, 64, 16, 16, 2, 10), Segments.of(512)),
+                // Each needs a larger mask than the one before.
+                Arguments.of(new Dimensions(2600, 800, 8, 8, 4, 1, 2, 10), Segments.of(500, 600, 700, 800)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("ragged")
+    void shouldKeepThePromiseForSegmentsThatAreShorterThanPlanned(Dimensions d, Segments segments) {
+        try (Nd4jKernels kernels = new Nd4jKernels(1);
+                Arena arena = kernels.arena("all", 16 << 20)) {
+            int N = segments.queryStart()[segments.count()];
+            Tensor q = arena.take("q", DType.F32, Shape.of(N, d.heads(), d.headDim()));
+            Tensor dq = arena.take("dq", DType.F32, q.shape());
+            Tensor k = arena.take("k", DType.F32, Shape.of(N, d.kvHeads(), d.headDim()));
+            Tensor dk = arena.take("dk", DType.F32, k.shape());
+            Tensor dv = arena.take("dv", DType.F32, k.shape());
+
+            kernels.attentionBackward(dq, dk, dv, q, q, k, k, segments, 0.1);
+
+            assertThat(kernels.scratchPeak()).isPositive().isLessThanOrEqualTo(kernels.workspaceBytes(d, DType.F32));
+        }
+    }
+
     private static void useEveryKernel(Kernels kernels, Arena arena, Dimensions d, DType dtype) {
         int N = d.rows();
         Tensor x = arena.take("x", dtype, Shape.of(N, d.hidden()));

@@ -1,4 +1,4 @@
-package tutti.deploy;
+package tutti.deploy.doctor;
 
 import static tutti.common.error.TuttiException.environment;
 
@@ -15,30 +15,48 @@ import java.util.stream.Stream;
  *
  * @param root {@code /}, or a copy of its files in a test
  */
-record AvailableMemory(Path root) {
+public record AvailableMemory(Path root) {
     /** File names of a group's limit, its use, and the field of its reclaimable page cache. */
     private record Names(String limit, String used, String cache) {}
 
     private static final Names V1 = new Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file");
     private static final Names V2 = new Names("memory.max", "memory.current", "inactive_file");
 
-    static AvailableMemory here() {
+    public static AvailableMemory here() {
         return new AvailableMemory(Path.of("/"));
     }
 
     /** @throws tutti.common.error.TuttiException (environment) if {@code /proc/meminfo} does not tell */
-    long bytes() {
-        long machine = field(root.resolve("proc/meminfo"), "MemAvailable:")
-                        .orElseThrow(() -> environment("/proc/meminfo: no MemAvailable; Tutti runs on Linux"))
-                << 10;
-        return lines(root.resolve("proc/self/cgroup"))
-                .flatMap(this::groups)
-                .mapToLong(Long::longValue)
-                .reduce(machine, Math::min);
+    public long bytes() {
+        return groups().flatMapToLong(group -> group.free().stream()).reduce(machine("MemAvailable"), Math::min);
     }
 
-    /** Free bytes of one line's group and of every group around it: {@code 0::/job} or {@code 4:memory:/job}. */
-    private Stream<Long> groups(String line) {
+    /** All memory of the machine. */
+    long total() {
+        return machine("MemTotal");
+    }
+
+    /** The least limit of the groups; empty where none is tighter than the machine. */
+    OptionalLong limit() {
+        long total = total();
+        // Version 1 writes "no limit" as a number above any memory.
+        return groups().flatMapToLong(group -> group.limit().stream())
+                .filter(limit -> limit <= total)
+                .min();
+    }
+
+    private long machine(String name) {
+        return field(root.resolve("proc/meminfo"), name + ":")
+                        .orElseThrow(() -> environment("/proc/meminfo: no %s; Tutti runs on Linux", name))
+                << 10;
+    }
+
+    private Stream<Group> groups() {
+        return lines(root.resolve("proc/self/cgroup")).flatMap(this::groups);
+    }
+
+    /** One line's group and every group around it: {@code 0::/job} or {@code 4:memory:/job}. */
+    private Stream<Group> groups(String line) {
         String[] parts = line.split(":", 3);
         if (parts.length < 3) {
             return Stream.empty();
@@ -52,20 +70,26 @@ record AvailableMemory(Path root) {
     }
 
     /** In a container the path may be the host's, of which only the top is mounted: missing folders are passed over. */
-    private static Stream<Long> upwards(Path mount, String path, Names names) {
+    private static Stream<Group> upwards(Path mount, String path, Names names) {
         Path group = mount.resolve(path.replaceFirst("^/+", "")).normalize();
         return Stream.iterate(group, folder -> folder != null && folder.startsWith(mount), Path::getParent)
-                .flatMap(folder -> free(folder, names));
+                .map(folder -> new Group(folder, names));
     }
 
-    private static Stream<Long> free(Path group, Names names) {
-        OptionalLong limit = number(group.resolve(names.limit));
-        OptionalLong used = number(group.resolve(names.used));
-        if (limit.isEmpty() || used.isEmpty()) {
-            return Stream.empty();
+    private record Group(Path folder, Names names) {
+        OptionalLong limit() {
+            return number(folder.resolve(names.limit));
         }
-        long cache = field(group.resolve("memory.stat"), names.cache).orElse(0);
-        return Stream.of(Math.max(0, limit.getAsLong() - used.getAsLong() + cache));
+
+        OptionalLong free() {
+            OptionalLong limit = limit();
+            OptionalLong used = number(folder.resolve(names.used));
+            if (limit.isEmpty() || used.isEmpty()) {
+                return OptionalLong.empty();
+            }
+            long cache = field(folder.resolve("memory.stat"), names.cache).orElse(0);
+            return OptionalLong.of(Math.max(0, limit.getAsLong() - used.getAsLong() + cache));
+        }
     }
 
     /** Empty where the file is missing or says {@code max}. */

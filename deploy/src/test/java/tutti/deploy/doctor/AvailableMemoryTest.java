@@ -1,4 +1,4 @@
-package tutti.deploy;
+package tutti.deploy.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
