@@ -78,6 +78,7 @@ class PlanCommandTest {
                 "optimizer",
                 "activations",
                 "workspace",
+                "library",
                 "batch",
                 "rope",
                 "communication")) {

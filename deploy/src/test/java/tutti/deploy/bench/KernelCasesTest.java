@@ -22,8 +22,8 @@ import tutti.worker.tensor.ReferenceKernels;
 
 class KernelCasesTest {
     /** What is no operation on tensors. */
-    private static final Set<String> NO_OPERATION =
-            Set.of("name", "masterDType", "computeDTypes", "arena", "workspaceBytes", "reserve", "close");
+    private static final Set<String> NO_OPERATION = Set.of(
+            "name", "masterDType", "computeDTypes", "arena", "workspaceBytes", "libraryBytes", "reserve", "close");
 
     private static final int BATCH = 2;
     private static final int LENGTH = 6;
