@@ -1,6 +1,5 @@
 package tutti.worker.agent;
 
-import io.aeron.logbuffer.LogBufferDescriptor;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronChannels;
 import tutti.worker.tensor.DType;
@@ -16,8 +15,6 @@ public record GradientMemory(long staging, long logs, long shared) {
     /** Most payload bytes of one frame. */
     static final int CHUNK_BYTES = 64 << 10;
 
-    private static final int PAGE = 4096;
-
     /**
      * @param nodeRanks workers of this node
      * @param worldSize workers of the run
@@ -25,16 +22,12 @@ public record GradientMemory(long staging, long logs, long shared) {
      * @param gradient dtype of the gradients
      */
     public static GradientMemory of(int nodeRanks, int worldSize, long sharedMemory, DType gradient) {
-        long near = 2L * (nodeRanks - 1) * log(AeronChannels.termBytesFor(nodeRanks, sharedMemory));
-        long far = 2L * (worldSize - nodeRanks) * log(AeronChannels.TERM_BYTES);
+        long near = 2L * (nodeRanks - 1) * AeronChannels.logBytes(AeronChannels.termBytesFor(nodeRanks, sharedMemory));
+        long far = 2L * (worldSize - nodeRanks) * AeronChannels.logBytes(AeronChannels.TERM_BYTES);
         return new GradientMemory(TreeAllReduce.stagingBytes(worldSize, CHUNK_BYTES, gradient), near + far, near);
     }
 
     public long bytes() {
         return staging + logs;
-    }
-
-    private static long log(int termBytes) {
-        return LogBufferDescriptor.computeLogLength(termBytes, PAGE);
     }
 }

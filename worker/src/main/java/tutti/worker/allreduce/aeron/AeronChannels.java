@@ -2,6 +2,7 @@ package tutti.worker.allreduce.aeron;
 
 import static tutti.common.error.TuttiException.require;
 
+import io.aeron.logbuffer.LogBufferDescriptor;
 import java.time.Duration;
 
 /** Channel strings, and the settings of the media driver that {@link AeronLink} counts on. */
@@ -24,6 +25,7 @@ public final class AeronChannels {
     private static final int MIN_TERM_BYTES = 64 << 10;
     private static final int MAX_MTU = 65504;
     private static final int TERMS_PER_LOG = 3;
+    private static final int PAGE = 4096;
 
     private AeronChannels() {}
 
@@ -57,6 +59,11 @@ public final class AeronChannels {
     /** What a rank listens on for peers of other nodes; ranks of one node may share it. */
     public static String listenUdp(String host, int port) {
         return "aeron:udp?endpoint=" + host + ":" + port;
+    }
+
+    /** Bytes of the log of one ordered pair of ranks, its metadata included. */
+    public static long logBytes(int termBytes) {
+        return LogBufferDescriptor.computeLogLength(termBytes, PAGE);
     }
 
     /**
