@@ -23,8 +23,10 @@ final class CrossEntropyCases {
         add(all, 64, 33, 101, 0.3, 1);
         add(all, 17, 8, 50, 1, 30);
         add(all, 12, 8, 50, 1, 1e-4);
-        // More logits than a backend may want to hold at once.
+        // More logits, more rows, and more of both in float32 than a backend may want to hold at once.
         add(all, 230, 2, 40_000, 0.5, 1);
+        add(all, 1100, 4, 300, 0.9, 1);
+        add(all, 520, 2, 5000, 1, 1);
         for (int i = 0; i < 6; i++) {
             add(all, sizes.upTo(90), sizes.upTo(40), 1 + sizes.upTo(500), sizes.coin() ? 1 : 0.4, sizes.coin() ? 1 : 5);
         }

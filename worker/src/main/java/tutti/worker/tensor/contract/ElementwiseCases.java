@@ -60,7 +60,7 @@ final class ElementwiseCases {
         all.add(scale(65, -1e-4, 1e6));
         all.add(axpy(65, 0, 1));
         all.add(axpy(65, 1e3, 1e6));
-        for (int n : new int[] {1, 999, 32768, 100_003}) {
+        for (int n : new int[] {1, 999, 32768, 1_100_003}) {
             all.add(squaredNorm(n, 1e15));
         }
         all.add(squaredNorm(sizes.upTo(5000), 1e-15));

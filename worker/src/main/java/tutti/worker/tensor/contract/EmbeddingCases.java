@@ -14,7 +14,7 @@ final class EmbeddingCases {
 
     static List<ContractCase> all(Sizes sizes) {
         List<ContractCase> all = new ArrayList<>();
-        int[][] shapes = {{1, 1, 1}, {9, 5, 3}, {257, 31, 65}, {300, 1, 7}};
+        int[][] shapes = {{1, 1, 1}, {9, 5, 3}, {257, 31, 65}, {300, 1, 7}, {700, 50, 1000}};
         for (int[] shape : shapes) {
             all.add(forward(shape[0], shape[1], shape[2]));
             all.add(backward(shape[0], shape[1], shape[2]));

@@ -34,6 +34,8 @@ final class MatmulCases {
                     all.add(matmul(into, 3, 1000, 2, transposeA, transposeB, 1));
                 }
             }
+            // More than a backend may want to hold at once.
+            all.add(matmul(into, 600, 8, 500, true, false, 1));
             for (int i = 0; i < 8; i++) {
                 all.add(matmul(
                         into,

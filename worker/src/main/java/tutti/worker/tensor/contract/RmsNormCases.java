@@ -24,6 +24,8 @@ final class RmsNormCases {
         add(all, 65, 96, 1);
         add(all, 3, 1025, 1e8);
         add(all, 5, 16, 0);
+        // More than a backend may want to hold at once.
+        add(all, 700, 1000, 1);
         for (int i = 0; i < 6; i++) {
             add(all, sizes.upTo(80), sizes.upTo(300), sizes.magnitude());
         }

@@ -19,6 +19,8 @@ final class RopeCases {
             all.add(rope(1, 1, 2, inverse, 1));
             all.add(rope(5, 3, 6, inverse, 1));
             all.add(rope(33, 4, 64, inverse, 1));
+            // More than a backend may want to hold at once.
+            all.add(rope(530, 16, 64, inverse, 1));
             for (int i = 0; i < 4; i++) {
                 all.add(rope(sizes.upTo(70), sizes.upTo(9), 2 * sizes.upTo(40), inverse, sizes.magnitude()));
             }

@@ -19,6 +19,8 @@ final class SwiGluCases {
         add(all, 7, 13, 1e-4);
         add(all, 33, 65, 1);
         add(all, 5, 9, 30);
+        // More than a backend may want to hold at once.
+        add(all, 700, 800, 1);
         for (int i = 0; i < 5; i++) {
             add(all, sizes.upTo(50), sizes.upTo(120), sizes.coin() ? 3 : 1e-6);
         }

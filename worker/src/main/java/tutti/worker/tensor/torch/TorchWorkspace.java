@@ -7,8 +7,8 @@ import tutti.worker.tensor.Dimensions;
 /** How much scratch the kernels hold; a pure function, so that a plan needs no libtorch. */
 public final class TorchWorkspace {
     /**
-     * What oneDNN's compiled primitives and packed operands, and the arenas of malloc that hold them, came to in runs of the 15m and
-     * the 110m shape of src-test/bench: 14 to 30 MiB, whatever the batch and the checkpointing.
+     * What oneDNN's compiled primitives and packed operands, and the arenas of malloc that hold them, came to where {@code tutti
+     * bench step} trained the shapes 15m and 110m: 14 to 30 MiB, whatever the checkpointing and the dtype.
      */
     public static final long LIBRARY_BYTES = 24L << 20;
 
