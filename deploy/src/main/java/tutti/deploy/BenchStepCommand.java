@@ -55,14 +55,11 @@ final class BenchStepCommand implements Callable<Integer> {
             names = "--gradient_checkpointing",
             arity = "0..1",
             fallbackValue = "true",
-            defaultValue = "false",
-            description = "as tutti run takes it (default: False)")
+            defaultValue = "auto",
+            description = "as tutti run takes it (default: auto)")
     private String checkpointing;
 
-    @Option(
-            names = "--activation_memory_gb",
-            defaultValue = "0",
-            description = "as tutti run takes it, with --gradient_checkpointing budget (default: 0)")
+    @Option(names = "--activation_memory_gb", defaultValue = "0", description = "as tutti run takes it (default: 0)")
     private String activationGb;
 
     @Option(names = "--steps", defaultValue = "5", description = "steps to time (default: 5)")
