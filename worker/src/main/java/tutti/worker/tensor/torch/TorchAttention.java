@@ -44,18 +44,28 @@ final class TorchAttention {
         this.scale = scale;
     }
 
-    /** Bytes of scratch that a pass takes at most; {@code elementBytes} of the compute dtype. */
+    /** Bytes of scratch that a slice of a pass takes at most; {@code elementBytes} of the compute dtype. */
     static long workspace(Dimensions d, int elementBytes) {
-        return workspace(elementBytes, d.heads() / d.kvHeads(), d.headDim(), d.length(), d.length());
+        long N = Math.max(d.rows(), d.length());
+        long R = d.heads() / d.kvHeads();
+        long tile = Math.min(TILE, d.length());
+        // A slice fills AT_ONCE, unless one head alone is more or the whole batch is less.
+        return workspace(
+                elementBytes,
+                slice(R * tile * d.length(), d.heads() * tile * N),
+                slice(R * tile * d.headDim(), (long) d.heads() * d.headDim() * N),
+                slice((long) d.length() * d.headDim(), (long) d.kvHeads() * d.headDim() * N));
     }
 
-    private static long workspace(int elementBytes, long R, long D, long T, long S) {
-        long tile = Math.min(TILE, T);
-        long scores = TorchScratch.bytes(Float.BYTES, Math.max(AT_ONCE, R * tile * S));
-        long queries = TorchScratch.bytes(elementBytes, Math.max(AT_ONCE, R * tile * D));
-        long keys = TorchScratch.bytes(elementBytes, Math.max(AT_ONCE, S * D));
-        long sums = TorchScratch.bytes(Float.BYTES, Math.max(AT_ONCE, S * D));
-        return 3 * scores + 3 * queries + 3 * keys + 3 * sums;
+    private static long slice(long oneHead, long wholeBatch) {
+        return Math.min(Math.max(AT_ONCE, oneHead), wholeBatch);
+    }
+
+    private static long workspace(int elementBytes, long scores, long queries, long keys) {
+        return 3 * TorchScratch.bytes(Float.BYTES, scores)
+                + 3 * TorchScratch.bytes(elementBytes, queries)
+                + 3 * TorchScratch.bytes(elementBytes, keys)
+                + 3 * TorchScratch.bytes(Float.BYTES, keys);
     }
 
     void forward(Tensor out, Tensor q, Tensor k, Tensor v, Segments segments) {
@@ -65,7 +75,7 @@ final class TorchAttention {
             Tensor values = part.of(rows(v, key, B * S).view(B, S, G, 1, D));
             Tensor mixed = part.of(rows(out, query, B * T).view(B, T, G, R, D));
             forEachTile(T, S, (start, t, s) -> {
-                reserve(T, S);
+                reserve(part.n(), T, S);
                 Tensor tileKeys = pack(keys, 0, s, part.n());
                 Tensor p = probabilities(pack(queries, start, t, part.n()), tileKeys, t, s);
                 Tensor result = scratch.take(dtype, part.n(), R * t, D);
@@ -86,7 +96,7 @@ final class TorchAttention {
             Tensor dKeys = part.of(rows(dk, key, B * S).view(B, S, G, 1, D));
             Tensor dValues = part.of(rows(dv, key, B * S).view(B, S, G, 1, D));
             long n = part.n();
-            reserve(T, S);
+            reserve(n, T, S);
             Sums keySums = new Sums(n, S);
             Sums valueSums = new Sums(n, S);
             Tensor wide = scratch.take(ScalarType.Float, n, S, D);
@@ -123,8 +133,9 @@ final class TorchAttention {
         });
     }
 
-    private void reserve(long T, long S) {
-        scratch.begin(workspace(elementBytes, R, D, T, S));
+    private void reserve(long n, long T, long S) {
+        long tile = Math.min(TILE, T);
+        scratch.begin(workspace(elementBytes, n * R * tile * S, n * R * tile * D, n * S * D));
     }
 
     private Tensor probabilities(Tensor queries, Tensor keys, long t, long s) {
