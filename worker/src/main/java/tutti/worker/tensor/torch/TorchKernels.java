@@ -101,6 +101,11 @@ public final class TorchKernels implements Kernels {
         scratch.begin(workspaceBytes(dimensions, compute));
     }
 
+    /** Bytes of scratch held now: as many as the largest call so far asked for, or as were reserved. */
+    long scratchBytes() {
+        return scratch.capacity();
+    }
+
     @Override
     public void fill(Tensor out, double value) {
         scoped(() -> handle(out).fill_(new Scalar(value)));

@@ -59,6 +59,11 @@ final class TorchScratch implements AutoCloseable {
         return tensor;
     }
 
+    /** Bytes held now. */
+    long capacity() {
+        return block == null ? 0 : block.capacity();
+    }
+
     @Override
     public void close() {
         if (block != null) {
