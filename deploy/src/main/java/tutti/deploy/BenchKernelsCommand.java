@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintStream;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.deploy.bench.BenchShape;
@@ -46,13 +47,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
     @Option(names = "--threads", defaultValue = "1", description = "threads that compute (default: 1)")
     private int threads;
 
-    @Option(
-            names = "--json",
-            arity = "0..1",
-            fallbackValue = "true",
-            defaultValue = "false",
-            description = "print one JSON object")
-    private boolean json;
+    @Mixin
+    private JsonFlag json;
 
     BenchKernelsCommand(PrintStream out) {
         this.out = out;
@@ -62,7 +58,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
     public Integer call() throws JsonProcessingException {
         KernelReport report = new KernelBench(System::nanoTime)
                 .run(new KernelBench.Options(BenchShape.of(shape, sequence), batch, sequence, backend, dtype, threads));
-        out.print(json ? new ObjectMapper().writeValueAsString(report) + System.lineSeparator() : report.table());
+        out.print(
+                json.given() ? new ObjectMapper().writeValueAsString(report) + System.lineSeparator() : report.table());
         out.flush();
         return 0;
     }

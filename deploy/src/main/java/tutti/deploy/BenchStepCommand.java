@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintStream;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -74,13 +75,8 @@ final class BenchStepCommand implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "42", description = "of tokens and weights (default: 42)")
     private int seed;
 
-    @Option(
-            names = "--json",
-            arity = "0..1",
-            fallbackValue = "true",
-            defaultValue = "false",
-            description = "print one JSON object")
-    private boolean json;
+    @Mixin
+    private JsonFlag json;
 
     BenchStepCommand(PrintStream out, PrintStream err) {
         this.out = out;
@@ -106,7 +102,7 @@ final class BenchStepCommand implements Callable<Integer> {
         StepBench.Outcome outcome = new StepBench(launcher, err, System::nanoTime, System.getenv()).run(options);
         if (outcome.result().isPresent()) {
             out.print(
-                    json
+                    json.given()
                             ? new ObjectMapper()
                                             .writeValueAsString(outcome.result().get())
                                     + System.lineSeparator()

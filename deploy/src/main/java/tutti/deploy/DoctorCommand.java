@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tutti.common.error.Category;
 import tutti.deploy.doctor.Device;
@@ -50,13 +51,8 @@ final class DoctorCommand implements Callable<Integer> {
     @Option(names = "--case", defaultValue = "", description = "only the cases whose names contain this")
     private String name;
 
-    @Option(
-            names = "--json",
-            arity = "0..1",
-            fallbackValue = "true",
-            defaultValue = "false",
-            description = "print one JSON object")
-    private boolean json;
+    @Mixin
+    private JsonFlag json;
 
     DoctorCommand(PrintStream out) {
         this.out = out;
@@ -68,11 +64,11 @@ final class DoctorCommand implements Callable<Integer> {
         Libraries.require(device);
         List<Finding> findings = new ArrayList<>(Machine.here().findings());
         findings.addAll(Libraries.findings());
-        if (!json) {
+        if (!json.given()) {
             findings.forEach(out::println);
         }
         ContractTable table = selftest ? test.run(this::progress) : null;
-        if (json) {
+        if (json.given()) {
             out.println(new ObjectMapper()
                     .setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                     .writeValueAsString(fields(findings, table)));
@@ -83,7 +79,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private void progress(String line) {
-        if (!json) {
+        if (!json.given()) {
             out.println("selftest " + line);
         }
     }

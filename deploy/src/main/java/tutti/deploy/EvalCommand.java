@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.dataset.Datasets;
@@ -64,13 +65,8 @@ final class EvalCommand implements Callable<Integer> {
     @Option(names = "--backend", defaultValue = "auto", description = "torch, nd4j or reference (default: auto, torch)")
     private Backend backend;
 
-    @Option(
-            names = "--json",
-            arity = "0..1",
-            fallbackValue = "true",
-            defaultValue = "false",
-            description = "print one JSON object")
-    private boolean json;
+    @Mixin
+    private JsonFlag json;
 
     EvalCommand(PrintStream out) {
         this.out = out;
@@ -85,7 +81,7 @@ final class EvalCommand implements Callable<Integer> {
                 ? TextModel.random(model, bf16, backend, threads, seed)
                 : TextModel.load(model, bf16, backend, threads)) {
             Evaluation result = Evaluation.of(text, Datasets.load(data), limit, maxNewTokens);
-            if (json) {
+            if (json.given()) {
                 out.println(new ObjectMapper().writeValueAsString(fields(result)));
             } else {
                 print(result);
