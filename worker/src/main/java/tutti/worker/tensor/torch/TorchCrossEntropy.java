@@ -13,7 +13,7 @@ import tutti.worker.tensor.Kernels;
 /**
  * Linear + cross-entropy over the labelled rows only, a chunk of rows at a time. hidden, dHidden (N,C); head, dHead (V,C). The
  * vocabulary is cut into blocks, so that every product has a shape that the hardware likes and no operand needs repacking: the
- * logits of a chunk of n rows lie as one dense (n,v) after the other.
+ * logits of a chunk lie as one dense (rows,v) after the other.
  *
  * <p>Logits of BF16 inputs leave the product rounded to BF16; softmax, probabilities minus one-hot and the loss are float32, then
  * the gradient of the logits is rounded to the compute dtype in the place of the logits. Sums over blocks and chunks are float32,
@@ -24,6 +24,8 @@ final class TorchCrossEntropy {
     private static final long CHUNK = 512;
     /** Rows of the head in one product. */
     private static final long BLOCK = 4096;
+    /** Products take a multiple of so many rows, the last ones zero: oneDNN compiles and keeps code for each shape it meets. */
+    private static final long GRAIN = 16;
     /** Float32 logits at once, in elements. */
     private static final long LOGITS_AT_ONCE = 1L << 21;
 
@@ -66,7 +68,7 @@ final class TorchCrossEntropy {
     }
 
     private static long workspace(int elementBytes, long N, long C, long V) {
-        long n = Math.min(CHUNK, N);
+        long n = Math.min(CHUNK, padded(N));
         long v = Math.min(BLOCK, V);
         long blocks = (V + BLOCK - 1) / BLOCK;
         long logits = TorchScratch.bytes(elementBytes, n * v) * blocks;
@@ -77,6 +79,10 @@ final class TorchCrossEntropy {
         return logits + picked + wideRows + dHidden + dHead;
     }
 
+    private static long padded(long n) {
+        return (n + GRAIN - 1) / GRAIN * GRAIN;
+    }
+
     private static long atOnce(long n, long V) {
         return Math.min(n, Math.max(1, LOGITS_AT_ONCE / V));
     }
@@ -84,7 +90,7 @@ final class TorchCrossEntropy {
     double forward() {
         return forEachChunk((index, label, n) -> {
             Tensor picked = pick(index, n);
-            Tensor[] logits = logits(picked, n);
+            Tensor[] logits = logits(picked);
             return losses(logits, label, n, false);
         });
     }
@@ -94,11 +100,12 @@ final class TorchCrossEntropy {
         dHidden.zero_();
         return forEachChunk((index, label, n) -> {
             Tensor picked = pick(index, n);
-            Tensor[] dLogits = logits(picked, n);
+            Tensor[] dLogits = logits(picked);
             double loss = losses(dLogits, label, n, true);
-            Tensor sum = scratch.take(ScalarType.Float, n, C);
-            Tensor wide = scratch.take(ScalarType.Float, n, C);
-            Tensor product = scratch.take(dtype, n, C);
+            long rows = picked.size(0);
+            Tensor sum = scratch.take(ScalarType.Float, rows, C);
+            Tensor wide = scratch.take(ScalarType.Float, rows, C);
+            Tensor product = scratch.take(dtype, rows, C);
             long mark = scratch.used();
             for (int block = 0; block < dLogits.length; block++) {
                 long from = block * BLOCK;
@@ -118,30 +125,40 @@ final class TorchCrossEntropy {
                 });
             }
             product.copy_(sum);
-            dHidden.index_copy_(0, index, product);
+            dHidden.index_copy_(0, index, RowPieces.of(product, 0, n));
             return loss;
         });
     }
 
+    /** The n labelled rows, and zeros up to a multiple of the grain. */
     private Tensor pick(Tensor index, long n) {
-        Tensor picked = scratch.take(dtype, n, C);
-        return torch.index_select_out(picked, hidden, 0, index);
+        Tensor picked = scratch.take(dtype, padded(n), C);
+        torch.index_select_out(RowPieces.of(picked, 0, n), hidden, 0, index);
+        zeroBehind(picked, n);
+        return picked;
     }
 
-    /** One dense (n,v) for each block of the vocabulary. */
-    private Tensor[] logits(Tensor picked, long n) {
+    private static void zeroBehind(Tensor rows, long n) {
+        if (n < rows.size(0)) {
+            rows.narrow(0, n, rows.size(0) - n).zero_();
+        }
+    }
+
+    /** One dense (rows,v) for each block of the vocabulary. */
+    private Tensor[] logits(Tensor picked) {
         Tensor[] blocks = new Tensor[(int) ((V + BLOCK - 1) / BLOCK)];
         for (int block = 0; block < blocks.length; block++) {
             long from = block * BLOCK;
             long v = Math.min(BLOCK, V - from);
-            blocks[block] = scratch.take(dtype, n, v);
+            blocks[block] = scratch.take(dtype, picked.size(0), v);
             torch.mm_out(blocks[block], picked, RowPieces.of(head, from, v).t());
         }
         return blocks;
     }
 
     /**
-     * The sum of the losses of n rows. With {@code gradient} the logits become softmax minus one-hot.
+     * The sum of the losses of n rows. With {@code gradient} the logits become softmax minus one-hot, and zero in the rows
+     * behind them.
      *
      * @param label I64 (n,1)
      */
@@ -174,6 +191,9 @@ final class TorchCrossEntropy {
                     }
                 }
             });
+        }
+        for (int block = 0; gradient && block < logits.length; block++) {
+            zeroBehind(logits[block], n);
         }
         // log sum exp = largest - log(share of the largest): exact however large the logits are.
         return largest.sub_(share.log_())
