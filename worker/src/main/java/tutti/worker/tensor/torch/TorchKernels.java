@@ -21,8 +21,8 @@ import tutti.worker.tensor.Segments;
 import tutti.worker.tensor.Tensor;
 
 /**
- * Kernels on a CPU by libtorch: F32 and BF16 activations, float32 master weights. BF16 products run on oneDNN and accumulate in
- * float32 before they are rounded.
+ * Kernels on a CPU by libtorch: F32 and BF16 activations, float32 master weights. BF16 products run on oneDNN or, widened, on
+ * OpenBLAS, see {@link Bf16Products}; both accumulate in float32 before they are rounded.
  *
  * <p>The number of threads is one setting of the whole process, so all instances share the last one given. It also decides how
  * long sums are split: bits are equal between ranks that use the same number.
@@ -34,6 +34,8 @@ public final class TorchKernels implements Kernels {
     }
 
     private final TorchScratch scratch = new TorchScratch();
+    private final Bf16Products bf16;
+    private final TorchProducts products;
     private final CausalMask mask = new CausalMask(TorchAttention.TILE);
     private final TorchNorm norm = new TorchNorm(scratch);
     private final TorchRope rope = new TorchRope(scratch);
@@ -41,10 +43,17 @@ public final class TorchKernels implements Kernels {
 
     /** @param threads worker threads inside one kernel, at least 1 */
     public TorchKernels(int threads) {
+        this(threads, Bf16Products.here());
+    }
+
+    /** @param bf16 how products of BF16 are taken, whatever the processor */
+    public TorchKernels(int threads, Bf16Products bf16) {
         TuttiException.require(threads >= 1, "threads=%d, expected at least 1", threads);
         torch.set_num_threads(threads);
         // Float32 products run in OpenBLAS, which has its own threads and does not listen to libtorch.
         openblas_nolapack.blas_set_num_threads(threads);
+        this.bf16 = bf16;
+        this.products = new TorchProducts(scratch, bf16);
     }
 
     /** Runs with gradient recording off and frees every native object that was made inside. */
@@ -88,7 +97,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public long workspaceBytes(Dimensions dimensions, DType compute) {
-        return TorchWorkspace.bytes(dimensions, compute);
+        return TorchWorkspace.bytes(dimensions, compute, bf16);
     }
 
     @Override
@@ -152,9 +161,8 @@ public final class TorchKernels implements Kernels {
     public void matmul(Tensor out, Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean accumulate) {
         Checks.matmul(out, a, transposeA, b, transposeB);
         Checks.sameDType("matmul", a, b);
-        boolean sameDType = out.dtype() == a.dtype();
         TuttiException.require(
-                sameDType || (accumulate && out.dtype() == masterDType()),
+                out.dtype() == a.dtype() || (accumulate && out.dtype() == masterDType()),
                 Category.BUG,
                 "matmul: out=%s from %s; another dtype must be %s and accumulate",
                 out,
@@ -163,14 +171,7 @@ public final class TorchKernels implements Kernels {
         scoped(() -> {
             var left = transposeA ? handle(a).t() : handle(a);
             var right = transposeB ? handle(b).t() : handle(b);
-            if (!accumulate) {
-                torch.mm_out(handle(out), left, right);
-            } else if (sameDType) {
-                torch.addmm_out(handle(out), handle(out), left, right);
-            } else {
-                scratch.begin(TorchProducts.workspace(out.count()));
-                TorchProducts.addProduct(scratch, handle(out), left, right, 1);
-            }
+            products.multiply(handle(out), left, right, accumulate);
         });
     }
 
@@ -241,7 +242,7 @@ public final class TorchKernels implements Kernels {
     }
 
     private TorchAttention attention(Tensor q, Tensor k, double scale) {
-        return new TorchAttention(scratch, mask, handle(q), handle(k), scale);
+        return new TorchAttention(scratch, mask, bf16, handle(q), handle(k), scale);
     }
 
     @Override
@@ -283,7 +284,12 @@ public final class TorchKernels implements Kernels {
         Checks.crossEntropy(hidden, head, labels);
         Checks.sameDType("linearCrossEntropy", hidden, head);
         return new TorchCrossEntropy(
-                scratch, handle(hidden), handle(head), labels.bytes().asIntBuffer());
+                scratch,
+                products,
+                bf16,
+                handle(hidden),
+                handle(head),
+                labels.bytes().asIntBuffer());
     }
 
     @Override

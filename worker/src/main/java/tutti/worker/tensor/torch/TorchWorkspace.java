@@ -14,12 +14,16 @@ public final class TorchWorkspace {
 
     private TorchWorkspace() {}
 
-    /** Bytes of the one block that all operations of a pass share. */
+    /** Bytes of the one block that all operations of a pass share, on this machine. */
     public static long bytes(Dimensions d, DType compute) {
+        return bytes(d, compute, Bf16Products.here());
+    }
+
+    static long bytes(Dimensions d, DType compute, Bf16Products bf16) {
         return LongStream.of(
-                        TorchAttention.workspace(d, compute.bytes()),
-                        TorchCrossEntropy.workspace(d, compute.bytes()),
-                        TorchProducts.workspace(d, compute.bytes()),
+                        TorchAttention.workspace(d, compute.bytes(), bf16),
+                        TorchCrossEntropy.workspace(d, compute.bytes(), bf16),
+                        TorchProducts.workspace(d, compute.bytes(), bf16),
                         TorchSwiGlu.workspace(d, compute.bytes()),
                         TorchNorm.workspace(d),
                         TorchRope.workspace(d),
