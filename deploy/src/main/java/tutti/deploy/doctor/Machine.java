@@ -21,6 +21,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tutti.common.error.TuttiException;
+import tutti.worker.tensor.torch.Bf16Products;
 
 /**
  * The machine under a run.
@@ -47,7 +48,7 @@ public record Machine(Path root) {
     }
 
     public List<Finding> findings() {
-        List<Finding> findings = new ArrayList<>(List.of(java(), platform(), cores(), bf16()));
+        List<Finding> findings = new ArrayList<>(List.of(java(), platform(), cores(), bf16(), bf16Products()));
         findings.addAll(memory());
         findings.add(sharedMemory());
         findings.add(receiveBuffer());
@@ -93,6 +94,12 @@ public record Machine(Path root) {
                         "none (avx512_bf16, amx_bf16)",
                         "--bf16 True saves memory but no time here; float32 may be faster")
                 : ok("bf16 instructions", String.join(", ", found));
+    }
+
+    private Finding bf16Products() {
+        return ok(
+                "bf16 products",
+                Bf16Products.of(read("proc/cpuinfo").orElse("")).toString());
     }
 
     /** Values of the lines of /proc/cpuinfo with this key; one for each core. */

@@ -18,7 +18,7 @@ class MachineTest {
 
     @BeforeEach
     void giveItEverything() throws IOException {
-        write("proc/cpuinfo", "processor : 0\nmodel name\t: Example\nflags\t\t: fpu avx2 avx512_bf16 amx_bf16\n");
+        write("proc/cpuinfo", "processor : 0\nmodel name\t: Example\nflags\t\t: fpu sse2 avx2 avx512_bf16 amx_bf16\n");
         write("proc/meminfo", "MemTotal:       33554432 kB\nMemAvailable:   16777216 kB\n");
         write("proc/self/cgroup", "0::/a/b\n");
         write("proc/sys/net/core/rmem_max", "4194304\n");
@@ -33,6 +33,7 @@ class MachineTest {
                 .allMatch(finding ->
                         finding.level() == Level.OK && finding.repair().isEmpty());
         assertThat(finding("bf16 instructions").value()).isEqualTo("amx_bf16, avx512_bf16");
+        assertThat(finding("bf16 products").value()).isEqualTo("native: amx_bf16 is faster than float32");
         assertThat(finding("memory").value()).isEqualTo("16.0 GiB available of 32.0 GiB");
         assertThat(finding("memory limit").value()).isEqualTo("none");
         assertThat(finding("net.core.rmem_max").value()).isEqualTo("4096 KiB");
@@ -80,7 +81,7 @@ class MachineTest {
     @Test
     void shouldReadThisMachine() {
         assertThat(Machine.here().findings())
-                .hasSize(8)
+                .hasSize(9)
                 .noneMatch(finding -> finding.value().isEmpty())
                 .allMatch(finding ->
                         finding.level() == Level.OK || !finding.repair().isEmpty());

@@ -72,7 +72,7 @@ public final class Backends {
                         device,
                         DType.F32,
                         device.cuda() ? 0 : TorchWorkspace.LIBRARY_BYTES,
-                        TorchWorkspace::bytes);
+                        (dimensions, compute) -> TorchWorkspace.bytes(dimensions, compute, device));
             case ND4J -> new KernelSizes("nd4j", device, DType.F32, 0, Nd4jWorkspace::bytes);
             case REFERENCE -> new KernelSizes("reference", device, DType.F64, 0, (dimensions, compute) -> 0);
         };

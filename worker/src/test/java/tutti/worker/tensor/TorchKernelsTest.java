@@ -3,16 +3,25 @@ package tutti.worker.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import tutti.worker.tensor.contract.SideBySide;
+import tutti.worker.tensor.torch.Bf16Products;
 import tutti.worker.tensor.torch.TorchKernels;
 
 class TorchKernelsTest {
 
-    @Test
-    void shouldNotLeaveNativeObjectsBehindAfterAKernelCall() {
-        try (Kernels kernels = new TorchKernels(1);
+    static Stream<Bf16Products> bothWays() {
+        return Stream.of(Bf16Products.natively("a test"), new Bf16Products(1, "a test"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("bothWays")
+    void shouldNotLeaveNativeObjectsBehindAfterAKernelCall(Bf16Products bf16) {
+        try (Kernels kernels = new TorchKernels(Device.CPU, 1, bf16);
                 SideBySide pairs = new SideBySide(kernels, DType.BF16, 1)) {
             Tensor a = pairs.activation("a", 1, 32, 32).tested();
             Tensor b = pairs.activation("b", 1, 32, 32).tested();

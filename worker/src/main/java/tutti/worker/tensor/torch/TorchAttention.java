@@ -2,7 +2,9 @@ package tutti.worker.tensor.torch;
 
 import static tutti.worker.tensor.torch.TorchKernels.scoped;
 
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Segments;
@@ -15,7 +17,8 @@ import tutti.worker.tensor.Segments;
  * <p>Queries go in tiles, and a tile multiplies only the keys that its last query sees: what lies above the diagonal is never
  * computed, apart from the tile's own corner. Queries are laid out as (n, R*t, D): the R heads that share a key head stand below
  * each other, so keys and values are never repeated, and the sums over R in dk and dv are part of a product. Scores of BF16 inputs
- * leave the product rounded to BF16 (as in an eager PyTorch model); softmax and its backward compute in float32, and so do sums over tiles.
+ * leave a native product rounded to BF16 (as in an eager PyTorch model); softmax and its backward compute in float32, and so do sums
+ * over tiles. Where products are widened, packing widens, and everything up to unpacking is float32.
  */
 final class TorchAttention {
     /** Most queries of a tile: small tiles skip more above the diagonal, large ones make better products. */
@@ -25,19 +28,19 @@ final class TorchAttention {
 
     private final TorchScratch scratch;
     private final CausalMask mask;
+    /** Of everything between packing and unpacking. */
     private final ScalarType dtype;
-    private final int elementBytes;
+
     private final long G;
     private final long R;
     private final long D;
     private final double scale;
 
     /** @param q (N,H,D), k (M,G,D): for their sizes */
-    TorchAttention(TorchScratch scratch, CausalMask mask, Tensor q, Tensor k, double scale) {
+    TorchAttention(TorchScratch scratch, CausalMask mask, Bf16Products bf16, Tensor q, Tensor k, double scale) {
         this.scratch = scratch;
         this.mask = mask;
-        this.dtype = q.scalar_type().intern();
-        this.elementBytes = (int) q.element_size();
+        this.dtype = bf16.widened() ? ScalarType.Float : q.scalar_type().intern();
         this.G = k.size(1);
         this.R = q.size(1) / G;
         this.D = q.size(2);
@@ -45,13 +48,13 @@ final class TorchAttention {
     }
 
     /** Bytes of scratch that a slice of a pass takes at most; {@code elementBytes} of the compute dtype. */
-    static long workspace(Dimensions d, int elementBytes) {
+    static long workspace(Dimensions d, int elementBytes, Bf16Products bf16) {
         long N = Math.max(d.rows(), d.length());
         long R = d.heads() / d.kvHeads();
         long tile = Math.min(TILE, d.length());
         // A slice fills AT_ONCE, unless one head alone is more or the whole batch is less.
         return workspace(
-                elementBytes,
+                bf16.widened() ? Float.BYTES : elementBytes,
                 slice(R * tile * d.length(), d.heads() * tile * N),
                 slice(R * tile * d.headDim(), (long) d.heads() * d.headDim() * N),
                 slice((long) d.length() * d.headDim(), (long) d.kvHeads() * d.headDim() * N));
@@ -99,7 +102,6 @@ final class TorchAttention {
             reserve(n, T, S);
             Sums keySums = new Sums(n, S);
             Sums valueSums = new Sums(n, S);
-            Tensor wide = scratch.take(ScalarType.Float, n, S, D);
             long mark = scratch.used();
             // From the last tile, which sees all keys and so begins every sum, to the first.
             forEachTile(T, S, (start, t, s) -> {
@@ -108,21 +110,18 @@ final class TorchAttention {
                 Tensor tileDMixed = pack(dMixed, start, t, n);
                 Tensor tileKeys = pack(keys, 0, s, n);
                 Tensor tileValues = pack(values, 0, s, n);
-                Tensor product = scratch.take(dtype, n, s, D);
                 Tensor narrow = scores(tileQueries, tileKeys, t, s);
                 Tensor p = widened(narrow);
                 TorchOps.softmax(p, p, 2);
                 narrow(narrow, p);
-                TorchOps.bmm(product, narrow.transpose(1, 2), tileDMixed, 1);
-                valueSums.add(product, s, wide);
+                valueSums.add(narrow.transpose(1, 2), tileDMixed, 1);
 
                 Tensor dScores = dtype == ScalarType.Float ? scratch.take(dtype, n, R * t, s) : narrow;
                 TorchOps.bmm(dScores, tileDMixed, tileValues.transpose(1, 2), 1);
                 Tensor dp = widened(dScores);
                 TorchOps.softmaxBackward(dp, dp, p, 2);
                 narrow(dScores, dp);
-                TorchOps.bmm(product, dScores.transpose(1, 2), tileQueries, scale);
-                keySums.add(product, s, wide);
+                keySums.add(dScores.transpose(1, 2), tileQueries, scale);
 
                 Tensor result = scratch.take(dtype, n, R * t, D);
                 TorchOps.bmm(result, dScores, tileKeys, scale);
@@ -135,7 +134,7 @@ final class TorchAttention {
 
     private void reserve(long n, long T, long S) {
         long tile = Math.min(TILE, T);
-        scratch.begin(workspace(elementBytes, n * R * tile * S, n * R * tile * D, n * S * D));
+        scratch.begin(workspace(TorchTensor.dtype(dtype).bytes(), n * R * tile * S, n * R * tile * D, n * S * D));
     }
 
     private Tensor probabilities(Tensor queries, Tensor keys, long t, long s) {
@@ -196,15 +195,23 @@ final class TorchAttention {
             value = scratch.take(ScalarType.Float, n, S, D);
         }
 
-        void add(Tensor product, long s, Tensor wide) {
-            if (begun) {
-                Tensor addend = wide.view(-1).narrow(0, 0, product.numel()).view(product.size(0), s, D);
-                addend.copy_(product);
-                value.narrow(1, 0, s).add_(addend);
+        /** The first rows += alpha a b: as many as a has. */
+        void add(Tensor a, Tensor b, double alpha) {
+            Tensor rows = value.narrow(1, 0, a.size(1));
+            if (dtype == ScalarType.Float) {
+                torch.baddbmm_out(rows, rows, a, b, begun ? TorchOps.ONE : TorchOps.ZERO, new Scalar(alpha));
             } else {
-                value.copy_(product);
-                begun = true;
+                long mark = scratch.used();
+                Tensor product = scratch.take(dtype, a.size(0), a.size(1), D);
+                TorchOps.bmm(product, a, b, alpha);
+                if (begun) {
+                    rows.add_(widened(product));
+                } else {
+                    rows.copy_(product);
+                }
+                scratch.rewind(mark);
             }
+            begun = true;
         }
     }
 

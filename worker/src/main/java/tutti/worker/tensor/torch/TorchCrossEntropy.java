@@ -12,12 +12,12 @@ import tutti.worker.tensor.Kernels;
 
 /**
  * Linear + cross-entropy over the labelled rows only, a chunk of rows at a time. hidden, dHidden (N,C); head, dHead (V,C). The
- * vocabulary is cut into blocks, so that every product has a shape that the hardware likes and no operand needs repacking: the
- * logits of a chunk lie as one dense (rows,v) after the other.
+ * vocabulary is cut into blocks, so that every product has a shape that the hardware likes; where logits are BF16 each block is
+ * dense, so that no operand needs repacking.
  *
- * <p>Logits of BF16 inputs leave the product rounded to BF16; softmax, probabilities minus one-hot and the loss are float32, then
- * the gradient of the logits is rounded to the compute dtype in the place of the logits. Sums over blocks and chunks are float32,
- * of losses float64.
+ * <p>Logits of BF16 inputs leave a native product rounded to BF16; softmax, probabilities minus one-hot and the loss are float32,
+ * then the gradient of the logits is rounded in the place of the logits. Where products are widened, logits and their gradient stay
+ * float32. Sums over blocks and chunks are float32, of losses float64.
  */
 final class TorchCrossEntropy {
     /** Rows of a chunk: the gradient of the head is added once for each. */
@@ -30,9 +30,14 @@ final class TorchCrossEntropy {
     private static final long LOGITS_AT_ONCE = 1L << 21;
 
     private final TorchScratch scratch;
+    private final TorchProducts products;
+    private final Bf16Products bf16;
     private final Tensor hidden;
     private final Tensor head;
     private final ScalarType dtype;
+    /** Of the operands of a native product, and of logits. */
+    private final ScalarType computed;
+
     private final long C;
     private final long V;
     /** Row numbers that carry a label, ascending, and their labels. */
@@ -40,11 +45,20 @@ final class TorchCrossEntropy {
 
     private final long[] labels;
 
-    TorchCrossEntropy(TorchScratch scratch, Tensor hidden, Tensor head, IntBuffer labels) {
+    TorchCrossEntropy(
+            TorchScratch scratch,
+            TorchProducts products,
+            Bf16Products bf16,
+            Tensor hidden,
+            Tensor head,
+            IntBuffer labels) {
         this.scratch = scratch;
+        this.products = products;
+        this.bf16 = bf16;
         this.hidden = hidden;
         this.head = head;
         this.dtype = hidden.scalar_type().intern();
+        this.computed = bf16.widened() ? ScalarType.Float : dtype;
         this.C = hidden.size(1);
         this.V = head.size(0);
         int count = 0;
@@ -63,20 +77,24 @@ final class TorchCrossEntropy {
     }
 
     /** Bytes of scratch that a pass takes at most; {@code elementBytes} of the compute dtype. */
-    static long workspace(Dimensions d, int elementBytes) {
-        return workspace(elementBytes, d.rows(), d.hidden(), d.vocabulary());
+    static long workspace(Dimensions d, int elementBytes, Bf16Products bf16) {
+        return workspace(elementBytes, bf16, d.rows(), d.hidden(), d.vocabulary());
     }
 
-    private static long workspace(int elementBytes, long N, long C, long V) {
+    private static long workspace(int elementBytes, Bf16Products bf16, long N, long C, long V) {
         long n = Math.min(CHUNK, padded(N));
         long v = Math.min(BLOCK, V);
-        long blocks = (V + BLOCK - 1) / BLOCK;
-        long logits = TorchScratch.bytes(elementBytes, n * v) * blocks;
-        long picked = TorchScratch.bytes(elementBytes, n * C);
-        long wideRows = TorchScratch.bytes(Float.BYTES, atOnce(n, V) * V) + 3 * TorchScratch.bytes(Float.BYTES, n);
-        long dHidden = TorchScratch.bytes(elementBytes, n * C) + 2 * TorchScratch.bytes(Float.BYTES, n * C);
-        long dHead = elementBytes == Float.BYTES ? 0 : TorchProducts.workspace(v * C);
-        return logits + picked + wideRows + dHidden + dHead;
+        int logitBytes = bf16.widened() ? Float.BYTES : elementBytes;
+        long picked = TorchScratch.bytes(elementBytes, n * C)
+                + (logitBytes == elementBytes ? 0 : TorchScratch.bytes(logitBytes, n * C));
+        long logits = logitBytes == Float.BYTES
+                ? TorchScratch.bytes(Float.BYTES, n * V)
+                : TorchScratch.bytes(logitBytes, n * v) * ((V + BLOCK - 1) / BLOCK)
+                        + TorchScratch.bytes(Float.BYTES, atOnce(n, V) * V);
+        long losses = 3 * TorchScratch.bytes(Float.BYTES, n);
+        long dHidden = TorchScratch.bytes(Float.BYTES, n * C) + TorchScratch.bytes(elementBytes, n * C);
+        long product = TorchProducts.workspace(Math.max(n, v), Math.max(n, v), C, elementBytes, bf16);
+        return picked + logits + losses + dHidden + product;
     }
 
     private static long padded(long n) {
@@ -88,11 +106,7 @@ final class TorchCrossEntropy {
     }
 
     double forward() {
-        return forEachChunk((index, label, n) -> {
-            Tensor picked = pick(index, n);
-            Tensor[] logits = logits(picked);
-            return losses(logits, label, n, false);
-        });
+        return forEachChunk((index, label, n) -> losses(logits(pick(index, n)), label, n, false));
     }
 
     /** Overwrites dHidden, adds the gradient into the float32 dHead. */
@@ -100,32 +114,20 @@ final class TorchCrossEntropy {
         dHidden.zero_();
         return forEachChunk((index, label, n) -> {
             Tensor picked = pick(index, n);
-            Tensor[] dLogits = logits(picked);
+            Logits dLogits = logits(picked);
             double loss = losses(dLogits, label, n, true);
-            long rows = picked.size(0);
-            Tensor sum = scratch.take(ScalarType.Float, rows, C);
-            Tensor wide = scratch.take(ScalarType.Float, rows, C);
-            Tensor product = scratch.take(dtype, rows, C);
-            long mark = scratch.used();
-            for (int block = 0; block < dLogits.length; block++) {
+            Tensor sum = scratch.take(ScalarType.Float, picked.size(0), C).zero_();
+            for (int block = 0; block < dLogits.blocks.length; block++) {
                 long from = block * BLOCK;
-                long v = dLogits[block].size(1);
-                Tensor d = dLogits[block];
-                boolean first = block == 0;
+                Tensor d = dLogits.blocks[block];
+                long v = d.size(1);
                 scoped(() -> {
-                    TorchOps.mm(product, d, RowPieces.of(head, from, v), gradScale);
-                    if (first) {
-                        sum.copy_(product);
-                    } else {
-                        wide.copy_(product);
-                        sum.add_(wide);
-                    }
-                    scratch.rewind(mark);
-                    TorchProducts.addProduct(scratch, RowPieces.of(dHead, from, v), d.t(), picked, gradScale);
+                    products.add(sum, d, RowPieces.of(head, from, v), gradScale);
+                    products.add(RowPieces.of(dHead, from, v), d.t(), picked, gradScale);
                 });
             }
-            product.copy_(sum);
-            dHidden.index_copy_(0, index, RowPieces.of(product, 0, n));
+            Tensor rounded = scratch.take(dtype, picked.size(0), C).copy_(sum);
+            dHidden.index_copy_(0, index, RowPieces.of(rounded, 0, n));
             return loss;
         });
     }
@@ -135,7 +137,9 @@ final class TorchCrossEntropy {
         Tensor picked = scratch.take(dtype, padded(n), C);
         torch.index_select_out(RowPieces.of(picked, 0, n), hidden, 0, index);
         zeroBehind(picked, n);
-        return picked;
+        return computed == dtype
+                ? picked
+                : scratch.take(computed, picked.size(0), C).copy_(picked);
     }
 
     private static void zeroBehind(Tensor rows, long n) {
@@ -144,16 +148,55 @@ final class TorchCrossEntropy {
         }
     }
 
-    /** One dense (rows,v) for each block of the vocabulary. */
-    private Tensor[] logits(Tensor picked) {
-        Tensor[] blocks = new Tensor[(int) ((V + BLOCK - 1) / BLOCK)];
-        for (int block = 0; block < blocks.length; block++) {
+    private Logits logits(Tensor picked) {
+        Logits logits = new Logits(picked.size(0));
+        for (int block = 0; block < logits.blocks.length; block++) {
+            Tensor out = logits.blocks[block];
             long from = block * BLOCK;
-            long v = Math.min(BLOCK, V - from);
-            blocks[block] = scratch.take(dtype, picked.size(0), v);
-            torch.mm_out(blocks[block], picked, RowPieces.of(head, from, v).t());
+            scoped(() -> products.set(
+                    out, picked, RowPieces.of(head, from, out.size(1)).t()));
         }
-        return blocks;
+        return logits;
+    }
+
+    /** A chunk's logits (rows,V) in blocks of the vocabulary. */
+    private final class Logits {
+        private final Tensor[] blocks = new Tensor[(int) ((V + BLOCK - 1) / BLOCK)];
+        /** Float32: all rows, of which the blocks are columns, or room for some rows of dense blocks. */
+        private final Tensor wide;
+
+        Logits(long rows) {
+            wide = scratch.take(ScalarType.Float, narrow() ? atOnce(rows, V) : rows, V);
+            for (int block = 0; block < blocks.length; block++) {
+                long from = block * BLOCK;
+                long v = Math.min(BLOCK, V - from);
+                blocks[block] = narrow() ? scratch.take(computed, rows, v) : wide.narrow(1, from, v);
+            }
+        }
+
+        private boolean narrow() {
+            return computed != ScalarType.Float;
+        }
+
+        /** Rows in float32: a copy that the next call overwrites, or the rows themselves. */
+        Tensor read(long from, long count) {
+            if (!narrow()) {
+                return RowPieces.of(wide, from, count);
+            }
+            Tensor rows = RowPieces.of(wide, 0, count);
+            for (int block = 0; block < blocks.length; block++) {
+                rows.narrow(1, block * BLOCK, blocks[block].size(1)).copy_(RowPieces.of(blocks[block], from, count));
+            }
+            return rows;
+        }
+
+        /** Puts back what {@link #read} gave, changed. */
+        void write(long from, Tensor rows) {
+            for (int block = 0; narrow() && block < blocks.length; block++) {
+                RowPieces.of(blocks[block], from, rows.size(0))
+                        .copy_(rows.narrow(1, block * BLOCK, blocks[block].size(1)));
+            }
+        }
     }
 
     /**
@@ -162,9 +205,8 @@ final class TorchCrossEntropy {
      *
      * @param label I64 (n,1)
      */
-    private double losses(Tensor[] logits, Tensor label, long n, boolean gradient) {
+    private double losses(Logits logits, Tensor label, long n, boolean gradient) {
         long step = atOnce(n, V);
-        Tensor wide = scratch.take(ScalarType.Float, step, V);
         Tensor wanted = scratch.take(ScalarType.Float, n, 1);
         Tensor largest = scratch.take(ScalarType.Float, n, 1);
         Tensor share = scratch.take(ScalarType.Float, n, 1);
@@ -172,28 +214,20 @@ final class TorchCrossEntropy {
             long start = from;
             long count = Math.min(step, n - from);
             scoped(() -> {
-                Tensor rows = RowPieces.of(wide, 0, count);
+                Tensor rows = logits.read(start, count);
                 Tensor labels = RowPieces.of(label, start, count);
-                for (int block = 0; block < logits.length; block++) {
-                    rows.narrow(1, block * BLOCK, logits[block].size(1))
-                            .copy_(RowPieces.of(logits[block], start, count));
-                }
                 torch.gather_out(RowPieces.of(wanted, start, count), rows, 1, labels);
                 torch.amax_out(RowPieces.of(largest, start, count), rows, TorchOps.LAST, true);
                 TorchOps.softmax(rows, rows, 1);
                 torch.amax_out(RowPieces.of(share, start, count), rows, TorchOps.LAST, true);
                 if (gradient) {
                     rows.scatter_add_(1, labels, scratch.device().minusOne().expand(count, 1));
-                    for (int block = 0; block < logits.length; block++) {
-                        logits[block]
-                                .narrow(0, start, count)
-                                .copy_(rows.narrow(1, block * BLOCK, logits[block].size(1)));
-                    }
+                    logits.write(start, rows);
                 }
             });
         }
-        for (int block = 0; gradient && block < logits.length; block++) {
-            zeroBehind(logits[block], n);
+        for (int block = 0; gradient && block < logits.blocks.length; block++) {
+            zeroBehind(logits.blocks[block], n);
         }
         // log sum exp = largest - log(share of the largest): exact however large the logits are.
         return largest.sub_(share.log_())
@@ -204,7 +238,7 @@ final class TorchCrossEntropy {
     }
 
     private double forEachChunk(Chunk chunk) {
-        scratch.begin(workspace((int) hidden.element_size(), Math.max(1, rows.length), C, V));
+        scratch.begin(workspace((int) hidden.element_size(), bf16, Math.max(1, rows.length), C, V));
         double loss = 0;
         for (int from = 0; from < rows.length; from += (int) CHUNK) {
             int start = from;

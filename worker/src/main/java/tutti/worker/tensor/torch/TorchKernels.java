@@ -22,8 +22,9 @@ import tutti.worker.tensor.Segments;
 import tutti.worker.tensor.Tensor;
 
 /**
- * Kernels by libtorch on a CPU or a CUDA device: F32 and BF16 activations, float32 master weights. BF16 products run on oneDNN or cuBLAS
- * and accumulate in float32 before they are rounded. On CUDA the host goes on while the device computes; reading a number waits for it.
+ * Kernels by libtorch on a CPU or a CUDA device: F32 and BF16 activations, float32 master weights. BF16 products run on oneDNN, widened on
+ * OpenBLAS (see {@link Bf16Products}) or on cuBLAS; all accumulate in float32 before they are rounded. On CUDA the host goes on while
+ * the device computes; reading a number waits for it.
  *
  * <p>The number of threads is one setting of the whole process, so all instances share the last one given. It also decides how
  * long sums are split: bits are equal between ranks that use the same number.
@@ -37,6 +38,8 @@ public final class TorchKernels implements Kernels {
 
     private final TorchDevice device;
     private final TorchScratch scratch;
+    private final Bf16Products bf16;
+    private final TorchProducts products;
     private final CausalMask mask;
     private final TorchNorm norm;
     private final TorchRope rope;
@@ -52,6 +55,11 @@ public final class TorchKernels implements Kernels {
      * @throws TuttiException (environment) if the device is not here
      */
     public TorchKernels(Device device, int threads) {
+        this(device, threads, Bf16Products.on(device));
+    }
+
+    /** @param bf16 how products of BF16 are taken, whatever the processor */
+    public TorchKernels(Device device, int threads, Bf16Products bf16) {
         TuttiException.require(threads >= 1, "threads=%d, expected at least 1", threads);
         this.device = TorchDevice.open(device);
         this.scratch = new TorchScratch(this.device);
@@ -62,6 +70,8 @@ public final class TorchKernels implements Kernels {
         torch.set_num_threads(threads);
         // Float32 products run in OpenBLAS, which has its own threads and does not listen to libtorch.
         openblas_nolapack.blas_set_num_threads(threads);
+        this.bf16 = bf16;
+        this.products = new TorchProducts(scratch, bf16);
     }
 
     /** Runs with gradient recording off and frees every native object that was made inside. */
@@ -110,7 +120,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public long workspaceBytes(Dimensions dimensions, DType compute) {
-        return TorchWorkspace.bytes(dimensions, compute);
+        return TorchWorkspace.bytes(dimensions, compute, bf16);
     }
 
     @Override
@@ -174,9 +184,8 @@ public final class TorchKernels implements Kernels {
     public void matmul(Tensor out, Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean accumulate) {
         Checks.matmul(out, a, transposeA, b, transposeB);
         Checks.sameDType("matmul", a, b);
-        boolean sameDType = out.dtype() == a.dtype();
         TuttiException.require(
-                sameDType || (accumulate && out.dtype() == masterDType()),
+                out.dtype() == a.dtype() || (accumulate && out.dtype() == masterDType()),
                 Category.BUG,
                 "matmul: out=%s from %s; another dtype must be %s and accumulate",
                 out,
@@ -185,14 +194,7 @@ public final class TorchKernels implements Kernels {
         scoped(() -> {
             var left = transposeA ? handle(a).t() : handle(a);
             var right = transposeB ? handle(b).t() : handle(b);
-            if (!accumulate) {
-                torch.mm_out(handle(out), left, right);
-            } else if (sameDType) {
-                torch.addmm_out(handle(out), handle(out), left, right);
-            } else {
-                scratch.begin(TorchProducts.workspace(out.count()));
-                TorchProducts.addProduct(scratch, handle(out), left, right, 1);
-            }
+            products.multiply(handle(out), left, right, accumulate);
         });
     }
 
@@ -263,7 +265,7 @@ public final class TorchKernels implements Kernels {
     }
 
     private TorchAttention attention(Tensor q, Tensor k, double scale) {
-        return new TorchAttention(scratch, mask, handle(q), handle(k), scale);
+        return new TorchAttention(scratch, mask, bf16, handle(q), handle(k), scale);
     }
 
     @Override
@@ -304,7 +306,7 @@ public final class TorchKernels implements Kernels {
     private TorchCrossEntropy crossEntropy(Tensor hidden, Tensor head, Tensor labels) {
         Checks.crossEntropy(hidden, head, labels);
         Checks.sameDType("linearCrossEntropy", hidden, head);
-        return new TorchCrossEntropy(scratch, handle(hidden), handle(head), labels.ints());
+        return new TorchCrossEntropy(scratch, products, bf16, handle(hidden), handle(head), labels.ints());
     }
 
     @Override

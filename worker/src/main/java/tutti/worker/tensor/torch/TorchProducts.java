@@ -2,38 +2,108 @@ package tutti.worker.tensor.torch;
 
 import static tutti.worker.tensor.torch.TorchKernels.scoped;
 
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.worker.tensor.Dimensions;
 
-/** Matrix products, and their sum into a wider gradient, which libtorch does not offer on a CPU. */
+/**
+ * Matrix products out (m,n) of a (m,k) and b (k,n), and their sum into a wider gradient, which libtorch does not offer on a CPU.
+ * Operands may be transposed views or columns of a wider matrix.
+ *
+ * <p>A widened product goes in tiles: what is widened is multiplied while it is in the cache, and scratch does not grow with the
+ * matrices. A tile of out is summed in float32 over all of k, in place if out is float32, and rounded once if it is not.
+ */
 final class TorchProducts {
-    /** Elements that are widened at once: they stay in the cache until they are added. */
+    /** Elements that are widened at once where the product is native: they stay in the cache until they are added. */
     private static final long PIECE = 1L << 18;
+    /** Longest side of a tile: the larger it is, the fewer times an operand is widened. */
+    private static final long TILE = 1024;
+    /** Tiles have sides of a multiple of this, apart from the last ones. */
+    private static final long GRAIN = 16;
 
-    private TorchProducts() {}
+    private final TorchScratch scratch;
+    private final Bf16Products bf16;
 
-    /** Bytes of scratch for the gradient of the largest weight of a block; none where no dtype changes. */
-    static long workspace(Dimensions d, int elementBytes) {
-        long largest = Math.max((long) d.hidden() * d.intermediate(), (long) d.hidden() * d.heads() * d.headDim());
-        return elementBytes == Float.BYTES ? 0 : workspace(largest);
+    TorchProducts(TorchScratch scratch, Bf16Products bf16) {
+        this.scratch = scratch;
+        this.bf16 = bf16;
     }
 
-    static long workspace(long outputs) {
-        return TorchScratch.bytes(Short.BYTES, outputs) + TorchScratch.bytes(Float.BYTES, Math.min(PIECE, outputs));
+    /** Bytes of scratch for the products with the weights of a block, and for their gradients; none where no dtype changes. */
+    static long workspace(Dimensions d, int elementBytes, Bf16Products bf16) {
+        long attention = (long) d.heads() * d.headDim();
+        return LongStream.of(attention, d.intermediate())
+                .map(side -> workspace(d.hidden(), d.rows(), side, elementBytes, bf16))
+                .max()
+                .orElseThrow();
     }
 
     /**
-     * out += alpha a b with out float32, whatever a and b are: a product of BF16 is rounded once, the sum is not. libtorch's own
-     * addition of two dtypes runs an element at a time, so a piece is widened first.
+     * For a sum into float32 (m,n) over k, and for all that are smaller. Where products are widened this is also enough for those
+     * into BF16, of m, k and n in any order.
      */
-    static void addProduct(TorchScratch scratch, Tensor out, Tensor a, Tensor b, double alpha) {
-        if (a.scalar_type().intern() == ScalarType.Float) {
-            torch.addmm_out(out, out, a, b, TorchOps.ONE, new Scalar(alpha));
-            return;
+    static long workspace(long m, long k, long n, int elementBytes, Bf16Products bf16) {
+        if (elementBytes == Float.BYTES) {
+            return 0;
         }
+        return bf16.widened() ? tiles(m, k) + tiles(k, n) + tiles(m, n) : staging(m * n);
+    }
+
+    private static long tiles(long rows, long columns) {
+        return TorchScratch.bytes(Float.BYTES, Math.min(TILE, rows) * Math.min(TILE, columns));
+    }
+
+    private static long staging(long outputs) {
+        return TorchScratch.bytes(Short.BYTES, outputs) + TorchScratch.bytes(Float.BYTES, Math.min(PIECE, outputs));
+    }
+
+    /** out = a b, or out += a b; out is of the operands' dtype, or float32 and added to. A kernel call of its own. */
+    void multiply(Tensor out, Tensor a, Tensor b, boolean accumulate) {
+        long m = a.size(0);
+        long k = a.size(1);
+        long n = b.size(1);
+        boolean sum = isFloat(out) && !isFloat(a);
+        boolean large = !isFloat(a) && Math.min(m, Math.min(k, n)) >= bf16.widenedFrom();
+        if (sum || large) {
+            scratch.begin(workspace(m, k, n, (int) a.element_size(), bf16));
+        }
+        if (sum) {
+            add(out, a, b, 1);
+        } else if (large) {
+            inTiles(out, a, b, 1, accumulate);
+        } else if (accumulate) {
+            torch.addmm_out(out, out, a, b);
+        } else {
+            torch.mm_out(out, a, b);
+        }
+    }
+
+    /** out = a b, rounded once if out is BF16; out float32 is for widened products alone. */
+    void set(Tensor out, Tensor a, Tensor b) {
+        if (isFloat(b) || !isFloat(out)) {
+            torch.mm_out(out, a, b);
+        } else {
+            inTiles(out, a, b, 1, false);
+        }
+    }
+
+    /** out += alpha a b with out float32, whatever a and b are. */
+    void add(Tensor out, Tensor a, Tensor b, double alpha) {
+        if (isFloat(a) && isFloat(b)) {
+            torch.addmm_out(out, out, a, b, TorchOps.ONE, new Scalar(alpha));
+        } else if (bf16.widened()) {
+            inTiles(out, a, b, alpha, true);
+        } else {
+            addNative(out, a, b, alpha);
+        }
+    }
+
+    /** The product is rounded once, the sum is not. libtorch's own addition of two dtypes runs an element at a time. */
+    private void addNative(Tensor out, Tensor a, Tensor b, double alpha) {
+        long mark = scratch.used();
         Tensor product = scratch.take(ScalarType.BFloat16, out.size(0), out.size(1));
         TorchOps.mm(product, a, b, alpha);
         long count = out.numel();
@@ -49,5 +119,65 @@ final class TorchProducts {
                 RowPieces.of(flatOut, start, size).add_(piece);
             });
         }
+        scratch.rewind(mark);
+    }
+
+    private void inTiles(Tensor out, Tensor a, Tensor b, double alpha, boolean accumulate) {
+        long m = a.size(0);
+        long k = a.size(1);
+        long n = b.size(1);
+        long mark = scratch.used();
+        for (long row = 0; row < m; row += step(m)) {
+            for (long column = 0; column < n; column += step(n)) {
+                long i = row;
+                long j = column;
+                scoped(() -> {
+                    Tensor tile = tile(out, i, step(m), j, step(n));
+                    Tensor sum = accumulate ? widened(tile) : wide(tile);
+                    long summed = scratch.used();
+                    for (long l = 0; l < k; l += step(k)) {
+                        Tensor left = widened(tile(a, i, step(m), l, step(k)));
+                        Tensor right = widened(tile(b, l, step(k), j, step(n)));
+                        Scalar beta = accumulate || l > 0 ? TorchOps.ONE : TorchOps.ZERO;
+                        torch.addmm_out(sum, sum, left, right, beta, new Scalar(alpha));
+                        scratch.rewind(summed);
+                    }
+                    if (!isFloat(tile)) {
+                        tile.copy_(sum);
+                    }
+                });
+                scratch.rewind(mark);
+            }
+        }
+    }
+
+    /** Sides are cut evenly, so that no tile is a sliver. */
+    private static long step(long side) {
+        long tiles = (side + TILE - 1) / TILE;
+        long even = (side + tiles - 1) / tiles;
+        return (even + GRAIN - 1) / GRAIN * GRAIN;
+    }
+
+    private static Tensor tile(Tensor x, long row, long rows, long column, long columns) {
+        Tensor some = RowPieces.of(x, row, Math.min(rows, x.size(0) - row));
+        long count = Math.min(columns, x.size(1) - column);
+        return count == x.size(1) ? some : some.narrow(1, column, count);
+    }
+
+    /** x in float32, in the order in which x lies in memory: a copy, or x itself. */
+    private Tensor widened(Tensor x) {
+        if (isFloat(x)) {
+            return x;
+        }
+        return x.stride(0) == 1 && x.stride(1) != 1 ? wide(x.t()).copy_(x.t()).t() : wide(x).copy_(x);
+    }
+
+    /** Float32 of x's size with arbitrary contents, or x itself. */
+    private Tensor wide(Tensor x) {
+        return isFloat(x) ? x : scratch.take(ScalarType.Float, x.size(0), x.size(1));
+    }
+
+    private static boolean isFloat(Tensor x) {
+        return x.scalar_type().intern() == ScalarType.Float;
     }
 }

@@ -2,6 +2,7 @@ package tutti.worker.tensor.torch;
 
 import java.util.stream.LongStream;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Dimensions;
 
 /** How much scratch the kernels hold; a pure function, so that a plan needs no libtorch. */
@@ -14,12 +15,16 @@ public final class TorchWorkspace {
 
     private TorchWorkspace() {}
 
-    /** Bytes of the one block that all operations of a pass share. */
-    public static long bytes(Dimensions d, DType compute) {
+    /** Bytes of the one block that all operations of a pass share, on this machine. */
+    public static long bytes(Dimensions d, DType compute, Device device) {
+        return bytes(d, compute, Bf16Products.on(device));
+    }
+
+    static long bytes(Dimensions d, DType compute, Bf16Products bf16) {
         return LongStream.of(
-                        TorchAttention.workspace(d, compute.bytes()),
-                        TorchCrossEntropy.workspace(d, compute.bytes()),
-                        TorchProducts.workspace(d, compute.bytes()),
+                        TorchAttention.workspace(d, compute.bytes(), bf16),
+                        TorchCrossEntropy.workspace(d, compute.bytes(), bf16),
+                        TorchProducts.workspace(d, compute.bytes(), bf16),
                         TorchSwiGlu.workspace(d, compute.bytes()),
                         TorchNorm.workspace(d),
                         TorchRope.workspace(d),

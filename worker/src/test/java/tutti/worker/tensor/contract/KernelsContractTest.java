@@ -20,10 +20,12 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.contract.ContractResult.Verdict;
 import tutti.worker.tensor.nd4j.Nd4jKernels;
+import tutti.worker.tensor.torch.Bf16Products;
 import tutti.worker.tensor.torch.TorchKernels;
 
 /** Every backend, in every dtype it offers, is held to every case; a failure carries the case's name. */
@@ -31,13 +33,18 @@ class KernelsContractTest {
     private static final Queue<ContractResult> RESULTS = new ConcurrentLinkedQueue<>();
 
     /** @param threads how many a kernel may use */
-    private record Backend(IntFunction<Kernels> open, int... threads) {}
+    private record Backend(String label, IntFunction<Kernels> open, int... threads) {}
+
+    private static final Bf16Products NATIVE = Bf16Products.natively("a test");
+    /** Of every size. */
+    private static final Bf16Products WIDENED = new Bf16Products(1, "a test");
 
     /** A backend is held to the contract by one line here. */
     private static final List<Backend> BACKENDS = List.of(
-            new Backend(threads -> new ReferenceKernels(), 1), //
-            new Backend(TorchKernels::new, 1, 2),
-            new Backend(Nd4jKernels::new, 1, 2));
+            new Backend("", threads -> new ReferenceKernels(), 1),
+            new Backend("", threads -> new TorchKernels(Device.CPU, threads, NATIVE), 1, 2),
+            new Backend(" widened", threads -> new TorchKernels(Device.CPU, threads, WIDENED), 1, 2),
+            new Backend("", Nd4jKernels::new, 1, 2));
 
     @TestFactory
     Stream<DynamicContainer> shouldKeepTheContract() {
@@ -54,7 +61,7 @@ class KernelsContractTest {
         String name;
         boolean offered;
         try (Kernels probe = backend.open.apply(threads)) {
-            name = "%s %s, threads=%d".formatted(probe.name(), compute, threads);
+            name = "%s %s%s, threads=%d".formatted(probe.name(), compute, backend.label, threads);
             offered = probe.computeDTypes().contains(compute);
             if (!offered) {
                 RESULTS.addAll(Contract.run(probe, compute));
