@@ -4,18 +4,15 @@ import org.bytedeco.pytorch.Tensor;
 
 /** Cuts rows into pieces whose temporaries stay in the cache, each in a scope of its own. */
 final class RowPieces {
-    /** Elements of a piece: 2 MB of float32. Smaller ones stay nearer and cost more calls. */
-    private static final long AT_ONCE = 1L << 19;
-
     private RowPieces() {}
 
     /** Rows of the largest piece of N rows of {@code width} elements. */
-    static long rows(long N, long width) {
-        return Math.max(1, Math.min(N, AT_ONCE / width));
+    static long rows(Tuning tuning, long N, long width) {
+        return Math.max(1, Math.min(N, tuning.rows() / width));
     }
 
-    static void forEach(long N, long width, Piece piece) {
-        long step = rows(N, width);
+    static void forEach(Tuning tuning, long N, long width, Piece piece) {
+        long step = rows(tuning, N, width);
         for (long from = 0; from < N; from += step) {
             long start = from;
             TorchKernels.scoped(() -> piece.run(start, Math.min(step, N - start)));

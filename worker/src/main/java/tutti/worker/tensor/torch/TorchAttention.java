@@ -21,12 +21,8 @@ import tutti.worker.tensor.Segments;
  * over tiles. Where products are widened, packing widens, and everything up to unpacking is float32.
  */
 final class TorchAttention {
-    /** Most queries of a tile: small tiles skip more above the diagonal, large ones make better products. */
-    static final long TILE = 128;
-    /** Elements of a slice's scores, and of its keys: what several passes find in the cache. */
-    private static final long AT_ONCE = 1L << 20;
-
     private final TorchScratch scratch;
+    private final Tuning tuning;
     private final CausalMask mask;
     /** Of everything between packing and unpacking. */
     private final ScalarType dtype;
@@ -37,10 +33,12 @@ final class TorchAttention {
     private final double scale;
 
     /** @param q (N,H,D), k (M,G,D): for their sizes */
-    TorchAttention(TorchScratch scratch, CausalMask mask, Bf16Products bf16, Tensor q, Tensor k, double scale) {
+    TorchAttention(TorchScratch scratch, CausalMask mask, Tensor q, Tensor k, double scale) {
         this.scratch = scratch;
+        this.tuning = scratch.tuning();
         this.mask = mask;
-        this.dtype = bf16.widened() ? ScalarType.Float : q.scalar_type().intern();
+        this.dtype =
+                tuning.bf16().widened() ? ScalarType.Float : q.scalar_type().intern();
         this.G = k.size(1);
         this.R = q.size(1) / G;
         this.D = q.size(2);
@@ -48,20 +46,20 @@ final class TorchAttention {
     }
 
     /** Bytes of scratch that a slice of a pass takes at most; {@code elementBytes} of the compute dtype. */
-    static long workspace(Dimensions d, int elementBytes, Bf16Products bf16) {
+    static long workspace(Dimensions d, int elementBytes, Tuning tuning) {
         long N = Math.max(d.rows(), d.length());
         long R = d.heads() / d.kvHeads();
-        long tile = Math.min(TILE, d.length());
-        // A slice fills AT_ONCE, unless one head alone is more or the whole batch is less.
+        long tile = Math.min(tuning.tile(), d.length());
+        // A slice takes as many scores as it may, unless one head alone is more or the whole batch is less.
         return workspace(
-                bf16.widened() ? Float.BYTES : elementBytes,
-                slice(R * tile * d.length(), d.heads() * tile * N),
-                slice(R * tile * d.headDim(), (long) d.heads() * d.headDim() * N),
-                slice((long) d.length() * d.headDim(), (long) d.kvHeads() * d.headDim() * N));
+                tuning.bf16().widened() ? Float.BYTES : elementBytes,
+                slice(tuning, R * tile * d.length(), d.heads() * tile * N),
+                slice(tuning, R * tile * d.headDim(), (long) d.heads() * d.headDim() * N),
+                slice(tuning, (long) d.length() * d.headDim(), (long) d.kvHeads() * d.headDim() * N));
     }
 
-    private static long slice(long oneHead, long wholeBatch) {
-        return Math.min(Math.max(AT_ONCE, oneHead), wholeBatch);
+    private static long slice(Tuning tuning, long oneHead, long wholeBatch) {
+        return Math.min(Math.max(tuning.scores(), oneHead), wholeBatch);
     }
 
     private static long workspace(int elementBytes, long scores, long queries, long keys) {
@@ -133,7 +131,7 @@ final class TorchAttention {
     }
 
     private void reserve(long n, long T, long S) {
-        long tile = Math.min(TILE, T);
+        long tile = Math.min(tuning.tile(), T);
         scratch.begin(workspace(TorchTensor.dtype(dtype).bytes(), n * R * tile * S, n * R * tile * D, n * S * D));
     }
 
@@ -245,8 +243,9 @@ final class TorchAttention {
     }
 
     private void forEachSlice(long B, long T, long S, Segments segments, int first, Slice slice) {
-        long scores = R * Math.min(TILE, T) * S;
-        long most = Math.max(1, AT_ONCE / Math.max(scores, Math.max(S, R * Math.min(TILE, T)) * D));
+        long tile = Math.min(tuning.tile(), T);
+        long scores = R * tile * S;
+        long most = Math.max(1, tuning.scores() / Math.max(scores, Math.max(S, R * tile) * D));
         long together = Math.max(1, most / G);
         long heads = Math.min(most, G);
         for (long segment = 0; segment < B; segment += together) {
@@ -258,10 +257,11 @@ final class TorchAttention {
     }
 
     /** Tiles from the last to the first; the last query of a segment sees all keys. */
-    private static void forEachTile(long T, long S, Tile tile) {
-        for (long start = (T - 1) / TILE * TILE; start >= 0; start -= TILE) {
+    private void forEachTile(long T, long S, Tile tile) {
+        long most = tuning.tile();
+        for (long start = (T - 1) / most * most; start >= 0; start -= most) {
             long from = start;
-            long t = Math.min(TILE, T - start);
+            long t = Math.min(most, T - start);
             scoped(() -> tile.run(from, t, S - T + from + t));
         }
     }

@@ -20,18 +20,12 @@ import tutti.worker.tensor.Kernels;
  * float32. Sums over blocks and chunks are float32, of losses float64.
  */
 final class TorchCrossEntropy {
-    /** Rows of a chunk: the gradient of the head is added once for each. */
-    private static final long CHUNK = 512;
-    /** Rows of the head in one product. */
-    private static final long BLOCK = 4096;
     /** Products take a multiple of so many rows, the last ones zero: oneDNN compiles and keeps code for each shape it meets. */
     private static final long GRAIN = 16;
-    /** Float32 logits at once, in elements. */
-    private static final long LOGITS_AT_ONCE = 1L << 21;
 
     private final TorchScratch scratch;
     private final TorchProducts products;
-    private final Bf16Products bf16;
+    private final Tuning tuning;
     private final Tensor hidden;
     private final Tensor head;
     private final ScalarType dtype;
@@ -45,20 +39,14 @@ final class TorchCrossEntropy {
 
     private final long[] labels;
 
-    TorchCrossEntropy(
-            TorchScratch scratch,
-            TorchProducts products,
-            Bf16Products bf16,
-            Tensor hidden,
-            Tensor head,
-            IntBuffer labels) {
+    TorchCrossEntropy(TorchScratch scratch, TorchProducts products, Tensor hidden, Tensor head, IntBuffer labels) {
         this.scratch = scratch;
         this.products = products;
-        this.bf16 = bf16;
+        this.tuning = scratch.tuning();
         this.hidden = hidden;
         this.head = head;
         this.dtype = hidden.scalar_type().intern();
-        this.computed = bf16.widened() ? ScalarType.Float : dtype;
+        this.computed = tuning.bf16().widened() ? ScalarType.Float : dtype;
         this.C = hidden.size(1);
         this.V = head.size(0);
         int count = 0;
@@ -77,23 +65,23 @@ final class TorchCrossEntropy {
     }
 
     /** Bytes of scratch that a pass takes at most; {@code elementBytes} of the compute dtype. */
-    static long workspace(Dimensions d, int elementBytes, Bf16Products bf16) {
-        return workspace(elementBytes, bf16, d.rows(), d.hidden(), d.vocabulary());
+    static long workspace(Dimensions d, int elementBytes, Tuning tuning) {
+        return workspace(elementBytes, tuning, d.rows(), d.hidden(), d.vocabulary());
     }
 
-    private static long workspace(int elementBytes, Bf16Products bf16, long N, long C, long V) {
-        long n = Math.min(CHUNK, padded(N));
-        long v = Math.min(BLOCK, V);
-        int logitBytes = bf16.widened() ? Float.BYTES : elementBytes;
+    private static long workspace(int elementBytes, Tuning tuning, long N, long C, long V) {
+        long n = Math.min(tuning.chunk(), padded(N));
+        long v = Math.min(tuning.block(), V);
+        int logitBytes = tuning.bf16().widened() ? Float.BYTES : elementBytes;
         long picked = TorchScratch.bytes(elementBytes, n * C)
                 + (logitBytes == elementBytes ? 0 : TorchScratch.bytes(logitBytes, n * C));
         long logits = logitBytes == Float.BYTES
                 ? TorchScratch.bytes(Float.BYTES, n * V)
-                : TorchScratch.bytes(logitBytes, n * v) * ((V + BLOCK - 1) / BLOCK)
-                        + TorchScratch.bytes(Float.BYTES, atOnce(n, V) * V);
+                : TorchScratch.bytes(logitBytes, n * v) * blocks(V, tuning)
+                        + TorchScratch.bytes(Float.BYTES, atOnce(tuning, n, V) * V);
         long losses = 3 * TorchScratch.bytes(Float.BYTES, n);
         long dHidden = TorchScratch.bytes(Float.BYTES, n * C) + TorchScratch.bytes(elementBytes, n * C);
-        long product = TorchProducts.workspace(Math.max(n, v), Math.max(n, v), C, elementBytes, bf16);
+        long product = TorchProducts.workspace(Math.max(n, v), Math.max(n, v), C, elementBytes, tuning);
         return picked + logits + losses + dHidden + product;
     }
 
@@ -101,8 +89,12 @@ final class TorchCrossEntropy {
         return (n + GRAIN - 1) / GRAIN * GRAIN;
     }
 
-    private static long atOnce(long n, long V) {
-        return Math.min(n, Math.max(1, LOGITS_AT_ONCE / V));
+    private static int blocks(long V, Tuning tuning) {
+        return (int) ((V + tuning.block() - 1) / tuning.block());
+    }
+
+    private static long atOnce(Tuning tuning, long n, long V) {
+        return Math.min(n, Math.max(1, tuning.logits() / V));
     }
 
     double forward() {
@@ -118,7 +110,7 @@ final class TorchCrossEntropy {
             double loss = losses(dLogits, label, n, true);
             Tensor sum = scratch.take(ScalarType.Float, picked.size(0), C).zero_();
             for (int block = 0; block < dLogits.blocks.length; block++) {
-                long from = block * BLOCK;
+                long from = block * tuning.block();
                 Tensor d = dLogits.blocks[block];
                 long v = d.size(1);
                 scoped(() -> {
@@ -152,7 +144,7 @@ final class TorchCrossEntropy {
         Logits logits = new Logits(picked.size(0));
         for (int block = 0; block < logits.blocks.length; block++) {
             Tensor out = logits.blocks[block];
-            long from = block * BLOCK;
+            long from = block * tuning.block();
             scoped(() -> products.set(
                     out, picked, RowPieces.of(head, from, out.size(1)).t()));
         }
@@ -161,15 +153,15 @@ final class TorchCrossEntropy {
 
     /** A chunk's logits (rows,V) in blocks of the vocabulary. */
     private final class Logits {
-        private final Tensor[] blocks = new Tensor[(int) ((V + BLOCK - 1) / BLOCK)];
+        private final Tensor[] blocks = new Tensor[blocks(V, tuning)];
         /** Float32: all rows, of which the blocks are columns, or room for some rows of dense blocks. */
         private final Tensor wide;
 
         Logits(long rows) {
-            wide = scratch.take(ScalarType.Float, narrow() ? atOnce(rows, V) : rows, V);
+            wide = scratch.take(ScalarType.Float, narrow() ? atOnce(tuning, rows, V) : rows, V);
             for (int block = 0; block < blocks.length; block++) {
-                long from = block * BLOCK;
-                long v = Math.min(BLOCK, V - from);
+                long from = block * tuning.block();
+                long v = Math.min(tuning.block(), V - from);
                 blocks[block] = narrow() ? scratch.take(computed, rows, v) : wide.narrow(1, from, v);
             }
         }
@@ -185,7 +177,8 @@ final class TorchCrossEntropy {
             }
             Tensor rows = RowPieces.of(wide, 0, count);
             for (int block = 0; block < blocks.length; block++) {
-                rows.narrow(1, block * BLOCK, blocks[block].size(1)).copy_(RowPieces.of(blocks[block], from, count));
+                rows.narrow(1, block * tuning.block(), blocks[block].size(1))
+                        .copy_(RowPieces.of(blocks[block], from, count));
             }
             return rows;
         }
@@ -194,7 +187,7 @@ final class TorchCrossEntropy {
         void write(long from, Tensor rows) {
             for (int block = 0; narrow() && block < blocks.length; block++) {
                 RowPieces.of(blocks[block], from, rows.size(0))
-                        .copy_(rows.narrow(1, block * BLOCK, blocks[block].size(1)));
+                        .copy_(rows.narrow(1, block * tuning.block(), blocks[block].size(1)));
             }
         }
     }
@@ -206,7 +199,7 @@ final class TorchCrossEntropy {
      * @param label I64 (n,1)
      */
     private double losses(Logits logits, Tensor label, long n, boolean gradient) {
-        long step = atOnce(n, V);
+        long step = atOnce(tuning, n, V);
         Tensor wanted = scratch.take(ScalarType.Float, n, 1);
         Tensor largest = scratch.take(ScalarType.Float, n, 1);
         Tensor share = scratch.take(ScalarType.Float, n, 1);
@@ -238,11 +231,11 @@ final class TorchCrossEntropy {
     }
 
     private double forEachChunk(Chunk chunk) {
-        scratch.begin(workspace((int) hidden.element_size(), bf16, Math.max(1, rows.length), C, V));
+        scratch.begin(workspace((int) hidden.element_size(), tuning, Math.max(1, rows.length), C, V));
         double loss = 0;
-        for (int from = 0; from < rows.length; from += (int) CHUNK) {
+        for (int from = 0; from < rows.length; from += (int) tuning.chunk()) {
             int start = from;
-            int end = Math.min(rows.length, from + (int) CHUNK);
+            int end = Math.min(rows.length, from + (int) tuning.chunk());
             loss += TorchKernels.scopedDouble(() -> {
                 scratch.rewind(0);
                 Tensor index = onDevice(rows, start, end);

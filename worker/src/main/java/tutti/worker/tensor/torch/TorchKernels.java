@@ -38,7 +38,7 @@ public final class TorchKernels implements Kernels {
 
     private final TorchDevice device;
     private final TorchScratch scratch;
-    private final Bf16Products bf16;
+    private final Tuning tuning;
     private final TorchProducts products;
     private final CausalMask mask;
     private final TorchNorm norm;
@@ -55,23 +55,31 @@ public final class TorchKernels implements Kernels {
      * @throws TuttiException (environment) if the device is not here
      */
     public TorchKernels(Device device, int threads) {
-        this(device, threads, Bf16Products.on(device));
+        this(device, threads, Tuning.on(device));
     }
 
-    /** @param bf16 how products of BF16 are taken, whatever the processor */
-    public TorchKernels(Device device, int threads, Bf16Products bf16) {
+    /**
+     * On the CPU.
+     *
+     * @param bf16 how products of BF16 are taken, whatever the processor
+     */
+    public TorchKernels(int threads, Bf16Products bf16) {
+        this(Device.CPU, threads, Tuning.cpu(bf16));
+    }
+
+    TorchKernels(Device device, int threads, Tuning tuning) {
         TuttiException.require(threads >= 1, "threads=%d, expected at least 1", threads);
+        this.tuning = tuning;
         this.device = TorchDevice.open(device);
-        this.scratch = new TorchScratch(this.device);
-        this.mask = new CausalMask(this.device, TorchAttention.TILE);
+        this.scratch = new TorchScratch(this.device, tuning);
+        this.mask = new CausalMask(this.device, tuning.tile());
+        this.products = new TorchProducts(scratch);
         this.norm = new TorchNorm(scratch);
         this.rope = new TorchRope(scratch);
         this.swiGlu = new TorchSwiGlu(scratch);
         torch.set_num_threads(threads);
         // Float32 products run in OpenBLAS, which has its own threads and does not listen to libtorch.
         openblas_nolapack.blas_set_num_threads(threads);
-        this.bf16 = bf16;
-        this.products = new TorchProducts(scratch, bf16);
     }
 
     /** Runs with gradient recording off and frees every native object that was made inside. */
@@ -120,7 +128,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public long workspaceBytes(Dimensions dimensions, DType compute) {
-        return TorchWorkspace.bytes(dimensions, compute, bf16);
+        return TorchWorkspace.bytes(dimensions, compute, tuning);
     }
 
     @Override
@@ -265,7 +273,7 @@ public final class TorchKernels implements Kernels {
     }
 
     private TorchAttention attention(Tensor q, Tensor k, double scale) {
-        return new TorchAttention(scratch, mask, bf16, handle(q), handle(k), scale);
+        return new TorchAttention(scratch, mask, handle(q), handle(k), scale);
     }
 
     @Override
@@ -306,7 +314,7 @@ public final class TorchKernels implements Kernels {
     private TorchCrossEntropy crossEntropy(Tensor hidden, Tensor head, Tensor labels) {
         Checks.crossEntropy(hidden, head, labels);
         Checks.sameDType("linearCrossEntropy", hidden, head);
-        return new TorchCrossEntropy(scratch, products, bf16, handle(hidden), handle(head), labels.ints());
+        return new TorchCrossEntropy(scratch, products, handle(hidden), handle(head), labels.ints());
     }
 
     @Override

@@ -16,25 +16,25 @@ final class TorchNorm {
         this.scratch = scratch;
     }
 
-    static long workspace(Dimensions d) {
-        return workspace(d.rows(), d.hidden());
+    static long workspace(Dimensions d, Tuning tuning) {
+        return workspace(tuning, d.rows(), d.hidden());
     }
 
-    private static long workspace(long N, long C) {
-        return 3 * TorchScratch.bytes(Float.BYTES, RowPieces.rows(N, C) * C)
+    private static long workspace(Tuning tuning, long N, long C) {
+        return 3 * TorchScratch.bytes(Float.BYTES, RowPieces.rows(tuning, N, C) * C)
                 + TorchScratch.bytes(Float.BYTES, C)
-                + TorchScratch.bytes(Float.BYTES, RowPieces.rows(N, C));
+                + TorchScratch.bytes(Float.BYTES, RowPieces.rows(tuning, N, C));
     }
 
     void forward(Tensor out, Tensor rstd, Tensor x, Tensor weight, double eps) {
         long N = x.size(0);
         long C = x.size(1);
-        scratch.begin(workspace(N, C));
-        Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
-        Tensor otherRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
+        scratch.begin(workspace(scratch.tuning(), N, C));
+        Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(scratch.tuning(), N, C), C);
+        Tensor otherRows = scratch.take(ScalarType.Float, RowPieces.rows(scratch.tuning(), N, C), C);
         Scalar channels = new Scalar((double) C);
         Scalar epsilon = new Scalar(eps);
-        RowPieces.forEach(N, C, (from, count) -> {
+        RowPieces.forEach(scratch.tuning(), N, C, (from, count) -> {
             Tensor wide = RowPieces.of(wideRows, 0, count);
             Tensor other = RowPieces.of(otherRows, 0, count);
             Tensor r = RowPieces.of(rstd, from, count);
@@ -51,15 +51,15 @@ final class TorchNorm {
     void backward(Tensor dx, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
         long N = x.size(0);
         long C = x.size(1);
-        scratch.begin(workspace(N, C));
-        long rows = RowPieces.rows(N, C);
+        scratch.begin(workspace(scratch.tuning(), N, C));
+        long rows = RowPieces.rows(scratch.tuning(), N, C);
         Tensor normedRows = scratch.take(ScalarType.Float, rows, C);
         Tensor gRows = scratch.take(ScalarType.Float, rows, C);
         Tensor otherRows = scratch.take(ScalarType.Float, rows, C);
         Tensor sum = scratch.take(ScalarType.Float, C);
         Tensor means = scratch.take(ScalarType.Float, rows, 1);
         Scalar perChannel = new Scalar(1.0 / C);
-        RowPieces.forEach(N, C, (from, count) -> {
+        RowPieces.forEach(scratch.tuning(), N, C, (from, count) -> {
             Tensor normed = RowPieces.of(normedRows, 0, count);
             Tensor g = RowPieces.of(gRows, 0, count);
             Tensor other = RowPieces.of(otherRows, 0, count);
@@ -93,9 +93,9 @@ final class TorchNorm {
     void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut) {
         long N = dOut.size(0);
         long C = dOut.size(1);
-        scratch.begin(workspace(N, C));
-        Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
-        RowPieces.forEach(N, C, (from, count) -> {
+        scratch.begin(workspace(scratch.tuning(), N, C));
+        Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(scratch.tuning(), N, C), C);
+        RowPieces.forEach(scratch.tuning(), N, C, (from, count) -> {
             Tensor wide = RowPieces.of(wideRows, 0, count).copy_(RowPieces.of(dOut, from, count));
             Tensor rows = RowPieces.of(ids, from, count);
             if (scratch.device().cuda()) {

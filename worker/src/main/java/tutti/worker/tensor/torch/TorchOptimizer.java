@@ -7,19 +7,13 @@ import tutti.worker.tensor.Kernels.AdamWStep;
 
 /** Passes over long flat vectors, a piece at a time so that what a piece writes is read again from the cache. */
 final class TorchOptimizer {
-    /** Elements of a piece of AdamW: its weights are 4 MB. */
-    private static final long UPDATE_PIECE = 1L << 20;
-
     /** libtorch updates so many elements with one instruction, and a shorter rest with other roundings: the rest is padded. */
     private static final long VECTOR = 16;
 
-    /** Elements whose squares are summed at once: 4 MB of float64. */
-    private static final long NORM_PIECE = 1L << 19;
-
     private TorchOptimizer() {}
 
-    static long workspace() {
-        return TorchScratch.bytes(Double.BYTES, NORM_PIECE);
+    static long workspace(Tuning tuning) {
+        return TorchScratch.bytes(Double.BYTES, tuning.squares());
     }
 
     /**
@@ -28,14 +22,14 @@ final class TorchOptimizer {
      */
     static void adamW(
             TorchScratch scratch, Tensor weight, Tensor copy, Tensor m, Tensor v, Tensor grad, AdamWStep step) {
-        scratch.begin(workspace());
+        scratch.begin(workspace(scratch.tuning()));
         Tensor number = scratch.take(ScalarType.Float);
         Tensor divisor = scratch.take(ScalarType.Float);
         number.fill_(new Scalar((double) step.t()));
         divisor.fill_(new Scalar(1 / step.gradScale()));
         Tensor padded = scratch.take(ScalarType.Float, 4, VECTOR);
         long whole = weight.size(0) / VECTOR * VECTOR;
-        forEachPiece(whole, UPDATE_PIECE, (from, count) -> {
+        forEachPiece(whole, scratch.tuning().update(), (from, count) -> {
             Tensor w = weight.narrow(0, from, count);
             TorchOps.fusedAdamW(
                     w,
@@ -76,9 +70,10 @@ final class TorchOptimizer {
     /** Sum of squares of x (n) in float64, pieces in order. */
     static double squaredNorm(TorchScratch scratch, Tensor x) {
         double[] sum = {0};
-        scratch.begin(workspace());
-        Tensor wide = scratch.take(ScalarType.Double, Math.min(NORM_PIECE, x.size(0)));
-        forEachPiece(x.size(0), NORM_PIECE, (from, count) -> {
+        scratch.begin(workspace(scratch.tuning()));
+        long most = scratch.tuning().squares();
+        Tensor wide = scratch.take(ScalarType.Double, Math.min(most, x.size(0)));
+        forEachPiece(x.size(0), most, (from, count) -> {
             Tensor piece = wide.narrow(0, 0, count).copy_(x.narrow(0, from, count));
             sum[0] += piece.dot(piece).item_double();
         });

@@ -17,26 +17,26 @@ import tutti.worker.tensor.Dimensions;
  * matrices. A tile of out is summed in float32 over all of k, in place if out is float32, and rounded once if it is not.
  */
 final class TorchProducts {
-    /** Elements that are widened at once where the product is native: they stay in the cache until they are added. */
-    private static final long PIECE = 1L << 18;
     /** Longest side of a tile: the larger it is, the fewer times an operand is widened. */
     private static final long TILE = 1024;
     /** Tiles have sides of a multiple of this, apart from the last ones. */
     private static final long GRAIN = 16;
 
     private final TorchScratch scratch;
+    private final Tuning tuning;
     private final Bf16Products bf16;
 
-    TorchProducts(TorchScratch scratch, Bf16Products bf16) {
+    TorchProducts(TorchScratch scratch) {
         this.scratch = scratch;
-        this.bf16 = bf16;
+        this.tuning = scratch.tuning();
+        this.bf16 = tuning.bf16();
     }
 
     /** Bytes of scratch for the products with the weights of a block, and for their gradients; none where no dtype changes. */
-    static long workspace(Dimensions d, int elementBytes, Bf16Products bf16) {
+    static long workspace(Dimensions d, int elementBytes, Tuning tuning) {
         long attention = (long) d.heads() * d.headDim();
         return LongStream.of(attention, d.intermediate())
-                .map(side -> workspace(d.hidden(), d.rows(), side, elementBytes, bf16))
+                .map(side -> workspace(d.hidden(), d.rows(), side, elementBytes, tuning))
                 .max()
                 .orElseThrow();
     }
@@ -45,19 +45,20 @@ final class TorchProducts {
      * For a sum into float32 (m,n) over k, and for all that are smaller. Where products are widened this is also enough for those
      * into BF16, of m, k and n in any order.
      */
-    static long workspace(long m, long k, long n, int elementBytes, Bf16Products bf16) {
+    static long workspace(long m, long k, long n, int elementBytes, Tuning tuning) {
         if (elementBytes == Float.BYTES) {
             return 0;
         }
-        return bf16.widened() ? tiles(m, k) + tiles(k, n) + tiles(m, n) : staging(m * n);
+        return tuning.bf16().widened() ? tiles(m, k) + tiles(k, n) + tiles(m, n) : staging(m * n, tuning);
     }
 
     private static long tiles(long rows, long columns) {
         return TorchScratch.bytes(Float.BYTES, Math.min(TILE, rows) * Math.min(TILE, columns));
     }
 
-    private static long staging(long outputs) {
-        return TorchScratch.bytes(Short.BYTES, outputs) + TorchScratch.bytes(Float.BYTES, Math.min(PIECE, outputs));
+    private static long staging(long outputs, Tuning tuning) {
+        return TorchScratch.bytes(Short.BYTES, outputs)
+                + TorchScratch.bytes(Float.BYTES, Math.min(tuning.sum(), outputs));
     }
 
     /** out = a b, or out += a b; out is of the operands' dtype, or float32 and added to. A kernel call of its own. */
@@ -68,7 +69,7 @@ final class TorchProducts {
         boolean sum = isFloat(out) && !isFloat(a);
         boolean large = !isFloat(a) && Math.min(m, Math.min(k, n)) >= bf16.widenedFrom();
         if (sum || large) {
-            scratch.begin(workspace(m, k, n, (int) a.element_size(), bf16));
+            scratch.begin(workspace(m, k, n, (int) a.element_size(), tuning));
         }
         if (sum) {
             add(out, a, b, 1);
@@ -107,12 +108,13 @@ final class TorchProducts {
         Tensor product = scratch.take(ScalarType.BFloat16, out.size(0), out.size(1));
         TorchOps.mm(product, a, b, alpha);
         long count = out.numel();
-        Tensor wide = scratch.take(ScalarType.Float, Math.min(PIECE, count));
+        long most = tuning.sum();
+        Tensor wide = scratch.take(ScalarType.Float, Math.min(most, count));
         Tensor flatOut = out.view(-1);
         Tensor flatProduct = product.view(-1);
-        for (long from = 0; from < count; from += PIECE) {
+        for (long from = 0; from < count; from += most) {
             long start = from;
-            long size = Math.min(PIECE, count - from);
+            long size = Math.min(most, count - from);
             scoped(() -> {
                 Tensor piece = RowPieces.of(wide, 0, size);
                 piece.copy_(RowPieces.of(flatProduct, start, size));
@@ -178,6 +180,7 @@ final class TorchProducts {
     }
 
     private static boolean isFloat(Tensor x) {
-        return x.scalar_type().intern() == ScalarType.Float;
+        // Its dtype would be asked with an array of all dtypes made anew.
+        return x.element_size() == Float.BYTES;
     }
 }

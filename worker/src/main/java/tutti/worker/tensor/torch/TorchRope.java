@@ -14,12 +14,14 @@ final class TorchRope {
         this.scratch = scratch;
     }
 
-    static long workspace(Dimensions d) {
-        return Math.max(workspace(d.rows(), d.heads(), d.headDim()), workspace(d.rows(), d.kvHeads(), d.headDim()));
+    static long workspace(Dimensions d, Tuning tuning) {
+        return Math.max(
+                workspace(tuning, d.rows(), d.heads(), d.headDim()),
+                workspace(tuning, d.rows(), d.kvHeads(), d.headDim()));
     }
 
-    private static long workspace(long N, long H, long D) {
-        long rows = RowPieces.rows(N, H * D);
+    private static long workspace(Tuning tuning, long N, long H, long D) {
+        long rows = RowPieces.rows(tuning, N, H * D);
         return 3 * TorchScratch.bytes(Float.BYTES, rows * H * D / 2)
                 + 2 * TorchScratch.bytes(Float.BYTES, rows * D / 2);
     }
@@ -29,8 +31,8 @@ final class TorchRope {
         long N = x.size(0);
         long H = x.size(1);
         long half = x.size(2) / 2;
-        scratch.begin(workspace(N, H, 2 * half));
-        long rows = RowPieces.rows(N, H * 2 * half);
+        scratch.begin(workspace(scratch.tuning(), N, H, 2 * half));
+        long rows = RowPieces.rows(scratch.tuning(), N, H * 2 * half);
         Tensor aRows = scratch.take(ScalarType.Float, rows, H, half);
         Tensor bRows = scratch.take(ScalarType.Float, rows, H, half);
         Tensor turnedRows = scratch.take(ScalarType.Float, rows, H, half);
@@ -38,7 +40,7 @@ final class TorchRope {
         Tensor sRows = scratch.take(ScalarType.Float, rows, half);
         Scalar plus = new Scalar(inverse ? -1.0 : 1.0);
         Scalar minus = new Scalar(inverse ? 1.0 : -1.0);
-        RowPieces.forEach(N, H * 2 * half, (from, count) -> {
+        RowPieces.forEach(scratch.tuning(), N, H * 2 * half, (from, count) -> {
             Tensor a = RowPieces.of(aRows, 0, count);
             Tensor b = RowPieces.of(bRows, 0, count);
             Tensor turned = RowPieces.of(turnedRows, 0, count);

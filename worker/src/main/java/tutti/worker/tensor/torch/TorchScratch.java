@@ -14,16 +14,22 @@ final class TorchScratch implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
     private final TorchDevice device;
+    private final Tuning tuning;
     private TorchArena block;
     private long asked;
     private long used;
 
-    TorchScratch(TorchDevice device) {
+    TorchScratch(TorchDevice device, Tuning tuning) {
         this.device = device;
+        this.tuning = tuning;
     }
 
     TorchDevice device() {
         return device;
+    }
+
+    Tuning tuning() {
+        return tuning;
     }
 
     /** Bytes that {@link #take} uses for {@code count} elements. */

@@ -12,16 +12,16 @@ final class TorchSwiGlu {
         this.scratch = scratch;
     }
 
-    static long workspace(Dimensions d, int elementBytes) {
-        return workspace(elementBytes, d.rows(), d.intermediate());
+    static long workspace(Dimensions d, int elementBytes, Tuning tuning) {
+        return workspace(tuning, elementBytes, d.rows(), d.intermediate());
     }
 
-    private static long workspace(int elementBytes, long N, long I) {
-        return 2 * TorchScratch.bytes(elementBytes, RowPieces.rows(N, I) * I);
+    private static long workspace(Tuning tuning, int elementBytes, long N, long I) {
+        return 2 * TorchScratch.bytes(elementBytes, RowPieces.rows(tuning, N, I) * I);
     }
 
     void forward(Tensor out, Tensor gate, Tensor up) {
-        RowPieces.forEach(out.size(0), out.size(1), (from, count) -> {
+        RowPieces.forEach(scratch.tuning(), out.size(0), out.size(1), (from, count) -> {
             Tensor rows = RowPieces.of(out, from, count);
             torch.silu_out(rows, RowPieces.of(gate, from, count));
             rows.mul_(RowPieces.of(up, from, count));
@@ -31,10 +31,10 @@ final class TorchSwiGlu {
     void backward(Tensor dGate, Tensor dUp, Tensor dOut, Tensor gate, Tensor up) {
         long N = dOut.size(0);
         long I = dOut.size(1);
-        scratch.begin(workspace((int) dOut.element_size(), N, I));
-        Tensor activatedRows = scratch.take(dOut.scalar_type().intern(), RowPieces.rows(N, I), I);
-        Tensor dActivatedRows = scratch.take(dOut.scalar_type().intern(), RowPieces.rows(N, I), I);
-        RowPieces.forEach(N, I, (from, count) -> {
+        scratch.begin(workspace(scratch.tuning(), (int) dOut.element_size(), N, I));
+        Tensor activatedRows = scratch.take(dOut.scalar_type().intern(), RowPieces.rows(scratch.tuning(), N, I), I);
+        Tensor dActivatedRows = scratch.take(dOut.scalar_type().intern(), RowPieces.rows(scratch.tuning(), N, I), I);
+        RowPieces.forEach(scratch.tuning(), N, I, (from, count) -> {
             Tensor d = RowPieces.of(dOut, from, count);
             Tensor g = RowPieces.of(gate, from, count);
             // Both inputs are read before either output is written: the outputs may be the inputs.

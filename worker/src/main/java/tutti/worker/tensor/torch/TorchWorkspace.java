@@ -17,18 +17,18 @@ public final class TorchWorkspace {
 
     /** Bytes of the one block that all operations of a pass share, on this machine. */
     public static long bytes(Dimensions d, DType compute, Device device) {
-        return bytes(d, compute, Bf16Products.on(device));
+        return bytes(d, compute, Tuning.on(device));
     }
 
-    static long bytes(Dimensions d, DType compute, Bf16Products bf16) {
+    static long bytes(Dimensions d, DType compute, Tuning tuning) {
         return LongStream.of(
-                        TorchAttention.workspace(d, compute.bytes(), bf16),
-                        TorchCrossEntropy.workspace(d, compute.bytes(), bf16),
-                        TorchProducts.workspace(d, compute.bytes(), bf16),
-                        TorchSwiGlu.workspace(d, compute.bytes()),
-                        TorchNorm.workspace(d),
-                        TorchRope.workspace(d),
-                        TorchOptimizer.workspace())
+                        TorchAttention.workspace(d, compute.bytes(), tuning),
+                        TorchCrossEntropy.workspace(d, compute.bytes(), tuning),
+                        TorchProducts.workspace(d, compute.bytes(), tuning),
+                        TorchSwiGlu.workspace(d, compute.bytes(), tuning),
+                        TorchNorm.workspace(d, tuning),
+                        TorchRope.workspace(d, tuning),
+                        TorchOptimizer.workspace(tuning))
                 .max()
                 .orElseThrow();
     }

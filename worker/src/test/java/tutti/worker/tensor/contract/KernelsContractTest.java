@@ -20,7 +20,6 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import tutti.worker.tensor.DType;
-import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.contract.ContractResult.Verdict;
@@ -42,8 +41,8 @@ class KernelsContractTest {
     /** A backend is held to the contract by one line here. */
     private static final List<Backend> BACKENDS = List.of(
             new Backend("", threads -> new ReferenceKernels(), 1),
-            new Backend("", threads -> new TorchKernels(Device.CPU, threads, NATIVE), 1, 2),
-            new Backend(" widened", threads -> new TorchKernels(Device.CPU, threads, WIDENED), 1, 2),
+            new Backend("", threads -> new TorchKernels(threads, NATIVE), 1, 2),
+            new Backend(" widened", threads -> new TorchKernels(threads, WIDENED), 1, 2),
             new Backend("", Nd4jKernels::new, 1, 2));
 
     @TestFactory

@@ -14,9 +14,11 @@ import tutti.worker.tensor.EveryKernel;
 import tutti.worker.tensor.Segments;
 
 class TorchWorkspaceTest {
-    private static final Bf16Products NATIVE = Bf16Products.natively("a test");
+    private static final Tuning NATIVE = Tuning.cpu(Bf16Products.natively("a test"));
     /** Of every size. */
-    private static final Bf16Products WIDENED = new Bf16Products(1, "a test");
+    private static final Tuning WIDENED = Tuning.cpu(new Bf16Products(1, "a test"));
+    /** The sizes of a GPU, on the CPU. */
+    private static final Tuning CUDA = Tuning.cuda();
 
     static Stream<Arguments> batches() {
         return Stream.of(
@@ -30,14 +32,15 @@ class TorchWorkspaceTest {
                 .flatMap(batch -> Stream.of(
                         Arguments.of(batch.get()[0], batch.get()[1], DType.F32, NATIVE),
                         Arguments.of(batch.get()[0], batch.get()[1], DType.BF16, NATIVE),
-                        Arguments.of(batch.get()[0], batch.get()[1], DType.BF16, WIDENED)));
+                        Arguments.of(batch.get()[0], batch.get()[1], DType.BF16, WIDENED),
+                        Arguments.of(batch.get()[0], batch.get()[1], DType.F32, CUDA),
+                        Arguments.of(batch.get()[0], batch.get()[1], DType.BF16, CUDA)));
     }
 
     @ParameterizedTest
     @MethodSource("batches")
-    void shouldNotTakeMoreScratchInAStepThanWasReserved(
-            Dimensions d, Segments segments, DType dtype, Bf16Products bf16) {
-        try (TorchKernels kernels = new TorchKernels(Device.CPU, 1, bf16);
+    void shouldNotTakeMoreScratchInAStepThanWasReserved(Dimensions d, Segments segments, DType dtype, Tuning tuning) {
+        try (TorchKernels kernels = new TorchKernels(Device.CPU, 1, tuning);
                 Arena arena = kernels.arena("all", 128 << 20)) {
             kernels.reserve(d, dtype);
             EveryKernel.use(kernels, arena, d, dtype, segments);
