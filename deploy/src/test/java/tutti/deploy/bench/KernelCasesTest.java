@@ -26,6 +26,7 @@ class KernelCasesTest {
     private static final Set<String> NO_OPERATION = Set.of(
             "name",
             "device",
+            "hostBuffer",
             "masterDType",
             "computeDTypes",
             "arena",

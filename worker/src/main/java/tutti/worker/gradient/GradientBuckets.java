@@ -1,9 +1,9 @@
 package tutti.worker.gradient;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntFunction;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Pending;
 import tutti.worker.model.GradientListener;
@@ -30,21 +30,28 @@ public final class GradientBuckets implements GradientListener {
     private final List<Pending> started = new ArrayList<>();
     private int next;
 
-    /** @param bucketBytes most bytes of one all-reduce */
-    public GradientBuckets(FlatLayout layout, Tensor gradients, Collectives collectives, int bucketBytes) {
+    /**
+     * @param bucketBytes most bytes of one all-reduce
+     * @param hostBuffer host memory of so many bytes, for gradients that the host cannot address
+     */
+    public GradientBuckets(
+            FlatLayout layout,
+            Tensor gradients,
+            Collectives collectives,
+            int bucketBytes,
+            IntFunction<ByteBuffer> hostBuffer) {
         this.layout = layout;
         this.gradients = gradients;
         this.collectives = collectives;
         long most = Math.max(1, bucketBytes / gradients.dtype().bytes());
-        for (long end = layout.size(); end > 0; end -= most) {
+        // One rank alone has nothing to sum.
+        for (long end = collectives.worldSize() == 1 ? 0 : layout.size(); end > 0; end -= most) {
             long start = Math.max(0, end - most);
             buckets.add(new Bucket(start, end - start));
         }
         staging = gradients.onHost() ? null : new ByteBuffer[buckets.size()];
         for (int i = 0; staging != null && i < staging.length; i++) {
-            staging[i] = ByteBuffer.allocateDirect(
-                            Math.toIntExact(slice(buckets.get(i)).byteSize()))
-                    .order(ByteOrder.LITTLE_ENDIAN);
+            staging[i] = hostBuffer.apply(Math.toIntExact(slice(buckets.get(i)).byteSize()));
         }
     }
 

@@ -1,5 +1,7 @@
 package tutti.worker.tensor;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Set;
 
 /**
@@ -45,6 +47,14 @@ public interface Kernels extends AutoCloseable {
 
     /** A zero-filled arena of exactly {@code bytes} bytes; the caller closes it. */
     Arena arena(String name, long bytes);
+
+    /**
+     * Zeroed direct memory of the host, little-endian, through which tensors are read and written fastest: pinned where the device is
+     * CUDA. It lasts until {@link #close}.
+     */
+    default ByteBuffer hostBuffer(int bytes) {
+        return ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    }
 
     /**
      * Most bytes of scratch that any operation of a training step on a batch of these dimensions holds; the memory plan counts them.

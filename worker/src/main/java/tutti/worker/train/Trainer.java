@@ -202,7 +202,8 @@ public final class Trainer implements AutoCloseable {
                 parts.replica().layout(),
                 parts.replica().gradients(),
                 collectives,
-                config.allReduce().bucketBytes());
+                config.allReduce().bucketBytes(),
+                kernels::hostBuffer);
         step = new TrainStep(
                 kernels,
                 parts.model(),

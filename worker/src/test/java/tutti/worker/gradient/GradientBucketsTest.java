@@ -65,7 +65,8 @@ class GradientBucketsTest {
         for (int i = 0; i < layout.size(); i++) {
             memory.bytes().putDouble(i * Double.BYTES, i);
         }
-        GradientBuckets buckets = new GradientBuckets(layout, new Far(memory), wire, 64 * Double.BYTES);
+        GradientBuckets buckets = new GradientBuckets(
+                layout, new Far(memory), wire, 64 * Double.BYTES, new ReferenceKernels()::hostBuffer);
         for (int pass = 1; pass <= 2; pass++) {
             buckets.begin();
             buckets.ready(2);
@@ -78,7 +79,8 @@ class GradientBucketsTest {
     }
 
     private GradientBuckets buckets(int elements) {
-        return new GradientBuckets(layout, flat(), wire, elements * DType.F64.bytes());
+        return new GradientBuckets(
+                layout, flat(), wire, elements * DType.F64.bytes(), new ReferenceKernels()::hostBuffer);
     }
 
     private Tensor flat() {
@@ -157,12 +159,12 @@ class GradientBucketsTest {
 
         @Override
         public int worldSize() {
-            return 1;
+            return 2;
         }
 
         @Override
         public long[][] allGather(String name, long[] values) {
-            return new long[][] {values};
+            return new long[][] {values, values};
         }
 
         @Override

@@ -73,7 +73,8 @@ class MemoryPlanTest {
     @Test
     void shouldCountTheHostsCopyOfGradientsThatLieOnADevice() {
         Device device = Device.cuda(1);
-        MemoryPlan plan = MemoryPlan.of(config(), MODEL, Backends.sizes(Backend.TORCH, device), LONGEST, COMMUNICATION);
+        MemoryPlan plan = MemoryPlan.of(
+                config("nproc_per_node", "2"), MODEL, Backends.sizes(Backend.TORCH, device), LONGEST, COMMUNICATION);
         assertThat(plan.bytes()).containsEntry(MemoryUse.COMMUNICATION, COMMUNICATION + 4 * WEIGHTS);
         assertThat(plan.hostBytes(device)).isEqualTo(COMMUNICATION + 4 * WEIGHTS);
         assertThat(plan.hostBytes(Device.CPU)).isEqualTo(plan.total());

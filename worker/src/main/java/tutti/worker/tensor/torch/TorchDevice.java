@@ -2,10 +2,14 @@ package tutti.worker.tensor.torch;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -21,6 +25,7 @@ final class TorchDevice {
     private final Map<DType, TensorOptions> options = new EnumMap<>(DType.class);
     private final TensorOptions hostBytes;
     private final Tensor minusOne;
+    private final List<Tensor> pinned = new ArrayList<>();
 
     /** Kept for the life of the process, as the few devices of a machine are. */
     TorchDevice(Device device) {
@@ -59,6 +64,24 @@ final class TorchDevice {
     /** A host tensor here: itself on the CPU. */
     Tensor place(Tensor host) {
         return cuda() ? host.to(handle, host.scalar_type()) : host;
+    }
+
+    /** Host memory that the device copies from and to by itself; lasts until {@link #freePinned}. */
+    ByteBuffer pinned(int bytes) {
+        try (TensorOptions options = new TensorOptions(torch.ScalarType.Byte);
+                BoolOptional yes = new BoolOptional(true);
+                TensorOptions pinning = options.pinned_memory(yes)) {
+            Tensor memory = outlivingScopes(torch.zeros(new long[] {bytes}, pinning));
+            pinned.add(memory);
+            try (BytePointer start = new BytePointer(memory.data_ptr())) {
+                return start.capacity(bytes).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+            }
+        }
+    }
+
+    void freePinned() {
+        pinned.forEach(Tensor::close);
+        pinned.clear();
     }
 
     /** Copies {@code from}, U8, to the host; waits for the kernels before. */

@@ -2,6 +2,7 @@ package tutti.worker.tensor.torch;
 
 import static tutti.worker.tensor.torch.TorchTensor.handle;
 
+import java.nio.ByteBuffer;
 import java.util.Set;
 import java.util.function.DoubleSupplier;
 import org.bytedeco.javacpp.PointerScope;
@@ -124,6 +125,11 @@ public final class TorchKernels implements Kernels {
     @Override
     public Arena arena(String name, long bytes) {
         return new TorchArena(device, name, bytes);
+    }
+
+    @Override
+    public ByteBuffer hostBuffer(int bytes) {
+        return device.cuda() ? device.pinned(bytes) : Kernels.super.hostBuffer(bytes);
     }
 
     @Override
@@ -356,6 +362,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public void close() {
+        device.freePinned();
         mask.close();
         scratch.close();
     }
