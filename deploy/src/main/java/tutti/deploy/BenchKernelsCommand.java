@@ -8,10 +8,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.deploy.bench.BenchShape;
 import tutti.deploy.bench.KernelBench;
 import tutti.deploy.bench.KernelReport;
 import tutti.worker.tensor.DType;
+import tutti.worker.train.Backends;
 
 /** {@code tutti bench kernels}: every operation of a backend by itself. */
 @Command(
@@ -25,6 +27,9 @@ final class BenchKernelsCommand implements Callable<Integer> {
 
     @Option(names = "--backend", defaultValue = "auto", description = "as tutti run takes it (default: auto)")
     private Backend backend;
+
+    @Option(names = "--device", defaultValue = "auto", description = "as tutti run takes it (default: auto)")
+    private DeviceKind device;
 
     @Option(
             names = "--dtype",
@@ -57,7 +62,14 @@ final class BenchKernelsCommand implements Callable<Integer> {
     @Override
     public Integer call() throws JsonProcessingException {
         KernelReport report = new KernelBench(System::nanoTime)
-                .run(new KernelBench.Options(BenchShape.of(shape, sequence), batch, sequence, backend, dtype, threads));
+                .run(new KernelBench.Options(
+                        BenchShape.of(shape, sequence),
+                        batch,
+                        sequence,
+                        backend,
+                        Backends.device(backend, device, 0),
+                        dtype,
+                        threads));
         out.print(
                 json.given() ? new ObjectMapper().writeValueAsString(report) + System.lineSeparator() : report.table());
         out.flush();

@@ -10,6 +10,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.deploy.bench.BenchShape;
 import tutti.deploy.bench.StepBench;
 
@@ -72,6 +73,9 @@ final class BenchStepCommand implements Callable<Integer> {
     @Option(names = "--backend", defaultValue = "auto", description = "as tutti run takes it (default: auto)")
     private Backend backend;
 
+    @Option(names = "--device", defaultValue = "auto", description = "as tutti run takes it (default: auto)")
+    private DeviceKind device;
+
     @Option(names = "--seed", defaultValue = "42", description = "of tokens and weights (default: 42)")
     private int seed;
 
@@ -96,6 +100,7 @@ final class BenchStepCommand implements Callable<Integer> {
                 steps,
                 warmup,
                 backend,
+                device,
                 seed);
         boolean verbose = spec.commandLine().getParseResult().hasMatchedOption(Tutti.VERBOSE);
         StepBench.Launcher launcher = (settings, config, quiet) -> Tutti.run(settings, config, verbose, quiet, err);

@@ -15,8 +15,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.Category;
-import tutti.deploy.doctor.Device;
 import tutti.deploy.doctor.Finding;
 import tutti.deploy.doctor.Finding.Level;
 import tutti.deploy.doctor.Libraries;
@@ -43,7 +43,7 @@ final class DoctorCommand implements Callable<Integer> {
     private boolean selftest;
 
     @Option(names = "--device", defaultValue = "cpu", description = "cpu or cuda (default: cpu)")
-    private Device device;
+    private DeviceKind device;
 
     @Option(names = "--backend", defaultValue = "all", description = "whose kernels: a backend, or all (default: all)")
     private String backend;

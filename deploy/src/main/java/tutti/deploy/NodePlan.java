@@ -8,6 +8,7 @@ import tutti.common.config.PlanConfig;
 import tutti.common.error.TuttiException;
 import tutti.worker.agent.GradientMemory;
 import tutti.worker.model.LlamaConfig;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.train.Backends;
 import tutti.worker.train.MemoryPlan;
@@ -15,10 +16,11 @@ import tutti.worker.train.MemoryPlan;
 /**
  * What a run takes on one node.
  *
+ * @param device where a worker keeps its replica
  * @param longest tokens of a sample that were planned for
  * @param sharedLogs bytes of {@code worker} that lie in logs between workers of this node, each of which two of them map
  */
-record NodePlan(MemoryPlan worker, int workers, int longest, long sharedLogs) {
+record NodePlan(MemoryPlan worker, Device device, int workers, int longest, long sharedLogs) {
     /** JVM, libtorch and a small data set of one worker, before it takes anything that is planned. */
     static final long BASE_BYTES = 400L << 20;
 
@@ -31,12 +33,13 @@ record NodePlan(MemoryPlan worker, int workers, int longest, long sharedLogs) {
      */
     static NodePlan of(PlanConfig run, LlamaConfig model) {
         LaunchConfig launch = run.launch();
-        KernelSizes sizes = Backends.sizes(run.train().backend());
+        Device device = Backends.device(run.train().backend(), run.train().device(), 0);
+        KernelSizes sizes = Backends.sizes(run.train().backend(), device);
         GradientMemory gradients =
                 GradientMemory.of(launch.nprocPerNode(), launch.worldSize(), sharedMemory(), sizes.master());
         int longest = Math.min(run.model().maxLength(), model.maxPositions());
         MemoryPlan worker = MemoryPlan.of(run, model, sizes, longest, gradients.bytes());
-        return new NodePlan(worker, launch.nprocPerNode(), longest, gradients.shared());
+        return new NodePlan(worker, device, launch.nprocPerNode(), longest, gradients.shared());
     }
 
     /** Planned bytes of all workers. */
@@ -44,9 +47,9 @@ record NodePlan(MemoryPlan worker, int workers, int longest, long sharedLogs) {
         return workers * worker.total() - workers * sharedLogs / 2;
     }
 
-    /** With what the processes hold beside it. */
+    /** What the node's own memory must hold: the planned bytes that do not lie on CUDA devices, and what the processes hold beside them. */
     long withBase() {
-        return bytes() + workers * BASE_BYTES;
+        return workers * (worker.hostBytes(device) + BASE_BYTES) - workers * sharedLogs / 2;
     }
 
     private static long sharedMemory() {

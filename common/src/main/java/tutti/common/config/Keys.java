@@ -97,6 +97,13 @@ public final class Keys {
     public static final Key BACKEND =
             key("backend", Kind.WORD, "auto", TRAIN, "torch, nd4j or reference (float64, slow); auto takes torch");
 
+    public static final Key DEVICE = key(
+            "device",
+            Kind.WORD,
+            "auto",
+            TRAIN,
+            "cpu, or cuda: one CUDA device a worker, by its local rank; auto takes cuda in a build with -Pcuda");
+
     public static final Key OUTPUT_DIR = key("output_dir", Kind.WORD, "", OUTPUT, "where everything is written");
     public static final Key OVERWRITE_OUTPUT_DIR = key(
             "overwrite_output_dir",

@@ -10,6 +10,7 @@ import java.util.Locale;
  * @param batchSize sequences of one micro-batch on one worker
  * @param accumulation micro-batches of one optimizer step
  * @param maxSteps optimizer steps, or -1 to count by epochs
+ * @param device where each worker keeps its replica
  */
 public record TrainConfig(
         boolean bf16,
@@ -19,7 +20,8 @@ public record TrainConfig(
         double epochs,
         long maxSteps,
         long seed,
-        Backend backend) {
+        Backend backend,
+        DeviceKind device) {
 
     /** Who computes. */
     public enum Backend {
@@ -27,6 +29,19 @@ public record TrainConfig(
         TORCH,
         ND4J,
         REFERENCE;
+
+        public String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** Where a worker computes. */
+    public enum DeviceKind {
+        /** A CUDA device if this build has the natives for it, else the CPU. */
+        AUTO,
+        CPU,
+        /** One device a worker: {@code cuda:N} for the worker with local rank N. */
+        CUDA;
 
         public String word() {
             return name().toLowerCase(Locale.ROOT);
@@ -49,6 +64,10 @@ public record TrainConfig(
         require(epochs > 0 || maxSteps > 0, "--num_train_epochs=%s: more than 0, or give --max_steps", epochs);
         require(maxSteps == -1 || maxSteps > 0, "--max_steps=%d: more than 0, or -1 to count by epochs", maxSteps);
         require(!(bf16 && backend == Backend.REFERENCE), "--bf16 True: the reference backend computes in float64 only");
+        require(
+                device != DeviceKind.CUDA || backend == Backend.AUTO || backend == Backend.TORCH,
+                "--device cuda: --backend %s has no such device; --backend torch has",
+                backend.word());
     }
 
     /** Sequences of one optimizer step over all ranks. */
@@ -57,17 +76,17 @@ public record TrainConfig(
     }
 
     public TrainConfig with(GradientCheckpointing other) {
-        return new TrainConfig(bf16, batchSize, accumulation, other, epochs, maxSteps, seed, backend);
+        return new TrainConfig(bf16, batchSize, accumulation, other, epochs, maxSteps, seed, backend, device);
     }
 
     public TrainConfig inBf16() {
-        return new TrainConfig(true, batchSize, accumulation, checkpointing, epochs, maxSteps, seed, backend);
+        return new TrainConfig(true, batchSize, accumulation, checkpointing, epochs, maxSteps, seed, backend, device);
     }
 
     /** The same global batch, each micro-batch cut into {@code parts}, which divides the batch size. */
     public TrainConfig cut(int parts) {
         return new TrainConfig(
-                bf16, batchSize / parts, accumulation * parts, checkpointing, epochs, maxSteps, seed, backend);
+                bf16, batchSize / parts, accumulation * parts, checkpointing, epochs, maxSteps, seed, backend, device);
     }
 
     static TrainConfig read(Settings settings) {
@@ -79,6 +98,7 @@ public record TrainConfig(
                 settings.number(Keys.NUM_TRAIN_EPOCHS),
                 settings.integer(Keys.MAX_STEPS),
                 settings.integer(Keys.SEED),
-                settings.choice(Keys.BACKEND, Backend.class));
+                settings.choice(Keys.BACKEND, Backend.class),
+                settings.choice(Keys.DEVICE, DeviceKind.class));
     }
 }

@@ -80,7 +80,11 @@ class RunActorTest {
         assertThat(steps(0)).containsExactly(2L, 3L);
         assertThat(steps(1)).containsExactly(2L, 3L);
         trainThrough(2, 3);
-        assertThat(board.status().state()).isEqualTo(RunState.COMMITTING);
+        // The reports are on their way to the actor when trainThrough() returns.
+        workers.get(0)
+                .awaitAssert(
+                        Duration.ofSeconds(20),
+                        () -> assertThat(board.status().state()).isEqualTo(RunState.COMMITTING));
         writeParts(3);
         run.tell(new WorkerReport.Finished(0, 1, 4, HASH, 63L << 20));
         run.tell(new WorkerReport.Finished(1, 1, 4, HASH, 0));

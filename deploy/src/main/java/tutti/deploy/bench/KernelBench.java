@@ -11,6 +11,7 @@ import tutti.common.config.TrainConfig.Backend;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.PlanningArena;
@@ -34,7 +35,8 @@ public record KernelBench(LongSupplier clock) {
      * @param dtype of activations, or null for the quickest that the backend has: BF16, else its master dtype
      * @param threads that compute
      */
-    public record Options(BenchShape shape, int batch, int sequence, Backend backend, DType dtype, int threads) {
+    public record Options(
+            BenchShape shape, int batch, int sequence, Backend backend, Device device, DType dtype, int threads) {
         public Options {
             require(batch >= 1, "--per_device_train_batch_size=%d: at least 1", batch);
             require(threads >= 1, "--threads=%d: at least 1", threads);
@@ -43,7 +45,7 @@ public record KernelBench(LongSupplier clock) {
 
     /** @throws tutti.common.error.TuttiException (user) if the backend has no such dtype */
     public KernelReport run(Options options) {
-        Supplier<Kernels> open = () -> Backends.open(options.backend(), options.threads());
+        Supplier<Kernels> open = () -> Backends.open(options.backend(), options.device(), options.threads());
         Timing timing = new Timing(clock, WARMUP, SAMPLE, SAMPLES);
         try (Kernels kernels = open.get()) {
             DType compute = compute(kernels, options.dtype());

@@ -1,6 +1,7 @@
 package tutti.deploy.bench;
 
-import java.nio.IntBuffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -220,8 +221,9 @@ final class KernelCases {
 
     private Tensor ints(String what, int[] values) {
         Tensor tensor = arena.take(what, DType.I32, Shape.of(values.length));
-        IntBuffer buffer = tensor.bytes().asIntBuffer();
-        buffer.put(values);
+        ByteBuffer host = ByteBuffer.allocateDirect((int) tensor.byteSize()).order(ByteOrder.LITTLE_ENDIAN);
+        host.asIntBuffer().put(values);
+        tensor.write(host);
         return tensor;
     }
 

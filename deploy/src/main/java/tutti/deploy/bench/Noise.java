@@ -1,6 +1,7 @@
 package tutti.deploy.bench;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Random;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
@@ -27,7 +28,8 @@ final class Noise {
         Shape chunk = Shape.of(Math.min(CHUNK, out.count()));
         try (Arena arena = kernels.arena("noise", Arena.bytesFor(master, chunk))) {
             Tensor numbers = arena.take("noise", master, chunk);
-            ByteBuffer bytes = numbers.bytes();
+            ByteBuffer bytes =
+                    ByteBuffer.allocateDirect((int) numbers.byteSize()).order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < chunk.count(); i++) {
                 double value = SCALE * random.nextGaussian();
                 if (master == DType.F64) {
@@ -36,6 +38,7 @@ final class Noise {
                     bytes.putFloat(i * DType.F32.bytes(), (float) value);
                 }
             }
+            numbers.write(bytes);
             Tensor flat = out.view(Shape.of(out.count()));
             // Beyond a chunk the numbers repeat, which no kernel notices.
             for (long at = 0; at < out.count(); at += chunk.count()) {

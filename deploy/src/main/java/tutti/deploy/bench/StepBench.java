@@ -15,9 +15,11 @@ import tutti.common.config.LaunchConfig;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.metrics.StepMetrics;
 import tutti.deploy.agent.Agent;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.train.Backends;
@@ -69,6 +71,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             int steps,
             int warmup,
             Backend backend,
+            DeviceKind device,
             int seed) {
         public Options {
             require(steps >= 1, "--steps=%d: at least 1", steps);
@@ -95,6 +98,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             flags.put("save_final_model", "False");
             flags.put("logging_steps", "1");
             flags.put("backend", backend.word());
+            flags.put("device", device.word());
             flags.put("seed", Integer.toString(seed));
             return Settings.of(flags, null);
         }
@@ -115,8 +119,9 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             folder.write(options.shape(), Math.multiplyExact(batch, distinct), options.sequence(), options.seed());
 
             Timing timing = new Timing(clock, CEILING_WARMUP, CEILING_SAMPLE, CEILING_SAMPLES);
-            Supplier<Kernels> kernels = () -> Backends.open(options.backend(), threads);
-            KernelSizes backend = Backends.sizes(options.backend());
+            Device device = Backends.device(options.backend(), options.device(), 0);
+            Supplier<Kernels> kernels = () -> Backends.open(options.backend(), device, threads);
+            KernelSizes backend = Backends.sizes(options.backend(), device);
             DType compute = options.bf16() ? DType.BF16 : backend.master();
             Ceiling ceiling = new Ceiling(kernels, compute, launch.worldSize(), timing);
             double before = ceiling.gflops();

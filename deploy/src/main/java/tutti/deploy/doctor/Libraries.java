@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.TuttiException;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.torch.LibTorch;
@@ -30,7 +31,7 @@ public final class Libraries {
     }
 
     private static List<Finding> libtorch() {
-        try (Kernels kernels = open(Backend.TORCH, Device.CPU)) {
+        try (Kernels kernels = open(Backend.TORCH, DeviceKind.CPU)) {
             String value =
                     "%s (%s), --backend %s".formatted(LibTorch.version(), LibTorch.cpuCapability(), kernels.name());
             return List.of(ok("libtorch", value), cuda());
@@ -44,7 +45,7 @@ public final class Libraries {
 
     /** Not the default, so a machine without it is fit for runs. */
     private static Finding nd4j() {
-        try (Kernels kernels = open(Backend.ND4J, Device.CPU)) {
+        try (Kernels kernels = open(Backend.ND4J, DeviceKind.CPU)) {
             return ok("ND4J", "loads, --backend %s".formatted(kernels.name()));
         } catch (TuttiException | LinkageError e) {
             return warn("ND4J", "does not load: " + rootOf(e), "--backend torch does without it");
@@ -61,7 +62,7 @@ public final class Libraries {
     }
 
     private static Finding cuda() {
-        if (LibTorch.hasCuda()) {
+        if (LibTorch.packsCuda()) {
             int devices = LibTorch.cudaDevices();
             return devices > 0
                     ? ok("CUDA", devices + " devices")
@@ -73,21 +74,19 @@ public final class Libraries {
     }
 
     /** @throws TuttiException (environment) that names what is missing for that device */
-    public static void require(Device device) {
-        if (device == Device.CUDA && !LibTorch.hasCuda()) {
+    public static void require(DeviceKind device) {
+        if (device == DeviceKind.CUDA && !LibTorch.packsCuda()) {
             throw environment(
                     "--device cuda: libtorch %s of this build computes on the CPU only; %s", LibTorch.version(), BUILD);
-        }
-        if (device == Device.CUDA) {
-            throw environment(
-                    "--device cuda: CUDA devices=%d; this version opens its backends on the CPU only",
-                    LibTorch.cudaDevices());
         }
     }
 
     /** The one place of the doctor that opens a backend. */
-    static Kernels open(Backend backend, Device device) {
+    static Kernels open(Backend backend, DeviceKind device) {
         require(device);
-        return Backends.open(backend, Runtime.getRuntime().availableProcessors());
+        return Backends.open(
+                backend,
+                Backends.device(backend, device, 0),
+                Runtime.getRuntime().availableProcessors());
     }
 }

@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.contract.Contract;
@@ -22,21 +23,23 @@ public final class SelfTest {
     private static final String ALL = "all";
 
     private final List<Backend> backends;
-    private final Device device;
+    private final DeviceKind device;
     private final List<ContractCase> cases;
 
     /**
      * @param backend a backend's word, or {@code all}
      * @param name a part of the names of the cases to run; empty for all
      */
-    public SelfTest(String backend, Device device, String name) {
+    public SelfTest(String backend, DeviceKind device, String name) {
         this.backends = backends()
+                .filter(one -> device != DeviceKind.CUDA || one == Backend.TORCH)
                 .filter(one -> backend.equals(ALL) || one.word().equals(backend.toLowerCase(Locale.ROOT)))
                 .toList();
         require(
                 !backends.isEmpty(),
-                "--backend %s: no such backend; there are %s and %s",
+                "--backend %s: no such backend on --device %s; there are %s and %s",
                 backend,
+                device.word(),
                 backends().map(Backend::word).collect(Collectors.joining(", ")),
                 ALL);
         this.device = device;

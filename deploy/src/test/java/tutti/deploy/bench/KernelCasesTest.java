@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.PlanningArena;
 import tutti.worker.tensor.ReferenceKernels;
@@ -23,7 +24,15 @@ import tutti.worker.tensor.ReferenceKernels;
 class KernelCasesTest {
     /** What is no operation on tensors. */
     private static final Set<String> NO_OPERATION = Set.of(
-            "name", "masterDType", "computeDTypes", "arena", "workspaceBytes", "libraryBytes", "reserve", "close");
+            "name",
+            "device",
+            "masterDType",
+            "computeDTypes",
+            "arena",
+            "workspaceBytes",
+            "libraryBytes",
+            "reserve",
+            "close");
 
     private static final int BATCH = 2;
     private static final int LENGTH = 6;
@@ -63,7 +72,8 @@ class KernelCasesTest {
     void shouldReportEveryCaseAgainstTheCeiling() throws Exception {
         long[] now = {0};
         KernelReport report = new KernelBench(() -> now[0] += 1_000_000_000L)
-                .run(new KernelBench.Options(BenchShape.of("tiny", LENGTH), BATCH, LENGTH, Backend.REFERENCE, null, 1));
+                .run(new KernelBench.Options(
+                        BenchShape.of("tiny", LENGTH), BATCH, LENGTH, Backend.REFERENCE, Device.CPU, null, 1));
         JsonNode json = new ObjectMapper().valueToTree(report);
         assertThat(json.get("dtype").asText()).isEqualTo("f64");
         assertThat(json.get("matmul_ceiling_gflops").asDouble()).isEqualTo(2.0 * 128 * 128 * 128 / 1e9);

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.metrics.StepMetrics;
 import tutti.worker.tensor.DType;
 
@@ -93,7 +94,7 @@ class StepResultTest {
 
     private static StepResult result(StepMetrics... steps) {
         StepBench.Options options = new StepBench.Options(
-                BenchShape.of("tiny", 256), 2, 4, 256, true, "False", "0", 3, 2, Backend.TORCH, 42);
+                BenchShape.of("tiny", 256), 2, 4, 256, true, "False", "0", 3, 2, Backend.TORCH, DeviceKind.AUTO, 42);
         return StepResult.of(
                 options,
                 "none",

@@ -66,7 +66,7 @@ final class InProcessRun {
             RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize, LongSupplier clock) {
         try (TreeAllReduce collectives =
                         new TreeAllReduce(network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime);
-                Trainer trainer = Trainer.load(config, collectives, null, new Host(1, clock, () -> 0, 0))) {
+                Trainer trainer = Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),
                     worldSize,

@@ -27,6 +27,7 @@ import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronLink;
+import tutti.worker.tensor.Device;
 import tutti.worker.train.Backends;
 import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
@@ -108,8 +109,9 @@ final class TrainingThread {
                 GradientAddress.neighbours(assign.peers(), seat.nodeRank()),
                 assign.worldSize(),
                 sharedMemory,
-                Backends.sizes(config.train().backend()).master());
-        Host host = new Host(seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
+                Backends.sizes(config.train().backend(), Device.CPU).master());
+        Host host = new Host(
+                seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
         // Last, since what follows owns it and closes it.
         AeronLink link = new AeronLink(
                 seat.aeronDir(),
@@ -136,12 +138,13 @@ final class TrainingThread {
                     begin.firstStep(),
                     begin.totalSteps(),
                     this::nextShard,
-                    new Reporter(
-                            coordinator,
-                            rank,
-                            generation,
-                            () -> Math.max(0, ProcessMemory.peakBytes() - trainer.baseBytes())));
+                    new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
         }
+    }
+
+    /** 0 where a device of its own holds what was planned: the system counts the process's memory alone. */
+    private static long measuredBytes(Trainer trainer) {
+        return trainer.device().cuda() ? 0 : Math.max(0, ProcessMemory.peakBytes() - trainer.baseBytes());
     }
 
     private long sharedMemory() {

@@ -24,6 +24,7 @@ import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
+import tutti.worker.train.Backends;
 
 /**
  * The worker's actor: joining, then working, until it is told to leave, or the coordinator is gone. The outcome goes into {@code
@@ -109,7 +110,8 @@ public final class WorkerAgent {
                 seat.nodeRank(),
                 address.host(),
                 ProcessHandle.current().pid(),
-                "cpu",
+                Backends.device(config.train().backend(), config.train().device(), seat.localRank())
+                        .toString(),
                 address.endpoint(),
                 commands));
         return Behaviors.same();

@@ -1,6 +1,7 @@
 package tutti.worker.batch;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import tutti.common.token.TokenizedExample;
@@ -26,6 +27,7 @@ public final class BatchBuilder {
     private final Tensor positions;
     private final Tensor labels;
     private final int maxLength;
+    private final ByteBuffer host;
 
     /** Takes its buffers from {@code arena}: three I32 tensors of maxSequences * maxLength rows. */
     public BatchBuilder(Arena arena, int maxSequences, int maxLength) {
@@ -34,6 +36,8 @@ public final class BatchBuilder {
         this.ids = arena.take("batch ids", DType.I32, shape);
         this.positions = arena.take("batch positions", DType.I32, shape);
         this.labels = arena.take("batch labels", DType.I32, shape);
+        this.host =
+                ByteBuffer.allocateDirect(Math.toIntExact(labels.byteSize())).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     public Batch build(List<TokenizedExample> samples) {
@@ -67,10 +71,11 @@ public final class BatchBuilder {
         return Math.min(maxLength, (length + GRAIN - 1) / GRAIN * GRAIN);
     }
 
-    private static Tensor write(Tensor buffer, int[] values) {
+    private Tensor write(Tensor buffer, int[] values) {
         Tensor rows = buffer.rows(0, values.length);
-        ByteBuffer bytes = rows.bytes();
-        bytes.asIntBuffer().put(values);
+        host.clear().limit((int) rows.byteSize());
+        host.asIntBuffer().put(values);
+        rows.write(host);
         return rows;
     }
 }

@@ -5,6 +5,7 @@ import static tutti.common.error.TuttiException.require;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -90,11 +91,13 @@ public final class OptimizerShards {
                 info.shape(),
                 needed,
                 slot.spec().shape());
+        int width = flat.dtype().bytes();
+        ByteBuffer host =
+                ByteBuffer.allocateDirect((int) Math.min(SLICE, count) * width).order(ByteOrder.LITTLE_ENDIAN);
         for (long at = 0; at < count; at += SLICE) {
-            file.read(
-                    name,
-                    at,
-                    flat.rows(slot.start() + at, Math.min(SLICE, count - at)).bytes());
+            int part = (int) Math.min(SLICE, count - at);
+            file.read(name, at, host.clear().limit(part * width));
+            flat.rows(slot.start() + at, part).write(host.flip());
         }
     }
 
@@ -106,9 +109,8 @@ public final class OptimizerShards {
             int width = flat.dtype().bytes();
             List<Long> shape = slot.spec().shape().toList();
             return new SafetensorsWriter.Entry(name, stored(flat.dtype()), shape, (byteOffset, into) -> {
-                ByteBuffer from = flat.rows(slot.start() + byteOffset / width, into.remaining() / width)
-                        .bytes();
-                into.put(from);
+                flat.rows(slot.start() + byteOffset / width, into.remaining() / width)
+                        .read(into);
             });
         }
 

@@ -49,7 +49,8 @@ public final class WeightLoader {
     public static void load(Path path, LlamaConfig config, Replica replica) {
         try (ModelFolder folder = ModelFolder.open(path)) {
             check(folder, config);
-            ByteBuffer floats = ByteBuffer.allocateDirect(SLICE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer floats = buffer(Float.BYTES);
+            ByteBuffer doubles = buffer(Double.BYTES);
             for (FlatLayout.Slot slot : replica.layout().slots()) {
                 String name = slot.spec().name();
                 boolean exact = folder.info(name).dtype() == StoredDType.F64
@@ -59,10 +60,11 @@ public final class WeightLoader {
                     int part = (int) Math.min(SLICE, count - at);
                     Tensor target = replica.master().rows(slot.start() + at, part);
                     if (exact) {
-                        folder.read(name, at, target.bytes());
+                        folder.read(name, at, doubles.clear().limit(part * Double.BYTES));
+                        target.write(doubles.flip());
                     } else {
                         folder.readAsF32(name, at, floats.clear().limit(part * Float.BYTES));
-                        put(target, floats.flip());
+                        put(target, floats.flip(), doubles);
                     }
                 }
             }
@@ -75,7 +77,8 @@ public final class WeightLoader {
      * transformers does. Each weight has a stream of its own from (seed, name), so every rank draws the same.
      */
     public static void random(LlamaConfig config, Replica replica, long seed) {
-        ByteBuffer floats = ByteBuffer.allocateDirect(SLICE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer floats = buffer(Float.BYTES);
+        ByteBuffer doubles = buffer(Double.BYTES);
         for (FlatLayout.Slot slot : replica.layout().slots()) {
             Random random = new Random(seed * 31 + slot.spec().name().hashCode());
             long count = slot.spec().shape().count();
@@ -86,20 +89,25 @@ public final class WeightLoader {
                     floats.putFloat(
                             slot.spec().decays() ? (float) (random.nextGaussian() * config.initializerRange()) : 1f);
                 }
-                put(replica.master().rows(slot.start() + at, part), floats.flip());
+                put(replica.master().rows(slot.start() + at, part), floats.flip(), doubles);
             }
         }
         replica.refreshCompute();
     }
 
-    private static void put(Tensor target, ByteBuffer floats) {
-        ByteBuffer to = target.bytes();
+    private static ByteBuffer buffer(int elementBytes) {
+        return ByteBuffer.allocateDirect(SLICE * elementBytes).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static void put(Tensor target, ByteBuffer floats, ByteBuffer doubles) {
         if (target.dtype() == DType.F32) {
-            to.put(floats);
+            target.write(floats);
         } else {
+            doubles.clear();
             while (floats.hasRemaining()) {
-                to.putDouble(floats.getFloat());
+                doubles.putDouble(floats.getFloat());
             }
+            target.write(doubles.flip());
         }
     }
 }

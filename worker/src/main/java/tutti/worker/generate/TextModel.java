@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.Consumer;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.token.Tokenizer;
 import tutti.worker.checkpoint.WeightLoader;
 import tutti.worker.model.LlamaConfig;
@@ -60,7 +61,11 @@ public final class TextModel implements AutoCloseable {
         Tokenizer tokenizer = Tokenizer.open(folder);
         TextModel model;
         try {
-            model = of(config, tokenizer, bf16, Backends.open(backend, threads));
+            model = of(
+                    config,
+                    tokenizer,
+                    bf16,
+                    Backends.open(backend, Backends.device(backend, DeviceKind.AUTO, 0), threads));
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;

@@ -1,8 +1,10 @@
 package tutti.worker.model;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
@@ -32,6 +34,7 @@ public final class LlamaDecoder {
     private final Tensor rstd;
     private final Tensor logits;
     private final Tensor masterLogits;
+    private final ByteBuffer host;
     private int length;
 
     /** @param capacity most tokens of one sequence, prompt included */
@@ -60,6 +63,8 @@ public final class LlamaDecoder {
         rstd = arena.take("decoder rstd", master, Shape.of(1));
         logits = arena.take("decoder logits", compute, Shape.of(1, config.vocabulary()));
         masterLogits = arena.take("decoder logits, master dtype", master, Shape.of(1, config.vocabulary()));
+        host = ByteBuffer.allocateDirect(Math.toIntExact(Math.max(ids.byteSize(), masterLogits.byteSize())))
+                .order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /** Tokens in the cache. */
@@ -86,12 +91,8 @@ public final class LlamaDecoder {
         if (rows == 0 || length + rows > capacity) {
             throw new IllegalArgumentException("tokens=%d length=%d capacity=%d".formatted(rows, length, capacity));
         }
-        ByteBuffer idBytes = ids.rows(0, rows).bytes();
-        ByteBuffer positionBytes = positions.rows(0, rows).bytes();
-        for (int i = 0; i < rows; i++) {
-            idBytes.putInt(i * Integer.BYTES, tokens[i]);
-            positionBytes.putInt(i * Integer.BYTES, length + i);
-        }
+        write(ids, rows, i -> tokens[i]);
+        write(positions, rows, i -> length + i);
         Tensor x = in.rows(0, rows);
         Tensor y = out.rows(0, rows);
         BlockActivations a = activations.rows(rows);
@@ -111,9 +112,18 @@ public final class LlamaDecoder {
         return read();
     }
 
+    private void write(Tensor target, int rows, IntUnaryOperator value) {
+        host.clear().limit(rows * Integer.BYTES);
+        for (int i = 0; i < rows; i++) {
+            host.putInt(i * Integer.BYTES, value.applyAsInt(i));
+        }
+        target.rows(0, rows).write(host);
+    }
+
     private float[] read() {
         float[] row = new float[config.vocabulary()];
-        ByteBuffer bytes = masterLogits.bytes();
+        ByteBuffer bytes = host.clear().limit((int) masterLogits.byteSize());
+        masterLogits.read(bytes);
         for (int i = 0; i < row.length; i++) {
             row[i] = masterLogits.dtype() == DType.F64
                     ? (float) bytes.getDouble(i * Double.BYTES)

@@ -179,8 +179,7 @@ public final class Checks {
                 head.shape().size(0),
                 hidden.shape().size(1));
         shape("linearCrossEntropy labels", labels, hidden.shape().size(0));
-        IntBuffer values =
-                dtype("linearCrossEntropy labels", labels, DType.I32).bytes().asIntBuffer();
+        IntBuffer values = dtype("linearCrossEntropy labels", labels, DType.I32).ints();
         for (int n = 0; n < values.capacity(); n++) {
             if (values.get(n) != Kernels.IGNORE) {
                 id("linearCrossEntropy label", n, values.get(n), head.shape().size(0));
@@ -213,7 +212,7 @@ public final class Checks {
     }
 
     private static void ids(String name, Tensor ids, long rows) {
-        IntBuffer values = dtype(name, ids, DType.I32).bytes().asIntBuffer();
+        IntBuffer values = dtype(name, ids, DType.I32).ints();
         for (int n = 0; n < values.capacity(); n++) {
             id(name, n, values.get(n), rows);
         }

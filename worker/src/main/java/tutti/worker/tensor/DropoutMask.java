@@ -15,10 +15,12 @@ public final class DropoutMask {
      * @param seed another for every use in a run
      */
     public static void draw(Tensor mask, double p, long seed) {
-        ByteBuffer bytes = Checks.dtype("dropout mask", mask, DType.U8).bytes();
-        for (int i = 0; i < bytes.capacity(); i++) {
-            bytes.put(i, (byte) ((mix(seed + (i + 1) * GOLDEN) >>> 11) * UNIT < p ? 0 : 1));
+        int count = Math.toIntExact(Checks.dtype("dropout mask", mask, DType.U8).count());
+        ByteBuffer host = ByteBuffer.allocateDirect(count);
+        for (int i = 0; i < count; i++) {
+            host.put(i, (byte) ((mix(seed + (i + 1) * GOLDEN) >>> 11) * UNIT < p ? 0 : 1));
         }
+        mask.write(host);
     }
 
     /** SplitMix64's finalizer (Steele, Lea and Flood 2014). */

@@ -7,11 +7,12 @@ import java.lang.reflect.Proxy;
  * What a memory plan has to know of a backend, whose library is not loaded for it.
  *
  * @param name as {@link Kernels#name}
+ * @param device as {@link Kernels#device}
  * @param master as {@link Kernels#masterDType}
  * @param library as {@link Kernels#libraryBytes}
  * @param workspace what {@link Kernels#workspaceBytes} of this backend answers too
  */
-public record KernelSizes(String name, DType master, long library, Workspace workspace) {
+public record KernelSizes(String name, Device device, DType master, long library, Workspace workspace) {
 
     /** Most bytes of scratch that any operation on a batch of these dimensions holds. */
     @FunctionalInterface
@@ -33,6 +34,7 @@ public record KernelSizes(String name, DType master, long library, Workspace wor
     private Object answer(Method method, Object... args) {
         return switch (method.getName()) {
             case "name" -> name;
+            case "device" -> device;
             case "masterDType" -> master;
             case "libraryBytes" -> library;
             case "workspaceBytes" -> workspace.bytes((Dimensions) args[0], (DType) args[1]);

@@ -32,6 +32,11 @@ public interface Kernels extends AutoCloseable {
     /** {@code reference}, {@code torch} or {@code nd4j}: the word of {@code --backend}. */
     String name();
 
+    /** Where tensors of these kernels lie. */
+    default Device device() {
+        return Device.CPU;
+    }
+
     /** The dtype of master weights, gradients and optimizer state: F32, or F64 in the reference. */
     DType masterDType();
 

@@ -1,6 +1,9 @@
 package tutti.worker.tensor;
 
 import java.nio.ByteBuffer;
+import java.nio.IntBuffer;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 
 /**
  * A dense row-major block of numbers on one device. It owns no memory: the {@link Arena} it was taken from does, and a
@@ -44,6 +47,60 @@ public abstract class Tensor {
      *     {@link #rows} first)
      */
     public abstract ByteBuffer bytes();
+
+    /** False if the elements lie where {@link #bytes} cannot reach them: only {@link #read} and {@link #write} do. */
+    public boolean onHost() {
+        return true;
+    }
+
+    /**
+     * Copies all elements to the host, once the kernels before have written them.
+     *
+     * @param into has {@link #byteSize} bytes remaining, which are taken as little-endian values; a direct one spares a copy
+     */
+    public final void read(ByteBuffer into) {
+        requireFit("read", into);
+        download(into);
+    }
+
+    /**
+     * Overwrites all elements from the host.
+     *
+     * @param from has {@link #byteSize} bytes remaining, little-endian values; a direct one spares a copy
+     */
+    public final void write(ByteBuffer from) {
+        requireFit("write", from);
+        upload(from);
+    }
+
+    private void requireFit(String what, ByteBuffer host) {
+        TuttiException.require(
+                host.remaining() == byteSize(),
+                Category.BUG,
+                "%s %s: the buffer has bytes=%d remaining, expected %d",
+                what,
+                this,
+                host.remaining(),
+                byteSize());
+    }
+
+    /** {@link #read}, once the sizes are known to fit. */
+    protected void download(ByteBuffer into) {
+        into.put(bytes());
+    }
+
+    /** {@link #write}, once the sizes are known to fit. */
+    protected void upload(ByteBuffer from) {
+        bytes().put(from);
+    }
+
+    /**
+     * The host's view of an I32 tensor: ids, positions and labels, which the host alone writes. A tensor that is not on the host
+     * keeps what {@link #write} gave it, so that arguments are checked without waiting for the device.
+     */
+    public IntBuffer ints() {
+        return bytes().asIntBuffer();
+    }
 
     @Override
     public String toString() {

@@ -2,14 +2,17 @@ package tutti.worker.train;
 
 import java.util.Locale;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.nd4j.Nd4jKernels;
 import tutti.worker.tensor.nd4j.Nd4jWorkspace;
+import tutti.worker.tensor.torch.LibTorch;
 import tutti.worker.tensor.torch.TorchKernels;
 import tutti.worker.tensor.torch.TorchWorkspace;
 
@@ -17,11 +20,29 @@ import tutti.worker.tensor.torch.TorchWorkspace;
 public final class Backends {
     private Backends() {}
 
-    /** @param threads that compute, for backends that use more than one; the caller closes the kernels */
-    public static Kernels open(Backend backend, int threads) {
+    /**
+     * Without loading the backend, so the device may turn out not to be there.
+     *
+     * @param localRank number of the worker on its node: each takes the CUDA device of its number
+     */
+    public static Device device(Backend backend, DeviceKind kind, int localRank) {
+        boolean cuda = switch (kind) {
+            case CPU -> false;
+            case CUDA -> true;
+            case AUTO -> (backend == Backend.AUTO || backend == Backend.TORCH) && LibTorch.packsCuda();
+        };
+        return cuda ? Device.cuda(localRank) : Device.CPU;
+    }
+
+    /**
+     * @param device a CUDA device for the torch backend only
+     * @param threads that compute, for backends that use more than one on the CPU; the caller closes the kernels
+     * @throws TuttiException (environment) if the library does not load or the device is not here
+     */
+    public static Kernels open(Backend backend, Device device, int threads) {
         try {
             return switch (backend) {
-                case AUTO, TORCH -> new TorchKernels(threads);
+                case AUTO, TORCH -> new TorchKernels(device, threads);
                 case ND4J -> new Nd4jKernels(threads);
                 case REFERENCE -> new ReferenceKernels();
             };
@@ -43,12 +64,17 @@ public final class Backends {
     }
 
     /** What a memory plan has to know of the backend, without opening it. */
-    public static KernelSizes sizes(Backend backend) {
+    public static KernelSizes sizes(Backend backend, Device device) {
         return switch (backend) {
             case AUTO, TORCH ->
-                new KernelSizes("torch", DType.F32, TorchWorkspace.LIBRARY_BYTES, TorchWorkspace::bytes);
-            case ND4J -> new KernelSizes("nd4j", DType.F32, 0, Nd4jWorkspace::bytes);
-            case REFERENCE -> new KernelSizes("reference", DType.F64, 0, (dimensions, compute) -> 0);
+                new KernelSizes(
+                        "torch",
+                        device,
+                        DType.F32,
+                        device.cuda() ? 0 : TorchWorkspace.LIBRARY_BYTES,
+                        (dimensions, compute) -> TorchWorkspace.bytes(dimensions, compute, device));
+            case ND4J -> new KernelSizes("nd4j", device, DType.F32, 0, Nd4jWorkspace::bytes);
+            case REFERENCE -> new KernelSizes("reference", device, DType.F64, 0, (dimensions, compute) -> 0);
         };
     }
 }

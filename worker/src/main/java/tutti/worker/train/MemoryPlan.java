@@ -7,6 +7,7 @@ import java.util.Map;
 import tutti.common.config.PlanConfig;
 import tutti.worker.model.BlockPolicy;
 import tutti.worker.model.LlamaConfig;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.MemoryUse;
@@ -49,7 +50,9 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
                 kernels.workspaceBytes(
                         parts.activations().dimensions(), parts.activations().compute()));
         bytes.put(MemoryUse.LIBRARY, kernels.libraryBytes());
-        bytes.put(MemoryUse.COMMUNICATION, communication);
+        // What travels from a device is copied to the host first.
+        long staging = kernels.device().cuda() ? parts.replica().gradients().byteSize() : 0;
+        bytes.put(MemoryUse.COMMUNICATION, communication + staging);
         return new MemoryPlan(bytes, parts.activations().blocks());
     }
 
@@ -59,6 +62,11 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
                 - bytes.get(MemoryUse.WORKSPACE)
                 - bytes.get(MemoryUse.LIBRARY)
                 - bytes.get(MemoryUse.COMMUNICATION);
+    }
+
+    /** Bytes of {@link #total} that lie in the memory of the node and not in that of a device of its own. */
+    public long hostBytes(Device device) {
+        return device.cuda() ? bytes.get(MemoryUse.COMMUNICATION) : total();
     }
 
     public long total() {

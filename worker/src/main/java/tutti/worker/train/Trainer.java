@@ -3,6 +3,7 @@ package tutti.worker.train;
 import static tutti.common.error.TuttiException.data;
 import static tutti.common.error.TuttiException.require;
 
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -24,6 +25,7 @@ import tutti.worker.gradient.GradientBuckets;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.optim.LearningRate;
 import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Tensor;
 
@@ -96,17 +98,21 @@ public final class Trainer implements AutoCloseable {
         }
         TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
         notes.add("data: " + data.report().summary());
-        Kernels kernels = Backends.open(config.train().backend(), host.threads());
+        Kernels kernels = Backends.open(
+                config.train().backend(),
+                Backends.device(config.train().backend(), config.train().device(), host.localRank()),
+                host.threads());
         try {
             Trainer trainer = new Trainer(config, collectives, host, data, model, kernels, resumeFrom, notes);
-            notes.add("model: %,d parameters in %s on %s, %,d MiB a worker"
+            notes.add("model: %,d parameters in %s on %s, %,d MiB a worker%s"
                     .formatted(
                             trainer.parameters(),
                             config.train().bf16()
                                     ? "bf16"
                                     : kernels.masterDType().toString().toLowerCase(Locale.ROOT),
                             kernels.name(),
-                            (trainer.plan.total() >> 20) + 1));
+                            (trainer.plan.total() >> 20) + 1,
+                            kernels.device().cuda() ? " on a CUDA device" : ""));
             return trainer;
         } catch (RuntimeException e) {
             kernels.close();
@@ -175,6 +181,10 @@ public final class Trainer implements AutoCloseable {
         return baseBytes;
     }
 
+    public Device device() {
+        return kernels.device();
+    }
+
     /** 0, or the number of steps that the loaded checkpoint has behind it. */
     public long firstStep() {
         return firstStep;
@@ -233,9 +243,12 @@ public final class Trainer implements AutoCloseable {
         try {
             MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
             Tensor master = parts.replica().master();
+            ByteBuffer host =
+                    ByteBuffer.allocateDirect(HASH_SLICE * master.dtype().bytes());
             for (long at = 0; at < master.count(); at += HASH_SLICE) {
-                sha256.update(master.rows(at, Math.min(HASH_SLICE, master.count() - at))
-                        .bytes());
+                Tensor slice = master.rows(at, Math.min(HASH_SLICE, master.count() - at));
+                slice.read(host.clear().limit((int) slice.byteSize()));
+                sha256.update(host.flip());
             }
             return HexFormat.of().formatHex(sha256.digest());
         } catch (NoSuchAlgorithmException e) {

@@ -59,13 +59,74 @@ class GradientBucketsTest {
         assertThatThrownBy(buckets::await).hasMessageContaining("2 of 4 buckets");
     }
 
-    private GradientBuckets buckets(int elements) {
-        ReferenceKernels kernels = new ReferenceKernels();
-        Arena arena = kernels.arena("test", 1 << 16);
-        Tensor flat = arena.take("gradients", DType.F64, Shape.of(layout.size()));
-        return new GradientBuckets(layout, flat, wire, elements * DType.F64.bytes());
+    @Test
+    void shouldCarryGradientsThatTheHostCannotAddressDownAndUpAgain() {
+        Tensor memory = flat();
+        for (int i = 0; i < layout.size(); i++) {
+            memory.bytes().putDouble(i * Double.BYTES, i);
+        }
+        GradientBuckets buckets = new GradientBuckets(layout, new Far(memory), wire, 64 * Double.BYTES);
+        for (int pass = 1; pass <= 2; pass++) {
+            buckets.begin();
+            buckets.ready(2);
+            buckets.ready(0);
+            buckets.await();
+            for (int i = 0; i < layout.size(); i++) {
+                assertThat(memory.bytes().getDouble(i * Double.BYTES)).isEqualTo((1 << pass) * (double) i);
+            }
+        }
     }
 
+    private GradientBuckets buckets(int elements) {
+        return new GradientBuckets(layout, flat(), wire, elements * DType.F64.bytes());
+    }
+
+    private Tensor flat() {
+        Arena arena = new ReferenceKernels().arena("test", 1 << 16);
+        return arena.take("gradients", DType.F64, Shape.of(layout.size()));
+    }
+
+    /** As on a device: the elements are reached by copies only. */
+    private static final class Far extends Tensor {
+        private final Tensor memory;
+
+        Far(Tensor memory) {
+            super(memory.dtype(), memory.shape());
+            this.memory = memory;
+        }
+
+        @Override
+        public boolean onHost() {
+            return false;
+        }
+
+        @Override
+        protected void download(ByteBuffer into) {
+            memory.read(into);
+        }
+
+        @Override
+        protected void upload(ByteBuffer from) {
+            memory.write(from);
+        }
+
+        @Override
+        public Tensor rows(long from, long count) {
+            return new Far(memory.rows(from, count));
+        }
+
+        @Override
+        public Tensor view(Shape shape) {
+            return new Far(memory.view(shape));
+        }
+
+        @Override
+        public ByteBuffer bytes() {
+            throw new IllegalStateException("on a device");
+        }
+    }
+
+    /** Sums over two ranks with the same gradients. */
     private static final class Recorder implements Collectives {
         private final List<Integer> sizes = new ArrayList<>();
         private int awaited;
@@ -77,6 +138,9 @@ class GradientBucketsTest {
                 @Override
                 public void await() {
                     awaited++;
+                    for (int at = data.position(); at < data.limit(); at += Double.BYTES) {
+                        data.putDouble(at, 2 * data.getDouble(at));
+                    }
                 }
 
                 @Override

@@ -21,7 +21,7 @@ class TorchKernelsTest {
     @ParameterizedTest
     @MethodSource("bothWays")
     void shouldNotLeaveNativeObjectsBehindAfterAKernelCall(Bf16Products bf16) {
-        try (Kernels kernels = new TorchKernels(1, bf16);
+        try (Kernels kernels = new TorchKernels(Device.CPU, 1, bf16);
                 SideBySide pairs = new SideBySide(kernels, DType.BF16, 1)) {
             Tensor a = pairs.activation("a", 1, 32, 32).tested();
             Tensor b = pairs.activation("b", 1, 32, 32).tested();

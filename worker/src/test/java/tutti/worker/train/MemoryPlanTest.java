@@ -14,16 +14,19 @@ import tutti.common.config.GradientCheckpointing.Policy;
 import tutti.common.config.PlanConfig;
 import tutti.common.config.Settings;
 import tutti.common.config.TrainConfig.Backend;
+import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.worker.model.ActivationPlan;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.MemoryUse;
+import tutti.worker.tensor.torch.LibTorch;
 
 class MemoryPlanTest {
     private static final LlamaConfig MODEL = new LlamaConfig(32, 96, 4, 4, 2, 8, 100, 64, 1e-5, 1e4, true, 0.02);
@@ -36,6 +39,7 @@ class MemoryPlanTest {
     void shouldNameEveryUseToTheByte() {
         KernelSizes sizes = new KernelSizes(
                 "torch",
+                Device.CPU,
                 DType.F32,
                 55,
                 (dimensions, compute) -> dimensions.equals(new Dimensions(8 * LONGEST, LONGEST, 32, 96, 4, 2, 8, 100))
@@ -61,9 +65,28 @@ class MemoryPlanTest {
 
     @Test
     void shouldCountNoCopyWhereTheMasterWeightsCompute() {
-        MemoryPlan plan = MemoryPlan.of(config(), MODEL, Backends.sizes(Backend.TORCH), LONGEST, 0);
+        MemoryPlan plan = MemoryPlan.of(config(), MODEL, Backends.sizes(Backend.TORCH, Device.CPU), LONGEST, 0);
         assertThat(plan.bytes()).containsEntry(MemoryUse.PARAMETERS, 0L);
         assertThat(plan.bytes()).containsEntry(MemoryUse.ACTIVATIONS, activations(DType.F32));
+    }
+
+    @Test
+    void shouldCountTheHostsCopyOfGradientsThatLieOnADevice() {
+        Device device = Device.cuda(1);
+        MemoryPlan plan = MemoryPlan.of(config(), MODEL, Backends.sizes(Backend.TORCH, device), LONGEST, COMMUNICATION);
+        assertThat(plan.bytes()).containsEntry(MemoryUse.COMMUNICATION, COMMUNICATION + 4 * WEIGHTS);
+        assertThat(plan.hostBytes(device)).isEqualTo(COMMUNICATION + 4 * WEIGHTS);
+        assertThat(plan.hostBytes(Device.CPU)).isEqualTo(plan.total());
+    }
+
+    @Test
+    void shouldGiveEachWorkerTheDeviceOfItsNumber() {
+        assertThat(Backends.device(Backend.AUTO, DeviceKind.CUDA, 3)).hasToString("cuda:3");
+        assertThat(Backends.device(Backend.AUTO, DeviceKind.CPU, 3)).hasToString("cpu");
+        String here = LibTorch.packsCuda() ? "cuda:3" : "cpu";
+        assertThat(Backends.device(Backend.TORCH, DeviceKind.AUTO, 3)).hasToString(here);
+        assertThat(Backends.device(Backend.REFERENCE, DeviceKind.AUTO, 3)).hasToString("cpu");
+        assertThatThrownBy(() -> config("device", "cuda", "backend", "nd4j")).hasMessageContaining("--device cuda");
     }
 
     /** The real arena is exactly as large as planned and full to the last byte. */
@@ -71,8 +94,9 @@ class MemoryPlanTest {
     @ValueSource(strings = {"none", "selective", "full"})
     void shouldBeWhatARunTakes(String policy) {
         PlanConfig run = config("gradient_checkpointing", policy);
-        MemoryPlan plan = MemoryPlan.of(run, MODEL, Backends.sizes(Backend.REFERENCE), LONGEST, COMMUNICATION);
-        try (Kernels kernels = Backends.open(Backend.REFERENCE, 1);
+        MemoryPlan plan =
+                MemoryPlan.of(run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, COMMUNICATION);
+        try (Kernels kernels = Backends.open(Backend.REFERENCE, Device.CPU, 1);
                 Arena arena = kernels.arena("test", plan.arenaBytes())) {
             Parts.of(run, MODEL, kernels, LONGEST, arena, System::nanoTime);
             assertThat(arena.used()).isEqualTo(arena.capacity()).isEqualTo(plan.total() - COMMUNICATION);
@@ -83,9 +107,9 @@ class MemoryPlanTest {
     @ParameterizedTest
     @EnumSource(names = "AUTO", mode = EnumSource.Mode.EXCLUDE)
     void shouldKnowEveryBackendWithoutOpeningIt(Backend backend) {
-        KernelSizes sizes = Backends.sizes(backend);
+        KernelSizes sizes = Backends.sizes(backend, Device.CPU);
         Dimensions dimensions = new Dimensions(1024, 256, 288, 768, 6, 6, 48, 32000);
-        try (Kernels kernels = Backends.open(backend, 1)) {
+        try (Kernels kernels = Backends.open(backend, Device.CPU, 1)) {
             assertThat(sizes.name()).isEqualTo(kernels.name()).isEqualTo(backend.word());
             assertThat(sizes.master()).isEqualTo(kernels.masterDType());
             for (DType compute : kernels.computeDTypes()) {
@@ -101,7 +125,7 @@ class MemoryPlanTest {
         assertThatThrownBy(() -> MemoryPlan.of(
                         config("per_device_train_batch_size", "1000000"),
                         MODEL,
-                        Backends.sizes(Backend.TORCH),
+                        Backends.sizes(Backend.TORCH, Device.CPU),
                         4096,
                         0))
                 .isInstanceOfSatisfying(

@@ -2,8 +2,11 @@ package tutti.worker.tensor.contract;
 
 import static tutti.worker.tensor.contract.SideBySide.demand;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.worker.tensor.Arena;
@@ -19,6 +22,7 @@ final class MemoryCases {
     static List<ContractCase> all() {
         return List.of(
                 new ContractCase("arena", "zero-filled, aligned, counted", MemoryCases::handsOut),
+                new ContractCase("arena", "host copies, direct and not, of a part", MemoryCases::copies),
                 new ContractCase("arena", "no more than it holds, refused by name", MemoryCases::refusesMore),
                 new ContractCase("arena", "nothing after close", MemoryCases::refusesAfterClose),
                 new ContractCase("arena", "views write through", MemoryCases::views));
@@ -32,13 +36,54 @@ final class MemoryCases {
             demand(arena.capacity() == 256, "capacity=%d, expected 256", arena.capacity());
             for (Tensor tensor : List.of(first, second)) {
                 demand(Arrays.stream(Numbers.read(tensor)).allMatch(x -> x == 0), "%s is not zero-filled", tensor);
-                demand(tensor.bytes().isDirect(), "%s: bytes() is not direct", tensor);
+                if (tensor.onHost()) {
+                    addressable(tensor);
+                } else {
+                    unaddressable(tensor);
+                }
+            }
+        }
+    }
+
+    private static void addressable(Tensor tensor) {
+        demand(tensor.bytes().isDirect(), "%s: bytes() is not direct", tensor);
+        demand(
+                tensor.bytes().alignmentOffset(0, Arena.ALIGNMENT) == 0,
+                "%s: does not start at a multiple of %d bytes",
+                tensor,
+                Arena.ALIGNMENT);
+        demand(tensor.bytes().remaining() == tensor.byteSize(), "%s: bytes() is longer or shorter", tensor);
+    }
+
+    private static void unaddressable(Tensor tensor) {
+        try {
+            demand(false, "%s: not on the host, but bytes()=%s", tensor, tensor.bytes());
+        } catch (IllegalStateException e) {
+            demand(e.getMessage().contains("cannot address"), "bytes() is refused as: %s", e.getMessage());
+        }
+    }
+
+    /** Through direct buffers and others, into the middle of what is there. */
+    private static void copies(SideBySide sides) {
+        try (Arena arena = sides.tested().arena("copies", 256)) {
+            Tensor ids = arena.take("ids", DType.I32, Shape.of(6));
+            for (ByteBuffer host : List.of(ByteBuffer.allocate(12), ByteBuffer.allocateDirect(12))) {
+                host.order(ByteOrder.LITTLE_ENDIAN);
+                IntStream.of(7, -1, 300).forEach(host::putInt);
+                ids.rows(2, 3).write(host.flip());
+                demand(!host.hasRemaining(), "write() left bytes=%d", host.remaining());
+                ids.rows(2, 3).read(host.clear());
+                demand(!host.hasRemaining(), "read() left bytes=%d", host.remaining());
                 demand(
-                        tensor.bytes().alignmentOffset(0, Arena.ALIGNMENT) == 0,
-                        "%s: does not start at a multiple of %d bytes",
-                        tensor,
-                        Arena.ALIGNMENT);
-                demand(tensor.bytes().remaining() == tensor.byteSize(), "%s: bytes() is longer or shorter", tensor);
+                        host.getInt(0) == 7 && host.getInt(4) == -1 && host.getInt(8) == 300,
+                        "read() does not return what write() was given");
+                demand(
+                        ids.ints().get(1) == 0
+                                && ids.ints().get(4) == 300
+                                && ids.ints().get(5) == 0,
+                        "ints() does not show what write() was given");
+                refused(() -> ids.write(host.clear()), "bytes=12", "expected 24");
+                refused(() -> ids.read(host.clear()), "bytes=12", "expected 24");
             }
         }
     }

@@ -1,16 +1,20 @@
 package tutti.worker.tensor.contract;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 
-/** Contents of tensors as doubles, ids or bits. The one place of the contract that asks for {@link Tensor#bytes()}. */
+/** Contents of tensors as doubles, ids or bits, wherever they lie. */
 public final class Numbers {
     private Numbers() {}
 
     /** All elements of a tensor of any floating dtype. */
     public static double[] read(Tensor tensor) {
-        ByteBuffer bytes = tensor.bytes();
+        ByteBuffer bytes = host(tensor);
+        tensor.read(bytes);
+        bytes.flip();
         double[] values = new double[(int) tensor.count()];
         for (int i = 0; i < values.length; i++) {
             values[i] = switch (tensor.dtype()) {
@@ -25,7 +29,8 @@ public final class Numbers {
 
     /** Overwrites the first elements, each rounded to the tensor's dtype. */
     public static Tensor write(Tensor tensor, double... values) {
-        ByteBuffer bytes = tensor.bytes();
+        Tensor first = first(tensor, values.length);
+        ByteBuffer bytes = host(first);
         for (double value : values) {
             switch (tensor.dtype()) {
                 case F64 -> bytes.putDouble(value);
@@ -34,23 +39,37 @@ public final class Numbers {
                 case I64, I32, U8 -> throw new IllegalArgumentException("not floating: " + tensor);
             }
         }
+        first.write(bytes.flip());
         return tensor;
     }
 
+    /** Overwrites the first elements of an I32 tensor. */
     public static Tensor writeIds(Tensor tensor, int... ids) {
-        tensor.bytes().asIntBuffer().put(ids);
+        Tensor first = first(tensor, ids.length);
+        ByteBuffer bytes = host(first);
+        bytes.asIntBuffer().put(ids);
+        first.write(bytes);
         return tensor;
     }
 
     public static byte[] bits(Tensor tensor) {
-        byte[] bits = new byte[(int) tensor.byteSize()];
-        tensor.bytes().get(bits);
-        return bits;
+        ByteBuffer bytes = host(tensor);
+        tensor.read(bytes);
+        return bytes.array();
     }
 
+    /** @param bits as many as the tensor has */
     public static Tensor writeBits(Tensor tensor, byte[] bits) {
-        tensor.bytes().put(bits);
+        tensor.write(ByteBuffer.wrap(bits));
         return tensor;
+    }
+
+    private static Tensor first(Tensor tensor, int count) {
+        return tensor.view(Shape.of(tensor.count())).rows(0, count);
+    }
+
+    private static ByteBuffer host(Tensor tensor) {
+        return ByteBuffer.allocate((int) tensor.byteSize()).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /** The nearest value that {@code dtype} can hold. */

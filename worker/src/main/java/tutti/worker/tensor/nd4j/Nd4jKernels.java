@@ -255,13 +255,7 @@ public final class Nd4jKernels implements Kernels {
             return;
         }
         run(call -> Nd4jEmbedding.backward(
-                call,
-                call.read(dTable),
-                ids.bytes().asIntBuffer(),
-                call.read(dOut),
-                size(dOut, 0),
-                size(dTable, 0),
-                size(dTable, 1)));
+                call, call.read(dTable), ids.ints(), call.read(dOut), size(dOut, 0), size(dTable, 0), size(dTable, 1)));
     }
 
     // ---- norm, rotation, gate ----
@@ -486,13 +480,7 @@ public final class Nd4jKernels implements Kernels {
 
     private static Nd4jCrossEntropy crossEntropy(Call call, Tensor hidden, Tensor head, Tensor labels) {
         return new Nd4jCrossEntropy(
-                call,
-                size(hidden, 0),
-                size(head, 0),
-                size(head, 1),
-                call.read(hidden),
-                call.read(head),
-                labels.bytes().asIntBuffer());
+                call, size(hidden, 0), size(head, 0), size(head, 1), call.read(hidden), call.read(head), labels.ints());
     }
 
     // ---- dropout, codes, optimizer ----

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import tutti.worker.tensor.Device;
 
 /**
  * How products of BF16 are taken: by oneDNN as they are, or widened to float32, multiplied by OpenBLAS and rounded once. Both
@@ -21,9 +22,9 @@ public record Bf16Products(long widenedFrom, String reason) {
 
     private static final Bf16Products HERE = of(read(Path.of("/proc/cpuinfo")));
 
-    /** For the processor of this machine; native where it cannot be told. */
-    public static Bf16Products here() {
-        return HERE;
+    /** For kernels on a device: CUDA's are native. */
+    static Bf16Products on(Device device) {
+        return device.cuda() ? natively("on a CUDA device") : HERE;
     }
 
     public static Bf16Products natively(String reason) {

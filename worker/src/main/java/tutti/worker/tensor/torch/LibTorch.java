@@ -18,11 +18,9 @@ public final class LibTorch {
         return word[0];
     }
 
-    /** True if the build carries CUDA code, whatever the machine has. */
-    public static boolean hasCuda() {
-        boolean[] has = new boolean[1];
-        TorchKernels.scoped(() -> has[0] = torch.hasCUDA());
-        return has[0];
+    /** True if this build packs libtorch for CUDA (profile {@code cuda}), whatever the machine has; loads nothing. */
+    public static boolean packsCuda() {
+        return NativeFiles.packCuda();
     }
 
     /** CUDA devices that can be used here: 0 without a driver, a device or CUDA code. */

@@ -1,8 +1,9 @@
 package tutti.worker.tensor.torch;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -14,6 +15,7 @@ import tutti.worker.tensor.Tensor;
 
 /** One zeroed libtorch allocation; its tensors are slices. Closing frees the memory at once, whoever still holds a tensor. */
 final class TorchArena implements Arena {
+    private final TorchDevice device;
     private final String name;
     private final long capacity;
     private final org.bytedeco.pytorch.Tensor block;
@@ -21,16 +23,18 @@ final class TorchArena implements Arena {
     private long used;
     private boolean open = true;
 
-    TorchArena(String name, long bytes) {
+    TorchArena(TorchDevice device, String name, long bytes) {
+        this.device = device;
         this.name = name;
         this.capacity = bytes;
-        try (TensorOptions options = new TensorOptions(torch.ScalarType.Byte)) {
+        try {
             // One more alignment unit, so that an empty arena has an address too.
-            this.block = TorchTensor.outlivingScopes(torch.zeros(new long[] {bytes + ALIGNMENT}, options));
+            this.block =
+                    TorchDevice.outlivingScopes(torch.zeros(new long[] {bytes + ALIGNMENT}, device.options(DType.U8)));
         } catch (RuntimeException e) {
             throw new TuttiException(
                     Category.ENVIRONMENT,
-                    "arena " + name + ": the machine has no room for bytes=" + bytes
+                    "arena " + name + ": " + device.device() + " has no room for bytes=" + bytes
                             + "; use a smaller batch, a shorter model_max_length or more gradient checkpointing",
                     e);
         }
@@ -46,9 +50,17 @@ final class TorchArena implements Arena {
     @Override
     public Tensor take(String what, DType dtype, Shape shape) {
         long bytes = Checks.take(name, what, dtype, shape, open, used, capacity);
-        Tensor tensor = new TorchTensor(this, used, dtype, shape);
+        ByteBuffer ids = device.cuda() && dtype == DType.I32
+                ? ByteBuffer.allocateDirect(Math.toIntExact(shape.count() * dtype.bytes()))
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                : null;
+        Tensor tensor = new TorchTensor(this, used, dtype, shape, ids);
         used += bytes;
         return tensor;
+    }
+
+    TorchDevice device() {
+        return device;
     }
 
     /** A pointer to byte {@code offset} that owns nothing. */

@@ -221,7 +221,7 @@ final class TorchCrossEntropy {
                 TorchOps.softmax(rows, rows, 1);
                 torch.amax_out(RowPieces.of(share, start, count), rows, TorchOps.LAST, true);
                 if (gradient) {
-                    rows.scatter_add_(1, labels, TorchOps.MINUS_ONE.expand(count, 1));
+                    rows.scatter_add_(1, labels, scratch.device().minusOne().expand(count, 1));
                     logits.write(start, rows);
                 }
             });
@@ -245,13 +245,16 @@ final class TorchCrossEntropy {
             int end = Math.min(rows.length, from + (int) CHUNK);
             loss += TorchKernels.scopedDouble(() -> {
                 scratch.rewind(0);
-                Tensor index = torch.tensor(Arrays.copyOfRange(rows, start, end));
-                Tensor label =
-                        torch.tensor(Arrays.copyOfRange(labels, start, end)).unsqueeze(1);
+                Tensor index = onDevice(rows, start, end);
+                Tensor label = onDevice(labels, start, end).unsqueeze(1);
                 return chunk.run(index, label, end - start);
             });
         }
         return loss;
+    }
+
+    private Tensor onDevice(long[] values, int from, int to) {
+        return scratch.device().place(torch.tensor(Arrays.copyOfRange(values, from, to)));
     }
 
     /** index (n) and label (n,1) I64 of the next n labelled rows. Returns the sum of their losses. */

@@ -15,14 +15,16 @@ import tutti.common.error.TuttiException;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Checks;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Segments;
 import tutti.worker.tensor.Tensor;
 
 /**
- * Kernels on a CPU by libtorch: F32 and BF16 activations, float32 master weights. BF16 products run on oneDNN or, widened, on
- * OpenBLAS, see {@link Bf16Products}; both accumulate in float32 before they are rounded.
+ * Kernels by libtorch on a CPU or a CUDA device: F32 and BF16 activations, float32 master weights. BF16 products run on oneDNN, widened on
+ * OpenBLAS (see {@link Bf16Products}) or on cuBLAS; all accumulate in float32 before they are rounded. On CUDA the host goes on while
+ * the device computes; reading a number waits for it.
  *
  * <p>The number of threads is one setting of the whole process, so all instances share the last one given. It also decides how
  * long sums are split: bits are equal between ranks that use the same number.
@@ -31,24 +33,40 @@ public final class TorchKernels implements Kernels {
     static {
         NativeFiles.prepare();
         TorchOps.load();
+        NativeFiles.loadCuda();
     }
 
-    private final TorchScratch scratch = new TorchScratch();
+    private final TorchDevice device;
+    private final TorchScratch scratch;
     private final Bf16Products bf16;
     private final TorchProducts products;
-    private final CausalMask mask = new CausalMask(TorchAttention.TILE);
-    private final TorchNorm norm = new TorchNorm(scratch);
-    private final TorchRope rope = new TorchRope(scratch);
-    private final TorchSwiGlu swiGlu = new TorchSwiGlu(scratch);
+    private final CausalMask mask;
+    private final TorchNorm norm;
+    private final TorchRope rope;
+    private final TorchSwiGlu swiGlu;
 
-    /** @param threads worker threads inside one kernel, at least 1 */
+    /** On the CPU. */
     public TorchKernels(int threads) {
-        this(threads, Bf16Products.here());
+        this(Device.CPU, threads);
+    }
+
+    /**
+     * @param threads worker threads inside one kernel on the CPU, at least 1
+     * @throws TuttiException (environment) if the device is not here
+     */
+    public TorchKernels(Device device, int threads) {
+        this(device, threads, Bf16Products.on(device));
     }
 
     /** @param bf16 how products of BF16 are taken, whatever the processor */
-    public TorchKernels(int threads, Bf16Products bf16) {
+    public TorchKernels(Device device, int threads, Bf16Products bf16) {
         TuttiException.require(threads >= 1, "threads=%d, expected at least 1", threads);
+        this.device = TorchDevice.open(device);
+        this.scratch = new TorchScratch(this.device);
+        this.mask = new CausalMask(this.device, TorchAttention.TILE);
+        this.norm = new TorchNorm(scratch);
+        this.rope = new TorchRope(scratch);
+        this.swiGlu = new TorchSwiGlu(scratch);
         torch.set_num_threads(threads);
         // Float32 products run in OpenBLAS, which has its own threads and does not listen to libtorch.
         openblas_nolapack.blas_set_num_threads(threads);
@@ -81,6 +99,11 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
+    public Device device() {
+        return device.device();
+    }
+
+    @Override
     public DType masterDType() {
         return DType.F32;
     }
@@ -92,7 +115,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public Arena arena(String name, long bytes) {
-        return new TorchArena(name, bytes);
+        return new TorchArena(device, name, bytes);
     }
 
     @Override
@@ -283,13 +306,7 @@ public final class TorchKernels implements Kernels {
     private TorchCrossEntropy crossEntropy(Tensor hidden, Tensor head, Tensor labels) {
         Checks.crossEntropy(hidden, head, labels);
         Checks.sameDType("linearCrossEntropy", hidden, head);
-        return new TorchCrossEntropy(
-                scratch,
-                products,
-                bf16,
-                handle(hidden),
-                handle(head),
-                labels.bytes().asIntBuffer());
+        return new TorchCrossEntropy(scratch, products, bf16, handle(hidden), handle(head), labels.ints());
     }
 
     @Override

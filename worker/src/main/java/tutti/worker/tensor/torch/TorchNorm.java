@@ -2,6 +2,8 @@ package tutti.worker.tensor.torch;
 
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorOptionalList;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.worker.tensor.Dimensions;
@@ -84,7 +86,10 @@ final class TorchNorm {
         });
     }
 
-    /** Adds dOut (N,C) into the rows ids (N) of the float32 dTable. On a CPU index_add_ walks them in order, on one thread. */
+    /**
+     * Adds dOut (N,C) into the rows ids (N) of the float32 dTable. On a CPU index_add_ walks them in order, on one thread; on CUDA it adds
+     * as threads come, while index_put_ sorts first and so gives the same bits every time.
+     */
     void embeddingBackward(Tensor dTable, Tensor ids, Tensor dOut) {
         long N = dOut.size(0);
         long C = dOut.size(1);
@@ -92,7 +97,14 @@ final class TorchNorm {
         Tensor wideRows = scratch.take(ScalarType.Float, RowPieces.rows(N, C), C);
         RowPieces.forEach(N, C, (from, count) -> {
             Tensor wide = RowPieces.of(wideRows, 0, count).copy_(RowPieces.of(dOut, from, count));
-            dTable.index_add_(0, RowPieces.of(ids, from, count), wide);
+            Tensor rows = RowPieces.of(ids, from, count);
+            if (scratch.device().cuda()) {
+                TensorOptionalList index = new TensorOptionalList();
+                index.push_back(new TensorOptional(rows));
+                dTable.index_put_(index, wide, true);
+            } else {
+                dTable.index_add_(0, rows, wide);
+            }
         });
     }
 }

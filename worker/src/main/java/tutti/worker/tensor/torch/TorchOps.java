@@ -8,11 +8,9 @@ import org.bytedeco.pytorch.OperatorHandle;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.TensorType;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.worker.tensor.Kernels.AdamWStep;
 
 /** Operators that the Java presets leave out, called through libtorch's dispatcher, and constants of those they have. */
@@ -26,10 +24,6 @@ final class TorchOps {
     static final long[] LAST = {1};
 
     static final long[] FIRST = {0};
-
-    /** Float32 (1,1). */
-    static final Tensor MINUS_ONE =
-            torch.full(new long[] {1, 1}, new Scalar(-1.0), new TensorOptions(ScalarType.Float));
 
     private static final OperatorHandle SOFTMAX = find("aten::_softmax", "out");
     private static final OperatorHandle SOFTMAX_BACKWARD = find("aten::_softmax_backward_data", "out");

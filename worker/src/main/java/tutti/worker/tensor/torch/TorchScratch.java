@@ -13,9 +13,18 @@ import tutti.worker.tensor.DType;
 final class TorchScratch implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
+    private final TorchDevice device;
     private TorchArena block;
     private long asked;
     private long used;
+
+    TorchScratch(TorchDevice device) {
+        this.device = device;
+    }
+
+    TorchDevice device() {
+        return device;
+    }
 
     /** Bytes that {@link #take} uses for {@code count} elements. */
     static long bytes(int elementBytes, long count) {
@@ -28,7 +37,7 @@ final class TorchScratch implements AutoCloseable {
         asked = bytes;
         if (block == null || bytes > block.capacity()) {
             close();
-            block = new TorchArena("kernel workspace", bytes);
+            block = new TorchArena(device, "kernel workspace", bytes);
         }
     }
 
@@ -54,7 +63,7 @@ final class TorchScratch implements AutoCloseable {
         if (used + bytes > asked) {
             throw TuttiException.bug("kernel workspace: a call takes more than bytes=%d, what it asked for", asked);
         }
-        Tensor tensor = torch.from_blob(block.memory(used), sizes, TorchTensor.options(element));
+        Tensor tensor = torch.from_blob(block.memory(used), sizes, device.options(element));
         used += bytes;
         return tensor;
     }

@@ -2,11 +2,8 @@ package tutti.worker.tensor.torch;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.EnumMap;
-import java.util.Map;
+import java.nio.IntBuffer;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import tutti.common.error.TuttiException;
 import tutti.worker.tensor.Checks;
@@ -19,22 +16,34 @@ import tutti.worker.tensor.Tensor;
  * lives as long as that kernel call, so that views may be made freely in the hot path and leave nothing to a garbage collector.
  */
 final class TorchTensor extends Tensor {
-    private static final Map<DType, TensorOptions> OPTIONS = options();
-
     private final TorchArena arena;
     private final long offset;
+    /** The host's copy of ids on a device, little-endian; null for everything else. */
+    private final ByteBuffer ids;
 
-    /** @param offset in bytes from the start of the arena */
-    TorchTensor(TorchArena arena, long offset, DType dtype, Shape shape) {
+    /**
+     * @param offset in bytes from the start of the arena
+     * @param ids the host's copy, or null
+     */
+    TorchTensor(TorchArena arena, long offset, DType dtype, Shape shape, ByteBuffer ids) {
         super(dtype, shape);
         this.arena = arena;
         this.offset = offset;
+        this.ids = ids;
     }
 
     /** A new handle on the memory, freed with the {@link org.bytedeco.javacpp.PointerScope} that the caller has opened. */
     org.bytedeco.pytorch.Tensor handle() {
         arena.requireOpen(this);
-        return torch.from_blob(arena.memory(offset), shape().toArray(), OPTIONS.get(dtype()));
+        return torch.from_blob(
+                arena.memory(offset), shape().toArray(), arena.device().options(dtype()));
+    }
+
+    /** The elements as {@code (byteSize)} U8. */
+    private org.bytedeco.pytorch.Tensor rawHandle() {
+        arena.requireOpen(this);
+        return torch.from_blob(
+                arena.memory(offset), new long[] {byteSize()}, arena.device().options(DType.U8));
     }
 
     static org.bytedeco.pytorch.Tensor handle(Tensor tensor) {
@@ -48,18 +57,57 @@ final class TorchTensor extends Tensor {
             return this;
         }
         long rowBytes = shape().size(0) == 0 ? 0 : byteSize() / shape().size(0);
-        return new TorchTensor(arena, offset + from * rowBytes, dtype(), shape().withRows(count));
+        ByteBuffer part = ids == null
+                ? null
+                : ids.slice((int) (from * rowBytes), (int) (count * rowBytes)).order(ByteOrder.LITTLE_ENDIAN);
+        return new TorchTensor(arena, offset + from * rowBytes, dtype(), shape().withRows(count), part);
     }
 
     @Override
     public Tensor view(Shape shape) {
         Checks.sameCount(this, shape);
-        return new TorchTensor(arena, offset, dtype(), shape);
+        return new TorchTensor(arena, offset, dtype(), shape, ids);
+    }
+
+    @Override
+    public boolean onHost() {
+        return !arena.device().cuda();
+    }
+
+    @Override
+    protected void download(ByteBuffer into) {
+        if (onHost()) {
+            super.download(into);
+        } else if (byteSize() > 0) {
+            TorchKernels.scoped(() -> arena.device().download(rawHandle(), into));
+        }
+    }
+
+    @Override
+    protected void upload(ByteBuffer from) {
+        if (onHost()) {
+            super.upload(from);
+        } else if (byteSize() > 0) {
+            if (ids != null) {
+                ids.duplicate().put(from.duplicate());
+            }
+            TorchKernels.scoped(() -> arena.device().upload(rawHandle(), from));
+        }
+    }
+
+    @Override
+    public IntBuffer ints() {
+        arena.requireOpen(this);
+        return ids == null ? super.ints() : ids.asIntBuffer();
     }
 
     @Override
     public ByteBuffer bytes() {
         arena.requireOpen(this);
+        if (!onHost()) {
+            throw new IllegalStateException(this + " lies on " + arena.device().device()
+                    + ", which the host cannot address: read() or write()");
+        }
         if (byteSize() > Integer.MAX_VALUE) {
             throw new IllegalStateException(
                     this + ": bytes=" + byteSize() + " do not fit one ByteBuffer; take rows() first");
@@ -70,25 +118,6 @@ final class TorchTensor extends Tensor {
         try (BytePointer start = arena.memory(offset)) {
             return start.capacity(byteSize()).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
         }
-    }
-
-    /** Made once. */
-    private static Map<DType, TensorOptions> options() {
-        Map<DType, TensorOptions> all = new EnumMap<>(DType.class);
-        for (DType dtype : DType.values()) {
-            all.put(dtype, outlivingScopes(new TensorOptions(scalarType(dtype))));
-        }
-        return all;
-    }
-
-    /** A new native object that the scope which is open, if one is, does not free: whoever keeps it closes it. */
-    static <P extends Pointer> P outlivingScopes(P pointer) {
-        pointer.retainReference();
-        return pointer;
-    }
-
-    static TensorOptions options(DType dtype) {
-        return OPTIONS.get(dtype);
     }
 
     static DType dtype(torch.ScalarType type) {

@@ -2,6 +2,7 @@ package tutti.worker.tensor.torch;
 
 import java.util.stream.LongStream;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Dimensions;
 
 /** How much scratch the kernels hold; a pure function, so that a plan needs no libtorch. */
@@ -15,8 +16,8 @@ public final class TorchWorkspace {
     private TorchWorkspace() {}
 
     /** Bytes of the one block that all operations of a pass share, on this machine. */
-    public static long bytes(Dimensions d, DType compute) {
-        return bytes(d, compute, Bf16Products.here());
+    public static long bytes(Dimensions d, DType compute, Device device) {
+        return bytes(d, compute, Bf16Products.on(device));
     }
 
     static long bytes(Dimensions d, DType compute, Bf16Products bf16) {

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.contract.ContractResult.Verdict;
@@ -41,8 +42,8 @@ class KernelsContractTest {
     /** A backend is held to the contract by one line here. */
     private static final List<Backend> BACKENDS = List.of(
             new Backend("", threads -> new ReferenceKernels(), 1),
-            new Backend("", threads -> new TorchKernels(threads, NATIVE), 1, 2),
-            new Backend(" widened", threads -> new TorchKernels(threads, WIDENED), 1, 2),
+            new Backend("", threads -> new TorchKernels(Device.CPU, threads, NATIVE), 1, 2),
+            new Backend(" widened", threads -> new TorchKernels(Device.CPU, threads, WIDENED), 1, 2),
             new Backend("", Nd4jKernels::new, 1, 2));
 
     @TestFactory
@@ -89,8 +90,8 @@ class KernelsContractTest {
     void shouldHaveCasesForEveryOperationOfKernels() {
         Set<String> operations = Arrays.stream(Kernels.class.getDeclaredMethods())
                 .map(Method::getName)
-                .filter(name ->
-                        !Set.of("name", "masterDType", "computeDTypes", "close").contains(name))
+                .filter(name -> !Set.of("name", "device", "masterDType", "computeDTypes", "close")
+                        .contains(name))
                 .collect(Collectors.toSet());
         Set<String> held = Contract.cases().stream().map(ContractCase::kernel).collect(Collectors.toSet());
         assertThat(held).isEqualTo(operations);

@@ -11,6 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
@@ -55,8 +56,8 @@ class Bf16ProductsTest {
         int m = 1100;
         int k = 1030;
         int n = 2050;
-        try (Kernels natively = new TorchKernels(1, Bf16Products.natively("a test"));
-                Kernels widened = new TorchKernels(1, new Bf16Products(1, "a test"));
+        try (Kernels natively = new TorchKernels(Device.CPU, 1, Bf16Products.natively("a test"));
+                Kernels widened = new TorchKernels(Device.CPU, 1, new Bf16Products(1, "a test"));
                 Arena arena = widened.arena("both", 96 << 20)) {
             Tensor a = transposeA ? random(arena, widened, k, m) : random(arena, widened, m, k);
             Tensor b = transposeB ? random(arena, widened, n, k) : random(arena, widened, k, n);

@@ -8,6 +8,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.EveryKernel;
 import tutti.worker.tensor.Segments;
@@ -36,7 +37,7 @@ class TorchWorkspaceTest {
     @MethodSource("batches")
     void shouldNotTakeMoreScratchInAStepThanWasReserved(
             Dimensions d, Segments segments, DType dtype, Bf16Products bf16) {
-        try (TorchKernels kernels = new TorchKernels(1, bf16);
+        try (TorchKernels kernels = new TorchKernels(Device.CPU, 1, bf16);
                 Arena arena = kernels.arena("all", 128 << 20)) {
             kernels.reserve(d, dtype);
             EveryKernel.use(kernels, arena, d, dtype, segments);
