@@ -26,8 +26,8 @@ final class TorchCrossEntropy {
     private static final long BLOCK = 4096;
     /** Products take a multiple of so many rows, the last ones zero: oneDNN compiles and keeps code for each shape it meets. */
     private static final long GRAIN = 16;
-    /** Float32 logits at once, in elements: what several passes find in the cache. */
-    private static final long LOGITS_AT_ONCE = 1L << 19;
+    /** Float32 logits at once, in elements: few for the cache, many for a device that is called for each. */
+    private static final long LOGITS_AT_ONCE = 1L << 21;
 
     private final TorchScratch scratch;
     private final TorchProducts products;
