@@ -66,6 +66,12 @@ public final class Membership {
                     return formed(members);
                 })
                 .onMessage(RendezvousOver.class, over -> {
+                    // The run does not know them yet, and without a word they would wait for their own deadline.
+                    WorkerCommand leave = WorkerCommand.Leave.failed(
+                            Category.PEER,
+                            "%d of %d workers joined within --rdzv_timeout %d s"
+                                    .formatted(joined.size(), worldSize, timeoutSeconds));
+                    joined.keySet().forEach(worker -> worker.tell(leave));
                     run.tell(new MembershipEvent.TooFew(joined.size(), worldSize, timeoutSeconds));
                     return Behaviors.same();
                 })

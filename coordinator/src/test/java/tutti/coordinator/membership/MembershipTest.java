@@ -9,6 +9,7 @@ import akka.actor.typed.ActorRef;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import tutti.common.error.Category;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
@@ -47,12 +48,16 @@ class MembershipTest {
     }
 
     @Test
-    void shouldSayHowManyCameWhenTheRendezvousTimeIsOver() {
+    void shouldSayHowManyCameWhenTheRendezvousTimeIsOverAndSendThemAway() {
         ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 3, 60, run.getRef()));
-        membership.tell(join("r", 0, worker()));
+        TestProbe<WorkerCommand> worker = worker();
+        membership.tell(join("r", 0, worker));
         run.expectMessage(new MembershipEvent.Arrived(1, 3));
         time.timePasses(Duration.ofSeconds(61));
         run.expectMessage(new MembershipEvent.TooFew(1, 3, 60));
+        WorkerCommand.Leave leave = worker.expectMessageClass(WorkerCommand.Leave.class);
+        assertThat(leave.failure()).contains(Category.PEER);
+        assertThat(leave.reason()).contains("1 of 3 workers", "--rdzv_timeout 60 s");
     }
 
     @Test

@@ -80,11 +80,13 @@ final class Supervisor {
 
     private int coordinatorEnded(Child coordinator) {
         int code = coordinator.process().exitValue();
-        awaitAll(alive(), patience.leave());
         if (Child.killed(code)) {
+            // Nobody is left to release the workers: they would train on until they miss it.
+            awaitAll(alive(), patience.lastWord());
             tell(coordinator);
             return Category.PEER.exitCode();
         }
+        awaitAll(alive(), patience.leave());
         if (code == 0) {
             // The run's result is committed; a worker that failed after that is worth a line, not a failure.
             children.stream()

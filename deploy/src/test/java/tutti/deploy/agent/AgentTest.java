@@ -26,6 +26,8 @@ class AgentTest {
     private Path out;
     private Path pids;
     private Process agent;
+    /** How long workers may take to leave by themselves. */
+    private long leaveSeconds = FakeAgent.LITTLE.leave().toSeconds();
 
     @BeforeEach
     void makeFolders() throws IOException {
@@ -90,6 +92,7 @@ class AgentTest {
 
     @Test
     void shouldPassTheCoordinatorsBytesUnchanged() throws Exception {
+        leaveSeconds = 1;
         start("raw:10%CR20%CR sleep:200 raw:30% exit:0", "wait");
 
         assertThat(exitCode()).isZero();
@@ -120,6 +123,7 @@ class AgentTest {
 
     @Test
     void shouldPassOnTheCoordinatorsCodeAndStopTheWorkers() throws Exception {
+        leaveSeconds = 1;
         start("after:rank-1 exit:3", "wait", "wait");
 
         assertThat(exitCode()).isEqualTo(3);
@@ -127,6 +131,8 @@ class AgentTest {
 
     @Test
     void shouldReportACoordinatorThatWasKilled() throws Exception {
+        // Workers that nobody is left to release are not waited for like released ones.
+        leaveSeconds = 2 * DEADLINE_SECONDS;
         start("wait", "wait");
         pid("rank-0");
         ProcessHandle.of(pid("coordinator")).orElseThrow().destroyForcibly();
@@ -139,6 +145,7 @@ class AgentTest {
 
     @Test
     void shouldKillWorkersThatIgnoreSigterm() throws Exception {
+        leaveSeconds = 1;
         start("after:rank-0 exit:0", "stubborn wait");
 
         assertThat(exitCode()).isZero();
@@ -242,6 +249,7 @@ class AgentTest {
                 .redirectOutput(temp.resolve("stdout").toFile())
                 .redirectError(temp.resolve("stderr").toFile());
         builder.environment().put("FAKE_PIDS", pids.toString());
+        builder.environment().put("FAKE_LEAVE_SECONDS", Long.toString(leaveSeconds));
         builder.environment().keySet().removeAll(List.of("OMP_NUM_THREADS", "TUTTI_RUN_ID", "TUTTI_CONSOLE_TOKEN"));
         agent = builder.start();
     }

@@ -9,7 +9,7 @@ import java.util.Map;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 
-/** A process with a real {@link Agent}, little patience and {@link FakeChild}ren. */
+/** A process with a real {@link Agent}, little patience and {@link FakeChild}ren. The environment may say how long they have to leave. */
 final class FakeAgent {
     static final Patience LITTLE =
             new Patience(Duration.ofSeconds(5), Duration.ofMillis(2500), Duration.ofMillis(1000));
@@ -26,7 +26,14 @@ final class FakeAgent {
                 Arrays.stream(args).filter(arg -> !arg.startsWith("--")).toList();
         ChildCommand command = (role, runFile) -> java(FakeChild.class, words);
         Settings settings = Settings.of(flags, null);
-        System.exit(new Agent(command, List.of(), LITTLE).run(settings, RunConfig.read(settings)));
+        Patience patience = new Patience(
+                Duration.ofSeconds(Long.parseLong(System.getenv()
+                        .getOrDefault(
+                                "FAKE_LEAVE_SECONDS",
+                                Long.toString(LITTLE.leave().toSeconds())))),
+                LITTLE.lastWord(),
+                LITTLE.term());
+        System.exit(new Agent(command, List.of(), patience).run(settings, RunConfig.read(settings)));
     }
 
     /** A small JVM with this test's class path. */

@@ -11,28 +11,22 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.error.Category;
 import tutti.test.support.Ports;
 import tutti.test.support.TrainSpec;
 
-/** What is refused when workers have read the data, or did not come: before the first step, too. */
+/**
+ * What is refused when workers have read the data, or did not come: before the first step, too. What else a worker refuses, and in
+ * which words, is tried in process by {@code tutti.test.numeric.UnusableDataTest}.
+ */
 class DataRefusalTest {
     @TempDir
     Path folder;
 
-    @ParameterizedTest(name = "{0}")
-    @CsvSource(
-            delimiter = '|',
-            value = {
-                "vocabulary | {\"input_ids\":[1,2,600],\"labels\":[1,2,600]} | data.jsonl:1: input_ids[2] is 600 | 512 tokens",
-                "malformed | {\"input_ids\":[1,2,3],\"labels\":[1,2,3]}~{\"input_ids\":[1,2, | data.jsonl:2: | malformed JSON",
-                "nothing to learn | {\"input_ids\":[1,2],\"labels\":[-100,-100]} | none of 1 samples | data.jsonl:1",
-                "no sample | [] | data.jsonl | at least one",
-            })
-    void shouldNameFileLineAndRule(String what, String lines, String where, String rule) throws Exception {
-        Refusal.of(folder, flags(lines.replace('~', '\n')), Category.DATA, where.strip(), rule.strip());
+    @Test
+    void shouldNameFileLineAndRule() throws Exception {
+        Map<String, String> flags = flags("{\"input_ids\":[1,2,600],\"labels\":[1,2,600]}");
+        Refusal.of(folder, flags, Category.DATA, "data.jsonl:1: input_ids[2] is 600", "512 tokens");
     }
 
     @Test

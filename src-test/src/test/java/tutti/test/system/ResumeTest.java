@@ -79,6 +79,7 @@ class ResumeTest {
         try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
             run.succeed();
         }
+        output.assertFixture(2);
         Path torn = output.folder().resolve("checkpoint-12");
         try (FileChannel weights = FileChannel.open(torn.resolve("model.safetensors"), StandardOpenOption.WRITE)) {
             weights.truncate(weights.size() - 1);

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import tutti.test.support.TrainSpec;
 
 /** What a run wrote, read back as a user's script would. */
 record RunOutput(Path folder) {
@@ -52,6 +53,33 @@ record RunOutput(Path folder) {
                 .as("every rank ends with the same bits")
                 .containsOnly(hashes.get(0));
         return hashes.get(0);
+    }
+
+    /** That a run of {@link TrainSpec} came out as in PyTorch, and with the same bits on all ranks. */
+    void assertFixture(int worldSize) {
+        assertClose("loss", metric("loss"), TrainSpec.expected("losses"), 1e-4);
+        assertClose("grad norm", metric("grad_norm"), TrainSpec.expected("grad_norms"), 1e-3);
+        assertClose("learning rate", metric("learning_rate"), TrainSpec.expected("learning_rates"), 1e-12);
+        hash(worldSize);
+        for (String peak : List.of("planned_peak_bytes", "measured_peak_bytes")) {
+            assertThat(event("run_finished").get(peak))
+                    .as(peak)
+                    .hasSize(worldSize)
+                    .allMatch(bytes -> bytes.asLong() > 0);
+        }
+        // For the record of how close it is, in target/surefire-reports.
+        System.out.printf(
+                "worst relative error: loss %.1e, grad norm %.1e%n",
+                worst(metric("loss"), TrainSpec.expected("losses")),
+                worst(metric("grad_norm"), TrainSpec.expected("grad_norms")));
+    }
+
+    private static double worst(List<Double> actual, List<Double> expected) {
+        double worst = 0;
+        for (int i = 0; i < actual.size(); i++) {
+            worst = Math.max(worst, Math.abs(actual.get(i) / expected.get(i) - 1));
+        }
+        return worst;
     }
 
     static void assertClose(String what, List<Double> actual, List<Double> expected, double relative) {

@@ -31,11 +31,12 @@ final class Ranks {
     }
 
     static <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
-        return run(IntStream.range(0, ranks).toArray(), ranks, links, deadline, body);
+        return run(IntStream.range(0, ranks).toArray(), ranks, links, rank -> deadline, body);
     }
 
-    /** As above, with only some of the ranks there. */
-    static <R> List<R> run(int[] present, int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body)
+    /** As above, with only some of the ranks there, and a deadline for each. */
+    static <R> List<R> run(
+            int[] present, int ranks, IntFunction<ChunkLink> links, IntFunction<Duration> deadlines, Body<R> body)
             throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(present.length);
         try {
@@ -44,7 +45,7 @@ final class Ranks {
                 futures.add(threads.submit(() -> {
                     Thread.currentThread().setName("test-rank-" + rank);
                     try (TreeAllReduce collectives = new TreeAllReduce(
-                            links.apply(rank), group(rank, ranks), 16 << 10, deadline, System::nanoTime)) {
+                            links.apply(rank), group(rank, ranks), 16 << 10, deadlines.apply(rank), System::nanoTime)) {
                         return body.run(rank, collectives);
                     }
                 }));
