@@ -34,7 +34,7 @@ record Tuning(
     }
 
     static Tuning cpu(Bf16Products bf16) {
-        return new Tuning(bf16, 1L << 19, 128, 1L << 20, 512, 4096, 1L << 21, 1L << 18, 1L << 20, 1L << 19);
+        return new Tuning(bf16, 1L << 19, 128, 1L << 20, 512, 4096, 1L << 19, 1L << 18, 1L << 20, 1L << 19);
     }
 
     static Tuning cuda() {
