@@ -18,9 +18,9 @@ import tutti.worker.train.MemoryPlan;
  *
  * @param device where a worker keeps its replica
  * @param longest tokens of a sample that were planned for
- * @param sharedLogs bytes of {@code worker} that lie in logs between workers of this node, each of which two of them map
+ * @param countedTwice bytes in memory that workers of this node share, beyond the first time they are counted
  */
-record NodePlan(MemoryPlan worker, Device device, int workers, int longest, long sharedLogs) {
+record NodePlan(MemoryPlan worker, Device device, int workers, int longest, long countedTwice) {
     /** JVM, libtorch and a small data set of one worker, before it takes anything that is planned. */
     static final long BASE_BYTES = 400L << 20;
 
@@ -35,21 +35,26 @@ record NodePlan(MemoryPlan worker, Device device, int workers, int longest, long
         LaunchConfig launch = run.launch();
         Device device = Backends.device(run.train().backend(), run.train().device(), 0);
         KernelSizes sizes = Backends.sizes(run.train().backend(), device);
-        GradientMemory gradients =
-                GradientMemory.of(launch.nprocPerNode(), launch.worldSize(), sharedMemory(), sizes.master());
+        GradientMemory gradients = GradientMemory.of(
+                launch.nprocPerNode(),
+                launch.worldSize(),
+                sharedMemory(),
+                sizes.master(),
+                Backends.adds(run.train().backend()));
         int longest = Math.min(run.model().maxLength(), model.maxPositions());
         MemoryPlan worker = MemoryPlan.of(run, model, sizes, longest, gradients.bytes());
-        return new NodePlan(worker, device, launch.nprocPerNode(), longest, gradients.shared());
+        return new NodePlan(
+                worker, device, launch.nprocPerNode(), longest, gradients.countedTwice(launch.nprocPerNode()));
     }
 
     /** Planned bytes of all workers. */
     long bytes() {
-        return workers * worker.total() - workers * sharedLogs / 2;
+        return workers * worker.total() - countedTwice;
     }
 
     /** What the node's own memory must hold: the planned bytes that do not lie on CUDA devices, and what the processes hold beside them. */
     long withBase() {
-        return workers * (worker.hostBytes(device) + BASE_BYTES) - workers * sharedLogs / 2;
+        return workers * (worker.hostBytes(device) + BASE_BYTES) - countedTwice;
     }
 
     private static long sharedMemory() {

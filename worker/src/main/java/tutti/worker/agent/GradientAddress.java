@@ -62,10 +62,9 @@ public record GradientAddress(String host, int port) {
     /**
      * Channels to every rank: shared memory inside a node, UDP between nodes.
      *
-     * @param sharedMemory bytes that the node's ranks may fill with their logs
+     * @param ipcTerm bytes of a term between ranks of this node
      */
-    static List<String> channels(List<Peer> peers, int nodeRank, long sharedMemory) {
-        int ipcTerm = AeronChannels.termBytesFor(neighbours(peers, nodeRank), sharedMemory);
+    static List<String> channels(List<Peer> peers, int nodeRank, int ipcTerm) {
         return peers.stream()
                 .map(peer -> {
                     if (peer.nodeRank() == nodeRank) {

@@ -25,6 +25,7 @@ import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.Group;
+import tutti.worker.allreduce.SharedSegments;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronLink;
 import tutti.worker.tensor.Device;
@@ -109,7 +110,8 @@ final class TrainingThread {
                 GradientAddress.neighbours(assign.peers(), seat.nodeRank()),
                 assign.worldSize(),
                 sharedMemory,
-                Backends.sizes(config.train().backend(), Device.CPU).master());
+                Backends.sizes(config.train().backend(), Device.CPU).master(),
+                Backends.adds(config.train().backend()));
         Host host = new Host(
                 seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
         // Last, since what follows owns it and closes it.
@@ -118,9 +120,8 @@ final class TrainingThread {
                 generation,
                 rank,
                 address.listen(),
-                GradientAddress.channels(assign.peers(), seat.nodeRank(), sharedMemory));
-        try (TreeAllReduce collectives =
-                        new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
+                GradientAddress.channels(assign.peers(), seat.nodeRank(), gradients.termBytes()));
+        try (TreeAllReduce collectives = collectives(link, group, gradients, deadline);
                 Trainer trainer = Trainer.load(config, collectives, resume, host)) {
             coordinator.tell(new WorkerReport.Ready(
                     rank,
@@ -139,6 +140,26 @@ final class TrainingThread {
                     begin.totalSteps(),
                     this::nextShard,
                     new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
+        }
+    }
+
+    private TreeAllReduce collectives(AeronLink link, Group group, GradientMemory gradients, Duration deadline) {
+        if (gradients.stripeBytes() == 0) {
+            return new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
+        }
+        try {
+            SharedSegments shared = new SharedSegments(seat.aeronDir(), group, gradients.stripeBytes());
+            return new TreeAllReduce(
+                    link,
+                    group,
+                    GradientMemory.CHUNK_BYTES,
+                    deadline,
+                    System::nanoTime,
+                    shared,
+                    Backends.addition(config.train().backend()));
+        } catch (RuntimeException e) {
+            link.close();
+            throw e;
         }
     }
 

@@ -25,8 +25,8 @@ abstract class Exchange {
     /** Copies the payload to where it belongs if the verdict is TAKEN; otherwise changes nothing. */
     abstract Verdict accept(IncomingFrame frame);
 
-    /** Adds what has become complete. */
-    abstract void advance();
+    /** Adds what has become complete. Returns how many stretches moved on. */
+    abstract int advance();
 
     /** Bytes of {@code kind} that have come from {@code peer}. */
     abstract long received(int peer, int kind);

@@ -54,8 +54,9 @@ final class GatherExchange extends Exchange {
     }
 
     @Override
-    void advance() {
+    int advance() {
         // Every frame is already where it belongs.
+        return 0;
     }
 
     @Override

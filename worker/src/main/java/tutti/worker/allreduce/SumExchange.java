@@ -138,16 +138,18 @@ final class SumExchange extends Exchange {
     }
 
     @Override
-    void advance() {
+    int advance() {
         int complete = length(rank);
         for (int peer = 0; peer < ranks; peer++) {
             complete = peer == rank ? complete : Math.min(complete, contributionReceived[peer]);
         }
-        if (complete > reduced) {
-            staging.reduce(rank, ownPart, reduced / elementBytes, complete / elementBytes);
-            remaining -= complete - reduced;
-            reduced = complete;
+        if (complete == reduced) {
+            return 0;
         }
+        staging.reduce(rank, ownPart, reduced / elementBytes, complete / elementBytes);
+        remaining -= complete - reduced;
+        reduced = complete;
+        return 1;
     }
 
     @Override

@@ -18,11 +18,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.DType;
 
 /**
  * Direct reduce-scatter and all-gather over a {@link ChunkLink}, added in the order of {@link SumTree}, on a thread named
  * {@code tutti-allreduce-RANK} (none with one rank).
+ *
+ * <p>Where the ranks share memory, sums go through {@link SharedSegments} and the link carries the rest: gathers, and the last word of
+ * a rank that leaves.
  *
  * <p>Memory: {@value #WINDOW_CHUNKS} chunks per rank of the world on the Java heap, once for F32 and once for F64, each
  * allocated when first needed; plus what the link holds. Each element is sent and received about twice, less 1/W, as in a
@@ -49,6 +53,10 @@ public final class TreeAllReduce implements Collectives {
 
     private final ChunkLink link;
     private final Group group;
+    /** Null where ranks share no memory. */
+    private final SharedSegments shared;
+
+    private final Addition addition;
     private final int windowBytes;
     private final long deadlineNanos;
     private final LongSupplier nanoClock;
@@ -68,6 +76,9 @@ public final class TreeAllReduce implements Collectives {
     private Exchange exchange;
     private int fingerprint;
     private int taken;
+    /** Of all sums in shared memory so far. */
+    private long stripes;
+
     private TuttiException fault;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -88,6 +99,23 @@ public final class TreeAllReduce implements Collectives {
      * @param nanoClock monotonic, in nanoseconds; {@code System::nanoTime}
      */
     public TreeAllReduce(ChunkLink link, Group group, int chunkBytes, Duration deadline, LongSupplier nanoClock) {
+        this(link, group, chunkBytes, deadline, nanoClock, null, null);
+    }
+
+    /**
+     * For ranks that share memory: sums go through it, and all else over the link.
+     *
+     * @param shared of this rank in this group; owned from here on
+     * @param addition on the communication thread
+     */
+    public TreeAllReduce(
+            ChunkLink link,
+            Group group,
+            int chunkBytes,
+            Duration deadline,
+            LongSupplier nanoClock,
+            SharedSegments shared,
+            Addition addition) {
         require(chunkBytes >= Double.BYTES, "all-reduce: chunk bytes %d is below %d", chunkBytes, Double.BYTES);
         require(
                 chunkBytes <= Integer.MAX_VALUE / WINDOW_CHUNKS / 2,
@@ -97,6 +125,8 @@ public final class TreeAllReduce implements Collectives {
         require(!deadline.isNegative() && !deadline.isZero(), "all-reduce: deadline %s is not positive", deadline);
         this.link = link;
         this.group = group;
+        this.shared = shared;
+        this.addition = addition;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
         windowBytes = windowBytes(chunkBytes);
@@ -214,7 +244,7 @@ public final class TreeAllReduce implements Collectives {
             lock.unlock();
         }
         if (group.worldSize() == 1) {
-            link.close();
+            leave();
             return;
         }
         boolean interrupted = false;
@@ -250,11 +280,18 @@ public final class TreeAllReduce implements Collectives {
                     sayGoodbye(end.getMessage());
                 }
                 // Before anybody is told: a failed collective must not touch its buffer any more.
-                link.close();
+                leave();
             } catch (RuntimeException e) {
                 LOG.warn("all-reduce: leaving the link failed: {}", e.toString(), e);
             }
             failAll(end);
+        }
+    }
+
+    private void leave() {
+        link.close();
+        if (shared != null) {
+            shared.close();
         }
     }
 
@@ -312,8 +349,8 @@ public final class TreeAllReduce implements Collectives {
     }
 
     private void execute(PendingCollective pending) {
-        exchange = exchange(pending);
         fingerprint = pending.fingerprint();
+        exchange = exchange(pending);
         wire.begin(pending.sequence, fingerprint);
         idle.reset();
         long lastProgress = nanoClock.getAsLong();
@@ -340,6 +377,11 @@ public final class TreeAllReduce implements Collectives {
 
     private Exchange exchange(PendingCollective pending) {
         int ranks = group.worldSize();
+        if (pending.isSum() && shared != null) {
+            SharedExchange sum = new SharedExchange(shared, group, pending, fingerprint, addition, stripes);
+            stripes = sum.end();
+            return sum;
+        }
         return pending.isSum()
                 ? new SumExchange(
                         group.rank(),
@@ -351,7 +393,7 @@ public final class TreeAllReduce implements Collectives {
                 : new GatherExchange(group.rank(), ranks, pending.buffer);
     }
 
-    /** Receive, add, send: a little of each, never waiting. Returns frames moved. */
+    /** Receive, add, send: a little of each, never waiting. Returns how much moved. */
     private int step() {
         int ranks = group.worldSize();
         taken = 0;
@@ -359,21 +401,18 @@ public final class TreeAllReduce implements Collectives {
         if (fault != null) {
             throw fault;
         }
-        if (taken > 0) {
-            exchange.advance();
-        }
-        int sent = 0;
+        int moved = taken + exchange.advance();
         for (int k = 1; k < ranks; k++) {
             // Each rank begins with its right neighbour, so that not all of them fill the same peer first.
             int peer = (group.rank() + k) % ranks;
-            sent += exchange.send(peer, wire);
+            moved += exchange.send(peer, wire);
             if (wire.lastAnswer(peer) == ChunkLink.Offer.CLOSED) {
                 throw new TuttiException(
                         Category.PEER,
                         "%s: the link to %s is closed".formatted(current.describe(), group.describe(peer)));
             }
         }
-        return taken + sent;
+        return moved;
     }
 
     /** Runs inside {@link ChunkLink#poll}, so it must not throw: a link may swallow or wrap what a reader throws. */

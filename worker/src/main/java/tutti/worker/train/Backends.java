@@ -1,10 +1,13 @@
 package tutti.worker.train;
 
+import static tutti.common.error.TuttiException.require;
+
 import java.util.Locale;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
@@ -13,6 +16,7 @@ import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.nd4j.Nd4jKernels;
 import tutti.worker.tensor.nd4j.Nd4jWorkspace;
 import tutti.worker.tensor.torch.LibTorch;
+import tutti.worker.tensor.torch.TorchAddition;
 import tutti.worker.tensor.torch.TorchKernels;
 import tutti.worker.tensor.torch.TorchWorkspace;
 
@@ -61,6 +65,17 @@ public final class Backends {
                 "--backend %s: its native library does not load here: %s; `tutti doctor` tells more"
                         .formatted(backend.name().toLowerCase(Locale.ROOT), reason),
                 cause);
+    }
+
+    /** True if the backend has an {@link Addition}. */
+    public static boolean adds(Backend backend) {
+        return backend == Backend.AUTO || backend == Backend.TORCH;
+    }
+
+    /** Adds gradients in the host's memory, for a backend that {@link #adds}; loads its library. */
+    public static Addition addition(Backend backend) {
+        require(adds(backend), Category.BUG, "--backend %s has no addition", backend.word());
+        return new TorchAddition();
     }
 
     /** What a memory plan has to know of the backend, without opening it. */

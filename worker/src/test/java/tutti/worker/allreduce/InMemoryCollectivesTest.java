@@ -2,7 +2,7 @@ package tutti.worker.allreduce;
 
 import java.util.function.IntFunction;
 
-class InMemoryCollectivesTest extends CollectivesContract {
+class InMemoryCollectivesTest extends FramedCollectivesContract {
     private static final int MAX_FRAME = 1024;
 
     @Override

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
+import tutti.worker.tensor.torch.TorchAddition;
 
 /** Runs W ranks as threads and waits for all of them; the first failure is the test's. */
 final class Ranks {
@@ -30,6 +31,12 @@ final class Ranks {
         return new Group(RUN, GENERATION, rank, hosts);
     }
 
+    static TreeAllReduce open(ChunkLink link, Group group, Duration deadline) {
+        SharedSegments shared =
+                link instanceof SharingLink sharing && group.worldSize() > 1 ? sharing.segments(group) : null;
+        return new TreeAllReduce(link, group, 16 << 10, deadline, System::nanoTime, shared, new TorchAddition());
+    }
+
     static <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
         return run(IntStream.range(0, ranks).toArray(), ranks, links, rank -> deadline, body);
     }
@@ -44,8 +51,8 @@ final class Ranks {
             for (int rank : present) {
                 futures.add(threads.submit(() -> {
                     Thread.currentThread().setName("test-rank-" + rank);
-                    try (TreeAllReduce collectives = new TreeAllReduce(
-                            links.apply(rank), group(rank, ranks), 16 << 10, deadlines.apply(rank), System::nanoTime)) {
+                    try (TreeAllReduce collectives =
+                            open(links.apply(rank), group(rank, ranks), deadlines.apply(rank))) {
                         return body.run(rank, collectives);
                     }
                 }));

@@ -22,7 +22,9 @@ public final class AeronChannels {
     /** Log of 12 MiB per ordered pair of ranks: enough to keep a core busy, small enough for a few ranks. */
     public static final int TERM_BYTES = 4 << 20;
 
-    private static final int MIN_TERM_BYTES = 64 << 10;
+    /** The least that Aeron takes. */
+    public static final int MIN_TERM_BYTES = 64 << 10;
+
     private static final int MAX_MTU = 65504;
     private static final int TERMS_PER_LOG = 3;
     private static final int PAGE = 4096;

@@ -23,7 +23,7 @@ final class CausalMask implements AutoCloseable {
     /** (t,t). */
     Tensor corner(ScalarType dtype, long t) {
         Tensor square = dtype == ScalarType.BFloat16 ? bfloat16 : float32;
-        return square.narrow(0, 0, t).narrow(1, 0, t);
+        return t == square.size(0) ? square : square.narrow(0, 0, t).narrow(1, 0, t);
     }
 
     @Override

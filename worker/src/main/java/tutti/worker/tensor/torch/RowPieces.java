@@ -13,6 +13,11 @@ final class RowPieces {
 
     static void forEach(Tuning tuning, long N, long width, Piece piece) {
         long step = rows(tuning, N, width);
+        if (step >= N) {
+            // The scope of the kernel call is enough, and a scope is garbage.
+            piece.run(0, N);
+            return;
+        }
         for (long from = 0; from < N; from += step) {
             long start = from;
             TorchKernels.scoped(() -> piece.run(start, Math.min(step, N - start)));

@@ -65,7 +65,12 @@ final class TorchArena implements Arena {
 
     /** A pointer to byte {@code offset} that owns nothing. */
     BytePointer memory(long offset) {
-        return new At(address + offset);
+        return at(address + offset);
+    }
+
+    /** A pointer to an address that owns nothing. */
+    static BytePointer at(long address) {
+        return new At(address);
     }
 
     void requireOpen(Tensor tensor) {

@@ -74,7 +74,8 @@ final class TorchOptimizer {
         long most = scratch.tuning().squares();
         Tensor wide = scratch.take(ScalarType.Double, Math.min(most, x.size(0)));
         forEachPiece(x.size(0), most, (from, count) -> {
-            Tensor piece = wide.narrow(0, 0, count).copy_(x.narrow(0, from, count));
+            Tensor piece = RowPieces.of(wide, 0, count);
+            piece.copy_(RowPieces.of(x, from, count));
             sum[0] += piece.dot(piece).item_double();
         });
         return sum[0];

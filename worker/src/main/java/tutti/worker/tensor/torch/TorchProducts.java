@@ -126,30 +126,45 @@ final class TorchProducts {
 
     private void inTiles(Tensor out, Tensor a, Tensor b, double alpha, boolean accumulate) {
         long m = a.size(0);
-        long k = a.size(1);
         long n = b.size(1);
+        long rows = step(m);
+        long columns = step(n);
         long mark = scratch.used();
-        for (long row = 0; row < m; row += step(m)) {
-            for (long column = 0; column < n; column += step(n)) {
+        if (rows >= m && columns >= n) {
+            inOneTile(out, a, b, alpha, accumulate);
+            scratch.rewind(mark);
+            return;
+        }
+        for (long row = 0; row < m; row += rows) {
+            for (long column = 0; column < n; column += columns) {
                 long i = row;
                 long j = column;
-                scoped(() -> {
-                    Tensor tile = tile(out, i, step(m), j, step(n));
-                    Tensor sum = accumulate ? widened(tile) : wide(tile);
-                    long summed = scratch.used();
-                    for (long l = 0; l < k; l += step(k)) {
-                        Tensor left = widened(tile(a, i, step(m), l, step(k)));
-                        Tensor right = widened(tile(b, l, step(k), j, step(n)));
-                        Scalar beta = accumulate || l > 0 ? TorchOps.ONE : TorchOps.ZERO;
-                        torch.addmm_out(sum, sum, left, right, beta, new Scalar(alpha));
-                        scratch.rewind(summed);
-                    }
-                    if (!isFloat(tile)) {
-                        tile.copy_(sum);
-                    }
-                });
+                scoped(() -> inOneTile(
+                        tile(out, i, rows, j, columns),
+                        tile(a, i, rows, 0, a.size(1)),
+                        tile(b, 0, b.size(0), j, columns),
+                        alpha,
+                        accumulate));
                 scratch.rewind(mark);
             }
+        }
+    }
+
+    /** The inner side goes in steps too, so that neither operand is widened whole. */
+    private void inOneTile(Tensor out, Tensor a, Tensor b, double alpha, boolean accumulate) {
+        long k = a.size(1);
+        long inner = step(k);
+        Tensor sum = accumulate ? widened(out) : wide(out);
+        long summed = scratch.used();
+        Scalar factor = alpha == 1 ? TorchOps.ONE : new Scalar(alpha);
+        for (long l = 0; l < k; l += inner) {
+            Tensor left = widened(tile(a, 0, a.size(0), l, inner));
+            Tensor right = widened(tile(b, l, inner, 0, b.size(1)));
+            torch.addmm_out(sum, sum, left, right, accumulate || l > 0 ? TorchOps.ONE : TorchOps.ZERO, factor);
+            scratch.rewind(summed);
+        }
+        if (!isFloat(out)) {
+            out.copy_(sum);
         }
     }
 

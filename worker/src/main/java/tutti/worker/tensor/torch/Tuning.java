@@ -15,7 +15,7 @@ import tutti.worker.tensor.Device;
  * @param logits float32 elements of a softmax over the vocabulary
  * @param sum elements of a BF16 product that are widened to be added to float32
  * @param update elements of AdamW: their weights are 4 MB on a CPU
- * @param squares elements whose squares are summed: 4 MB of float64 on a CPU
+ * @param squares elements whose squares are summed: 1 MB of float64 on a CPU
  */
 record Tuning(
         Bf16Products bf16,
@@ -34,7 +34,7 @@ record Tuning(
     }
 
     static Tuning cpu(Bf16Products bf16) {
-        return new Tuning(bf16, 1L << 19, 128, 1L << 20, 512, 4096, 1L << 19, 1L << 18, 1L << 20, 1L << 19);
+        return new Tuning(bf16, 1L << 19, 128, 1L << 20, 512, 4096, 1L << 19, 1L << 18, 1L << 20, 1L << 17);
     }
 
     static Tuning cuda() {

@@ -8,9 +8,9 @@ import java.util.function.IntFunction;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import tutti.worker.allreduce.ChunkLink;
-import tutti.worker.allreduce.CollectivesContract;
+import tutti.worker.allreduce.FramedCollectivesContract;
 
-class AeronUdpCollectivesTest extends CollectivesContract {
+class AeronUdpCollectivesTest extends FramedCollectivesContract {
     private static final int MTU = 8192;
     private static final AtomicInteger WIRES = new AtomicInteger();
     private static EmbeddedDriver driver;
