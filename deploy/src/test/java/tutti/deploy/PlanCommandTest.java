@@ -85,10 +85,11 @@ class PlanCommandTest {
             sum += json.get(use + "_bytes").asLong();
         }
         assertThat(json.get("planned_peak_bytes").asLong()).isEqualTo(sum);
-        long logs = 2 * (3 * (4L << 20) + 4096);
+        long logs = 2 * (3 * (64L << 10) + 4096);
+        long segments = 2 * (4096 + 3 * 4 * (128L << 10));
         assertThat(json.get("node_bytes").asLong())
-                .as("each log is mapped by two workers")
-                .isEqualTo(2 * sum - logs);
+                .as("two workers map the same logs and the same segments of sums")
+                .isEqualTo(2 * sum - logs - segments);
         assertThat(json.get("other_policies_planned_peak_bytes")).hasSize(3);
         assertThat(json.get("fits").asBoolean()).isTrue();
     }

@@ -16,7 +16,7 @@ public final class TorchAddition implements Addition {
     public TorchAddition() {
         // Loads the library, or says why it does not load.
         TorchKernels.scoped(() -> {});
-        host = new TorchDevice(Device.CPU);
+        host = TorchDevice.open(Device.CPU);
     }
 
     @Override

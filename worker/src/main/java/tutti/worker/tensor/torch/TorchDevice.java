@@ -2,14 +2,11 @@ package tutti.worker.tensor.torch;
 
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
@@ -20,15 +17,15 @@ import tutti.worker.tensor.Device;
 
 /** libtorch's side of a {@link Device}: what its tensors are made with, and the way between its memory and the host's. */
 final class TorchDevice {
+    private static final Map<Device, TorchDevice> OPEN = new ConcurrentHashMap<>();
+
     private final Device device;
     private final org.bytedeco.pytorch.Device handle;
     private final Map<DType, TensorOptions> options = new EnumMap<>(DType.class);
     private final TensorOptions hostBytes;
     private final Tensor minusOne;
-    private final List<Tensor> pinned = new ArrayList<>();
 
-    /** Kept for the life of the process, as the few devices of a machine are. */
-    TorchDevice(Device device) {
+    private TorchDevice(Device device) {
         this.device = device;
         this.handle = outlivingScopes(new org.bytedeco.pytorch.Device(device.toString()));
         for (DType dtype : DType.values()) {
@@ -66,24 +63,6 @@ final class TorchDevice {
         return cuda() ? host.to(handle, host.scalar_type()) : host;
     }
 
-    /** Host memory that the device copies from and to by itself; lasts until {@link #freePinned}. */
-    ByteBuffer pinned(int bytes) {
-        try (TensorOptions options = new TensorOptions(torch.ScalarType.Byte);
-                BoolOptional yes = new BoolOptional(true);
-                TensorOptions pinning = options.pinned_memory(yes)) {
-            Tensor memory = outlivingScopes(torch.zeros(new long[] {bytes}, pinning));
-            pinned.add(memory);
-            try (BytePointer start = new BytePointer(memory.data_ptr())) {
-                return start.capacity(bytes).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
-            }
-        }
-    }
-
-    void freePinned() {
-        pinned.forEach(Tensor::close);
-        pinned.clear();
-    }
-
     /** Copies {@code from}, U8, to the host; waits for the kernels before. */
     void download(Tensor from, ByteBuffer into) {
         ByteBuffer direct = into.isDirect() ? into : ByteBuffer.allocateDirect(into.remaining());
@@ -119,7 +98,11 @@ final class TorchDevice {
         return pointer;
     }
 
-    /** @throws TuttiException (environment) if the device is not here */
+    /**
+     * One for each device, which lasts as long as the process.
+     *
+     * @throws TuttiException (environment) if the device is not here
+     */
     static TorchDevice open(Device device) {
         if (device.cuda()) {
             int found = LibTorch.cudaDevices();
@@ -131,6 +114,6 @@ final class TorchDevice {
             // Else sums of a product may be rounded to bfloat16 on the way.
             TorchKernels.scoped(() -> torch.globalContext().setAllowBF16ReductionCuBLAS(false));
         }
-        return new TorchDevice(device);
+        return OPEN.computeIfAbsent(device, TorchDevice::new);
     }
 }

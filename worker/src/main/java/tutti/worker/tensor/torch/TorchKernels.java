@@ -38,6 +38,7 @@ public final class TorchKernels implements Kernels {
     }
 
     private final TorchDevice device;
+    private final PinnedMemory pinned = new PinnedMemory();
     private final TorchScratch scratch;
     private final Tuning tuning;
     private final TorchProducts products;
@@ -129,7 +130,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public ByteBuffer hostBuffer(int bytes) {
-        return device.cuda() ? device.pinned(bytes) : Kernels.super.hostBuffer(bytes);
+        return device.cuda() ? pinned.take(bytes) : Kernels.super.hostBuffer(bytes);
     }
 
     @Override
@@ -362,7 +363,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public void close() {
-        device.freePinned();
+        pinned.close();
         mask.close();
         scratch.close();
     }
