@@ -95,7 +95,7 @@ public interface Kernels extends AutoCloseable {
 
     /**
      * {@code out (=|+=) op(a) op(b)}, two-dimensional; {@code op} transposes if asked. {@code a} and {@code b} are of one compute
-     * dtype; {@code out} is of the same, or of the master dtype with {@code accumulate} (a weight gradient). PRODUCT, or
+     * dtype; {@code out} is of the same, or of the master dtype (a weight gradient). PRODUCT, or
      * PRODUCT_ADDED with {@code accumulate}, over the root of the inner size where the sum cancels to less.
      */
     void matmul(Tensor out, Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean accumulate);
@@ -172,7 +172,7 @@ public interface Kernels extends AutoCloseable {
     int IGNORE = -100;
 
     /**
-     * Sum over labelled rows of -log softmax(hidden head^T)[label]; 0 if there is none. SOFTMAX.
+     * Sum over labelled rows of -log softmax(hidden head^T)[label]; 0 if there is none. SOFTMAX, over one where the sum is less.
      *
      * @param hidden (N,C) of the compute dtype
      * @param head (V,C) of the compute dtype

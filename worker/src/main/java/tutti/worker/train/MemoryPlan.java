@@ -51,7 +51,8 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
                         parts.activations().dimensions(), parts.activations().compute()));
         bytes.put(MemoryUse.LIBRARY, kernels.libraryBytes());
         // What travels from a device is copied to the host first.
-        long staging = kernels.device().cuda() ? parts.replica().gradients().byteSize() : 0;
+        boolean travels = kernels.device().cuda() && run.launch().worldSize() > 1;
+        long staging = travels ? parts.replica().gradients().byteSize() : 0;
         bytes.put(MemoryUse.COMMUNICATION, communication + staging);
         return new MemoryPlan(bytes, parts.activations().blocks());
     }

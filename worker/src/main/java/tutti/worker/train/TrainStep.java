@@ -58,7 +58,11 @@ record TrainStep(
         double gradScale = 1.0 / sumOverRanks(labelled);
         long counted = clock.getAsLong();
 
-        kernels.fill(replica.gradients(), 0);
+        if (shard.isEmpty()) {
+            replica.zeroGradients();
+        } else {
+            replica.beginGradients();
+        }
         long zeroed = clock.getAsLong();
         buckets.begin();
         Passes passes = new Passes();

@@ -1,5 +1,7 @@
 package tutti.worker.tune;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import tutti.worker.model.Linear;
 import tutti.worker.model.LlamaConfig;
@@ -23,6 +25,8 @@ public final class Replica implements Weights {
     private final Tensor master;
     private final Tensor compute;
     private final Optional<Tensor> gradients;
+    /** Those that were asked for and learn. */
+    private final Map<String, FullLinear> linears = new HashMap<>();
 
     private Replica(Kernels kernels, LlamaConfig config, DType computeDType, Arena arena, boolean learns) {
         this.kernels = kernels;
@@ -67,6 +71,21 @@ public final class Replica implements Weights {
         return gradients.orElseThrow();
     }
 
+    /** Before the first backward of a step: products overwrite their gradients, and the others begin at zero. */
+    public void beginGradients() {
+        linears.values().forEach(FullLinear::begin);
+        for (FlatLayout.Slot slot : layout.slots()) {
+            if (!linears.containsKey(slot.spec().name())) {
+                kernels.fill(slot.view(gradients()), 0);
+            }
+        }
+    }
+
+    /** For a step without any backward. */
+    public void zeroGradients() {
+        kernels.fill(gradients(), 0);
+    }
+
     /** Brings the compute copy up to date after the master weights changed. */
     public void refreshCompute() {
         if (compute != master) {
@@ -87,7 +106,7 @@ public final class Replica implements Weights {
         FlatLayout.Slot slot = layout.slot(name);
         FrozenLinear frozen = new FrozenLinear(kernels, slot.view(compute));
         return gradients
-                .<Linear>map(flat -> new FullLinear(frozen, slot.view(flat)))
+                .<Linear>map(flat -> linears.computeIfAbsent(name, any -> new FullLinear(frozen, slot.view(flat))))
                 .orElse(frozen);
     }
 }

@@ -20,6 +20,7 @@ import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.ReferenceKernels;
+import tutti.worker.tune.FlatLayout;
 import tutti.worker.tune.Replica;
 
 class LlamaPolicyTest {
@@ -58,6 +59,36 @@ class LlamaPolicyTest {
         assertThat(recomputed(FULL, SELECTIVE, NONE))
                 .as("its products are there, its norms are not")
                 .isEqualTo(1);
+    }
+
+    /** Two micro-batches of a step over the leavings of another, against two over zeros. */
+    @Test
+    void shouldBeginAStepFromNothingWhateverItsGradientsHold() {
+        assertThat(twice(true)).isEqualTo(twice(false));
+    }
+
+    private static ByteBuffer twice(boolean leavings) {
+        try (Kernels kernels = new ReferenceKernels();
+                Arena arena = kernels.arena("test", 1 << 20)) {
+            Replica replica = Replica.full(kernels, CONFIG, DType.F64, arena);
+            WeightLoader.random(CONFIG, replica, 1);
+            ActivationPlan plan =
+                    new ActivationPlan(CONFIG, DType.F64, DType.F64, ROWS, 8, List.of(NONE, NONE, NONE), true);
+            Llama llama = new Llama(plan, kernels, replica, arena, () -> 0);
+            Batch batch = new BatchBuilder(arena, 2, 8).build(SAMPLES);
+            if (leavings) {
+                for (FlatLayout.Slot slot : replica.layout().slots()) {
+                    kernels.fill(slot.view(replica.gradients()), Double.NaN);
+                }
+                replica.beginGradients();
+            }
+            for (int pass = 0; pass < 2; pass++) {
+                llama.forward(batch);
+                llama.backward(batch, 0.25, GradientListener.NONE);
+            }
+            ByteBuffer gradients = ByteBuffer.allocate((int) replica.gradients().byteSize());
+            return gradients.put(replica.gradients().bytes()).flip();
+        }
     }
 
     @Test

@@ -11,11 +11,12 @@ import tutti.worker.tensor.DType;
 import tutti.worker.tensor.contract.Contract.Sizes;
 import tutti.worker.tensor.contract.SideBySide.Pair;
 
-/** matmul: both transposes, overwriting, adding in the compute dtype and adding into a master gradient. */
+/** matmul: both transposes, overwriting, adding in the compute dtype, and overwriting and adding into a master gradient. */
 final class MatmulCases {
     private enum Into {
         OUT,
         SUM,
+        FIRST_GRADIENT,
         GRADIENT
     }
 
@@ -36,7 +37,8 @@ final class MatmulCases {
             }
             // More than a backend may want to hold at once.
             all.add(matmul(into, 600, 8, 500, true, false, 1));
-            for (int i = 0; i < 8; i++) {
+            // The sizes that are drawn for the other kernels stay what they were.
+            for (int i = 0; i < 8 && into != Into.FIRST_GRADIENT; i++) {
                 all.add(matmul(
                         into,
                         sizes.upTo(150),
@@ -75,9 +77,10 @@ final class MatmulCases {
             Pair out = switch (into) {
                 case OUT -> sides.output("out", rows, columns);
                 case SUM -> sides.activation("sum", product, rows, columns);
+                case FIRST_GRADIENT -> sides.output("gradient", sides.master(), rows, columns);
                 case GRADIENT -> sides.weight("gradient", product, rows, columns);
             };
-            boolean add = into != Into.OUT;
+            boolean add = into == Into.SUM || into == Into.GRADIENT;
             sides.call(
                     (kernels, side) ->
                             kernels.matmul(side.of(out), side.of(a), transposeA, side.of(b), transposeB, add),

@@ -335,6 +335,12 @@ public final class SideBySide implements AutoCloseable {
         measure(what, relative(difference, Math.abs(answer.expected)), tolerance);
     }
 
+    /** As above for a number that may be far below what it is computed from: below {@code least} it counts as {@code least}. */
+    void agreeFrom(double least, Tolerance tolerance, String what, Answer answer) {
+        double difference = Math.abs(answer.expected - answer.actual);
+        measure(what, relative(difference, Math.max(least, Math.abs(answer.expected))), tolerance);
+    }
+
     private void compare(Tolerance tolerance, Pair pair, double[] expected, DoubleUnaryOperator magnitude) {
         double[] actual = Numbers.read(pair.tested);
         double error = 0;

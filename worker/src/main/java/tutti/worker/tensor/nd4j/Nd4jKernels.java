@@ -206,9 +206,9 @@ public final class Nd4jKernels implements Kernels {
         Checks.matmul(out, a, transposeA, b, transposeB);
         Checks.sameDType("matmul", a, b);
         TuttiException.require(
-                out.dtype() == a.dtype() || (accumulate && out.dtype() == masterDType()),
+                out.dtype() == a.dtype() || out.dtype() == masterDType(),
                 Category.BUG,
-                "matmul: out=%s from %s; another dtype must be %s and accumulate",
+                "matmul: out=%s from %s; another dtype must be %s",
                 out,
                 a.dtype(),
                 masterDType());

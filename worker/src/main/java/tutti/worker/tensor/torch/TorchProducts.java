@@ -61,7 +61,7 @@ final class TorchProducts {
                 + TorchScratch.bytes(Float.BYTES, Math.min(tuning.sum(), outputs));
     }
 
-    /** out = a b, or out += a b; out is of the operands' dtype, or float32 and added to. A kernel call of its own. */
+    /** out = a b, or out += a b; out is of the operands' dtype, or float32. A kernel call of its own. */
     void multiply(Tensor out, Tensor a, Tensor b, boolean accumulate) {
         long m = a.size(0);
         long k = a.size(1);
@@ -71,8 +71,10 @@ final class TorchProducts {
         if (sum || large) {
             scratch.begin(workspace(m, k, n, (int) a.element_size(), tuning));
         }
-        if (sum) {
+        if (sum && accumulate) {
             add(out, a, b, 1);
+        } else if (sum) {
+            setWider(out, a, b);
         } else if (large) {
             inTiles(out, a, b, 1, accumulate);
         } else if (accumulate) {
@@ -88,6 +90,19 @@ final class TorchProducts {
             torch.mm_out(out, a, b);
         } else {
             inTiles(out, a, b, 1, false);
+        }
+    }
+
+    /** out = a b with out float32 and the operands BF16. */
+    private void setWider(Tensor out, Tensor a, Tensor b) {
+        if (bf16.widened()) {
+            inTiles(out, a, b, 1, false);
+        } else {
+            long mark = scratch.used();
+            Tensor product = scratch.take(ScalarType.BFloat16, out.size(0), out.size(1));
+            torch.mm_out(product, a, b);
+            out.copy_(product);
+            scratch.rewind(mark);
         }
     }
 
