@@ -28,6 +28,7 @@ import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.SharedSegments;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronLink;
+import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.Device;
 import tutti.worker.train.Backends;
 import tutti.worker.train.Host;
@@ -148,16 +149,11 @@ final class TrainingThread {
             return new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
         }
         try {
+            Addition addition = Backends.addition(config.train().backend());
             SharedSegments shared = new SharedSegments(seat.aeronDir(), group, gradients.stripeBytes());
             return new TreeAllReduce(
-                    link,
-                    group,
-                    GradientMemory.CHUNK_BYTES,
-                    deadline,
-                    System::nanoTime,
-                    shared,
-                    Backends.addition(config.train().backend()));
-        } catch (RuntimeException e) {
+                    link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime, shared, addition);
+        } catch (RuntimeException | Error e) {
             link.close();
             throw e;
         }

@@ -54,7 +54,7 @@ public final class SharedSegments implements AutoCloseable {
     private final UnsafeBuffer[] segments;
 
     /**
-     * Makes this rank's segment. What is in the way from an earlier try of the same generation is replaced.
+     * Makes this rank's segment. A rank that comes again must come in a new generation: its peers keep the segment that they have mapped.
      *
      * @param folder in memory (tmpfs), private to the user; whoever made it deletes it
      * @param stripeBytes a multiple of 8, the same on all ranks
@@ -86,7 +86,8 @@ public final class SharedSegments implements AutoCloseable {
             Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException e) {
             close();
-            throw environment("%s: no room for bytes=%d of sums: %s", folder, bytes(group.worldSize(), stripeBytes), e);
+            throw environment(
+                    "%s: bytes=%d for sums cannot be had: %s", folder, bytes(group.worldSize(), stripeBytes), e);
         }
     }
 

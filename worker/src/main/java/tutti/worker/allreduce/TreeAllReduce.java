@@ -289,9 +289,12 @@ public final class TreeAllReduce implements Collectives {
     }
 
     private void leave() {
-        link.close();
-        if (shared != null) {
-            shared.close();
+        try {
+            link.close();
+        } finally {
+            if (shared != null) {
+                shared.close();
+            }
         }
     }
 

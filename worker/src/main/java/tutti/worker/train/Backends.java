@@ -3,6 +3,7 @@ package tutti.worker.train;
 import static tutti.common.error.TuttiException.require;
 
 import java.util.Locale;
+import java.util.function.Supplier;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.Category;
@@ -44,12 +45,16 @@ public final class Backends {
      * @throws TuttiException (environment) if the library does not load or the device is not here
      */
     public static Kernels open(Backend backend, Device device, int threads) {
+        return loaded(backend, () -> switch (backend) {
+            case AUTO, TORCH -> new TorchKernels(device, threads);
+            case ND4J -> new Nd4jKernels(threads);
+            case REFERENCE -> new ReferenceKernels();
+        });
+    }
+
+    private static <T> T loaded(Backend backend, Supplier<T> open) {
         try {
-            return switch (backend) {
-                case AUTO, TORCH -> new TorchKernels(device, threads);
-                case ND4J -> new Nd4jKernels(threads);
-                case REFERENCE -> new ReferenceKernels();
-            };
+            return open.get();
         } catch (ExceptionInInitializerError e) {
             // Libraries are loaded by static initializers, which wrap what they throw.
             throw e.getCause() instanceof TuttiException cause ? cause : unloadable(backend, e);
@@ -72,10 +77,14 @@ public final class Backends {
         return backend == Backend.AUTO || backend == Backend.TORCH;
     }
 
-    /** Adds gradients in the host's memory, for a backend that {@link #adds}; loads its library. */
+    /**
+     * Adds gradients in the host's memory, for a backend that {@link #adds}.
+     *
+     * @throws TuttiException (environment) if the backend's library does not load
+     */
     public static Addition addition(Backend backend) {
         require(adds(backend), Category.BUG, "--backend %s has no addition", backend.word());
-        return new TorchAddition();
+        return loaded(backend, TorchAddition::new);
     }
 
     /** What a memory plan has to know of the backend, without opening it. */

@@ -69,7 +69,7 @@ class SharedCollectivesTest extends CollectivesContract {
         Path missing = folder.resolve("missing");
         assertThatThrownBy(() -> new SharedSegments(missing, Ranks.group(0, 2), STRIPE))
                 .hasMessageContaining(missing.toString())
-                .hasMessageContaining("no room for bytes=" + SharedSegments.bytes(2, STRIPE));
+                .hasMessageContaining("bytes=" + SharedSegments.bytes(2, STRIPE));
     }
 
     /** The way through memory and the way over the link: one result. */
