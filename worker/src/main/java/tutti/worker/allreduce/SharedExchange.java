@@ -72,9 +72,8 @@ final class SharedExchange extends Exchange {
         return end;
     }
 
-    /** First byte of part {@code part}: parts differ by one element at most. */
     private int start(int part) {
-        return (int) ((long) data.capacity() / elementBytes * part / ranks) * elementBytes;
+        return partStart(data.capacity() / elementBytes, elementBytes, part, ranks);
     }
 
     private int length(int part) {

@@ -53,9 +53,8 @@ final class SumExchange extends Exchange {
         remaining += length(rank);
     }
 
-    /** First byte of part {@code part}: parts differ by one element at most. */
     private int start(int part) {
-        return (int) ((long) elements * part / ranks) * elementBytes;
+        return partStart(elements, elementBytes, part, ranks);
     }
 
     private int length(int part) {

@@ -60,9 +60,13 @@ public final class OptimizerShards {
                     .toList()) {
                 files.add(SafetensorsFile.open(path));
             }
+            // One for all: direct memory goes back only when the garbage collector comes by.
+            ByteBuffer host = ByteBuffer.allocateDirect(
+                            SLICE * optimizer.firstMoment().dtype().bytes())
+                    .order(ByteOrder.LITTLE_ENDIAN);
             for (FlatLayout.Slot slot : layout.slots()) {
-                read(checkpoint, files, FIRST + slot.spec().name(), slot, optimizer.firstMoment());
-                read(checkpoint, files, SECOND + slot.spec().name(), slot, optimizer.secondMoment());
+                read(checkpoint, files, FIRST + slot.spec().name(), slot, optimizer.firstMoment(), host);
+                read(checkpoint, files, SECOND + slot.spec().name(), slot, optimizer.secondMoment(), host);
             }
         } catch (IOException e) {
             throw data("%s: cannot be listed: %s", checkpoint, e.getMessage());
@@ -72,7 +76,12 @@ public final class OptimizerShards {
     }
 
     private static void read(
-            Path checkpoint, List<SafetensorsFile> files, String name, FlatLayout.Slot slot, Tensor flat) {
+            Path checkpoint,
+            List<SafetensorsFile> files,
+            String name,
+            FlatLayout.Slot slot,
+            Tensor flat,
+            ByteBuffer host) {
         SafetensorsFile file = files.stream()
                 .filter(candidate -> candidate.tensors().containsKey(name))
                 .findFirst()
@@ -92,8 +101,6 @@ public final class OptimizerShards {
                 needed,
                 slot.spec().shape());
         int width = flat.dtype().bytes();
-        ByteBuffer host =
-                ByteBuffer.allocateDirect((int) Math.min(SLICE, count) * width).order(ByteOrder.LITTLE_ENDIAN);
         for (long at = 0; at < count; at += SLICE) {
             int part = (int) Math.min(SLICE, count - at);
             file.read(name, at, host.clear().limit(part * width));

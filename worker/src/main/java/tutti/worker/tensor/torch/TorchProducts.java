@@ -74,7 +74,7 @@ final class TorchProducts {
         if (sum && accumulate) {
             add(out, a, b, 1);
         } else if (sum) {
-            setWider(out, a, b);
+            set(out, a, b);
         } else if (large) {
             inTiles(out, a, b, 1, accumulate);
         } else if (accumulate) {
@@ -84,18 +84,11 @@ final class TorchProducts {
         }
     }
 
-    /** out = a b, rounded once if out is BF16; out float32 is for widened products alone. */
+    /** out = a b, with out of the operands' dtype or float32. */
     void set(Tensor out, Tensor a, Tensor b) {
         if (isFloat(b) || !isFloat(out)) {
             torch.mm_out(out, a, b);
-        } else {
-            inTiles(out, a, b, 1, false);
-        }
-    }
-
-    /** out = a b with out float32 and the operands BF16. */
-    private void setWider(Tensor out, Tensor a, Tensor b) {
-        if (bf16.widened()) {
+        } else if (bf16.widened()) {
             inTiles(out, a, b, 1, false);
         } else {
             long mark = scratch.used();
