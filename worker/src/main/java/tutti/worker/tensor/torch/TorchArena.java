@@ -2,6 +2,8 @@ package tutti.worker.tensor.torch;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.global.torch;
@@ -20,6 +22,7 @@ final class TorchArena implements Arena {
     private final long capacity;
     private final org.bytedeco.pytorch.Tensor block;
     private final long address;
+    private final List<org.bytedeco.pytorch.Tensor> kept = new ArrayList<>();
     private long used;
     private boolean open = true;
 
@@ -73,6 +76,12 @@ final class TorchArena implements Arena {
         return new At(address);
     }
 
+    /** A handle that lives as long as this arena, whichever scope is open. */
+    synchronized org.bytedeco.pytorch.Tensor keep(org.bytedeco.pytorch.Tensor handle) {
+        kept.add(TorchDevice.outlivingScopes(handle));
+        return handle;
+    }
+
     void requireOpen(Tensor tensor) {
         if (!open) {
             throw TuttiException.bug("arena %s is closed, its tensor %s must not be used any more", name, tensor);
@@ -92,14 +101,22 @@ final class TorchArena implements Arena {
     @Override
     public void close() {
         open = false;
+        kept.forEach(Pointer::close);
+        kept.clear();
         block.close();
     }
 
-    /** JavaCPP takes a raw address only through a subclass. */
-    private static final class At extends BytePointer {
+    /** JavaCPP takes a raw address only through a subclass. Owns nothing. */
+    static final class At extends BytePointer {
         At(long address) {
             super((Pointer) null);
             this.address = address;
+        }
+
+        /** Points to byte {@code offset} of an arena from now on. */
+        At move(TorchArena arena, long offset) {
+            this.address = arena.address + offset;
+            return this;
         }
     }
 }

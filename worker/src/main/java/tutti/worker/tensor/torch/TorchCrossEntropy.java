@@ -203,19 +203,24 @@ final class TorchCrossEntropy {
         Tensor wanted = scratch.take(ScalarType.Float, n, 1);
         Tensor largest = scratch.take(ScalarType.Float, n, 1);
         Tensor share = scratch.take(ScalarType.Float, n, 1);
-        for (long from = 0; from < n; from += step) {
-            long start = from;
-            long count = Math.min(step, n - from);
+        Pieces labelPieces = new Pieces(label, step);
+        Pieces wantedPieces = new Pieces(wanted, step);
+        Pieces largestPieces = new Pieces(largest, step);
+        Pieces sharePieces = new Pieces(share, step);
+        Tensor minusOnes = scratch.device().minusOne().expand(step, 1);
+        for (long i = 0; i < labelPieces.count(); i++) {
+            long piece = i;
             scoped(() -> {
-                Tensor rows = logits.read(start, count);
-                Tensor labels = RowPieces.of(label, start, count);
-                torch.gather_out(RowPieces.of(wanted, start, count), rows, 1, labels);
-                torch.amax_out(RowPieces.of(largest, start, count), rows, TorchOps.LAST, true);
+                Tensor labels = labelPieces.get(piece);
+                long count = labels.size(0);
+                Tensor rows = logits.read(piece * step, count);
+                torch.gather_out(wantedPieces.get(piece), rows, 1, labels);
+                torch.amax_out(largestPieces.get(piece), rows, TorchOps.LAST, true);
                 TorchOps.softmax(rows, rows, 1);
-                torch.amax_out(RowPieces.of(share, start, count), rows, TorchOps.LAST, true);
+                torch.amax_out(sharePieces.get(piece), rows, TorchOps.LAST, true);
                 if (gradient) {
-                    rows.scatter_add_(1, labels, scratch.device().minusOne().expand(count, 1));
-                    logits.write(start, rows);
+                    rows.scatter_add_(1, labels, minusOnes);
+                    logits.write(piece * step, rows);
                 }
             });
         }

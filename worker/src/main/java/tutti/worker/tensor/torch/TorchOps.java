@@ -25,6 +25,16 @@ final class TorchOps {
 
     static final long[] FIRST = {0};
 
+    /** The numbers 1 and 2 as operators take them: a dimension. */
+    private static final IValue DIM_1 = new IValue(1L);
+
+    private static final IValue DIM_2 = new IValue(2L);
+    private static final IValue FLOAT = new IValue((long) torch.ScalarType.Float.value);
+    private static final IValue NO = new IValue(false);
+    private static final IValue NONE = new IValue();
+    private static final Type.TypePtr TENSOR = new Type.TypePtr(TensorType.get());
+    private static final IValue NOTHING = list();
+
     private static final OperatorHandle SOFTMAX = find("aten::_softmax", "out");
     private static final OperatorHandle SOFTMAX_BACKWARD = find("aten::_softmax_backward_data", "out");
     private static final OperatorHandle FUSED_ADAMW = find("aten::_fused_adamw_", "");
@@ -40,49 +50,66 @@ final class TorchOps {
         return Dispatcher.singleton().findSchemaOrThrow(name, overload);
     }
 
-    /** out = softmax of x over its last dimension {@code dim}; out may be x. BF16 is computed in float32 and rounded once. */
-    static void softmax(Tensor out, Tensor x, long dim) {
-        SOFTMAX.callBoxed(new IValueVector(new IValue(x), new IValue(dim), new IValue(false), new IValue(out)));
+    /** out = softmax of x over its last dimension {@code dim}, 1 or 2; out may be x. BF16 is computed in float32 and rounded once. */
+    static void softmax(Tensor out, Tensor x, int dim) {
+        SOFTMAX.callBoxed(new IValueVector(new IValue(x), dim(dim), NO, new IValue(out)));
     }
 
-    /** dx = p (dp - sum of p dp) over the last dimension {@code dim}; dx may be dp. */
-    static void softmaxBackward(Tensor dx, Tensor dp, Tensor p, long dim) {
-        SOFTMAX_BACKWARD.callBoxed(new IValueVector(
-                new IValue(dp),
-                new IValue(p),
-                new IValue(dim),
-                new IValue((long) p.scalar_type().intern().value),
-                new IValue(dx)));
+    /** dx = p (dp - sum of p dp) over the last dimension {@code dim}, 1 or 2, all float32; dx may be dp. */
+    static void softmaxBackward(Tensor dx, Tensor dp, Tensor p, int dim) {
+        SOFTMAX_BACKWARD.callBoxed(new IValueVector(new IValue(dp), new IValue(p), dim(dim), FLOAT, new IValue(dx)));
     }
 
-    /**
-     * libtorch's one-pass AdamW on flat float32 tensors.
-     *
-     * @param number float32 scalar: the number of the update
-     * @param divisor float32 scalar that the gradient is divided by, in place
-     */
-    static void fusedAdamW(
-            Tensor weight, Tensor grad, Tensor m, Tensor v, Tensor number, Tensor divisor, AdamWStep step) {
-        FUSED_ADAMW.callBoxed(new IValueVector(
-                list(weight),
-                list(grad),
-                list(m),
-                list(v),
-                list(),
-                list(number),
-                new IValue(step.learningRate()),
-                new IValue(step.beta1()),
-                new IValue(step.beta2()),
-                new IValue(step.weightDecay()),
-                new IValue(step.eps()),
-                new IValue(false),
-                new IValue(false),
-                step.gradScale() == 1 ? new IValue() : new IValue(divisor),
-                new IValue()));
+    private static IValue dim(int dim) {
+        return dim == 1 ? DIM_1 : DIM_2;
+    }
+
+    /** libtorch's one-pass AdamW on flat float32 tensors, with the same settings for every piece of them. Lives as long as a call. */
+    static final class FusedAdamW {
+        private final IValue number;
+        private final IValue divisor;
+        private final IValue learningRate;
+        private final IValue beta1;
+        private final IValue beta2;
+        private final IValue weightDecay;
+        private final IValue eps;
+
+        /**
+         * @param number float32 scalar: the number of the update
+         * @param divisor float32 scalar that the gradient is divided by, in place
+         */
+        FusedAdamW(Tensor number, Tensor divisor, AdamWStep step) {
+            this.number = list(number);
+            this.divisor = step.gradScale() == 1 ? NONE : new IValue(divisor);
+            this.learningRate = new IValue(step.learningRate());
+            this.beta1 = new IValue(step.beta1());
+            this.beta2 = new IValue(step.beta2());
+            this.weightDecay = new IValue(step.weightDecay());
+            this.eps = new IValue(step.eps());
+        }
+
+        void update(Tensor weight, Tensor grad, Tensor m, Tensor v) {
+            FUSED_ADAMW.callBoxed(new IValueVector(
+                    list(weight),
+                    list(grad),
+                    list(m),
+                    list(v),
+                    NOTHING,
+                    number,
+                    learningRate,
+                    beta1,
+                    beta2,
+                    weightDecay,
+                    eps,
+                    NO,
+                    NO,
+                    divisor,
+                    NONE));
+        }
     }
 
     private static IValue list(Tensor... tensors) {
-        GenericList list = new GenericList(new Type.TypePtr(TensorType.get()));
+        GenericList list = new GenericList(TENSOR);
         for (Tensor tensor : tensors) {
             list.push_back(new IValue(tensor));
         }

@@ -2,6 +2,7 @@ package tutti.worker.tensor.torch;
 
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import tutti.worker.tensor.Kernels.AdamWStep;
 
@@ -13,7 +14,7 @@ final class TorchOptimizer {
     private TorchOptimizer() {}
 
     static long workspace(Tuning tuning) {
-        return TorchScratch.bytes(Double.BYTES, tuning.squares());
+        return TorchScratch.bytes(Double.BYTES, 1) + TorchScratch.bytes(Double.BYTES, tuning.squares());
     }
 
     /**
@@ -28,21 +29,24 @@ final class TorchOptimizer {
         number.fill_(new Scalar((double) step.t()));
         divisor.fill_(new Scalar(1 / step.gradScale()));
         Tensor padded = scratch.take(ScalarType.Float, 4, VECTOR);
+        TorchOps.FusedAdamW fused = new TorchOps.FusedAdamW(number, divisor, step);
         long whole = weight.size(0) / VECTOR * VECTOR;
-        forEachPiece(whole, scratch.tuning().update(), (from, count) -> {
-            Tensor w = weight.narrow(0, from, count);
-            TorchOps.fusedAdamW(
-                    w,
-                    grad.narrow(0, from, count),
-                    m.narrow(0, from, count),
-                    v.narrow(0, from, count),
-                    number,
-                    divisor,
-                    step);
-            if (copy != weight) {
-                copy.narrow(0, from, count).copy_(w);
-            }
-        });
+        long update = scratch.tuning().update();
+        Pieces weights = new Pieces(weight.narrow(0, 0, whole), update);
+        Pieces copies = copy == weight ? weights : new Pieces(copy.narrow(0, 0, whole), update);
+        Pieces gradients = new Pieces(grad.narrow(0, 0, whole), update);
+        Pieces firstMoments = new Pieces(m.narrow(0, 0, whole), update);
+        Pieces secondMoments = new Pieces(v.narrow(0, 0, whole), update);
+        for (long i = 0; i < weights.count(); i++) {
+            long piece = i;
+            TorchKernels.scoped(() -> {
+                Tensor w = weights.get(piece);
+                fused.update(w, gradients.get(piece), firstMoments.get(piece), secondMoments.get(piece));
+                if (copies != weights) {
+                    copies.get(piece).copy_(w);
+                }
+            });
+        }
         long rest = weight.size(0) - whole;
         if (rest > 0) {
             Tensor[] tails = {weight, grad, m, v};
@@ -50,14 +54,7 @@ final class TorchOptimizer {
             for (int i = 0; i < tails.length; i++) {
                 padded.select(0, i).narrow(0, 0, rest).copy_(tails[i].narrow(0, whole, rest));
             }
-            TorchOps.fusedAdamW(
-                    padded.select(0, 0),
-                    padded.select(0, 1),
-                    padded.select(0, 2),
-                    padded.select(0, 3),
-                    number,
-                    divisor,
-                    step);
+            fused.update(padded.select(0, 0), padded.select(0, 1), padded.select(0, 2), padded.select(0, 3));
             for (int i = 0; i < tails.length; i++) {
                 tails[i].narrow(0, whole, rest).copy_(padded.select(0, i).narrow(0, 0, rest));
             }
@@ -69,27 +66,21 @@ final class TorchOptimizer {
 
     /** Sum of squares of x (n) in float64, pieces in order. */
     static double squaredNorm(TorchScratch scratch, Tensor x) {
-        double[] sum = {0};
         scratch.begin(workspace(scratch.tuning()));
         long most = scratch.tuning().squares();
+        Tensor square = scratch.take(ScalarType.Double);
         Tensor wide = scratch.take(ScalarType.Double, Math.min(most, x.size(0)));
-        forEachPiece(x.size(0), most, (from, count) -> {
-            Tensor piece = RowPieces.of(wide, 0, count);
-            piece.copy_(RowPieces.of(x, from, count));
-            sum[0] += piece.dot(piece).item_double();
-        });
-        return sum[0];
-    }
-
-    private static void forEachPiece(long count, long piece, Piece body) {
-        for (long from = 0; from < count; from += piece) {
-            long start = from;
-            TorchKernels.scoped(() -> body.run(start, Math.min(piece, count - start)));
+        Pieces pieces = new Pieces(x, most);
+        double sum = 0;
+        for (long i = 0; i < pieces.count(); i++) {
+            long piece = i;
+            sum += TorchKernels.scopedDouble(() -> {
+                Tensor some = pieces.get(piece);
+                Tensor rows = RowPieces.of(wide, 0, some.size(0));
+                rows.copy_(some);
+                return torch.dot_out(square, rows, rows).item_double();
+            });
         }
-    }
-
-    @FunctionalInterface
-    private interface Piece {
-        void run(long from, long count);
+        return sum;
     }
 }

@@ -194,7 +194,11 @@ final class TorchProducts {
         if (isFloat(x)) {
             return x;
         }
-        return x.stride(0) == 1 && x.stride(1) != 1 ? wide(x.t()).copy_(x.t()).t() : wide(x).copy_(x);
+        if (x.stride(0) != 1 || x.stride(1) == 1) {
+            return wide(x).copy_(x);
+        }
+        Tensor lying = x.t();
+        return wide(lying).copy_(lying).t();
     }
 
     /** Float32 of x's size with arbitrary contents, or x itself. */

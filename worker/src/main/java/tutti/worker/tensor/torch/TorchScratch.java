@@ -15,6 +15,9 @@ final class TorchScratch implements AutoCloseable {
 
     private final TorchDevice device;
     private final Tuning tuning;
+    /** Where the next tensor begins: one object for all, since a call takes many. */
+    private final TorchArena.At start = new TorchArena.At(0);
+
     private TorchArena block;
     private long asked;
     private long used;
@@ -69,7 +72,7 @@ final class TorchScratch implements AutoCloseable {
         if (used + bytes > asked) {
             throw TuttiException.bug("kernel workspace: a call takes more than bytes=%d, what it asked for", asked);
         }
-        Tensor tensor = torch.from_blob(block.memory(used), sizes, device.options(element));
+        Tensor tensor = torch.from_blob(start.move(block, used), sizes, device.options(element));
         used += bytes;
         return tensor;
     }

@@ -12,8 +12,9 @@ import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 
 /**
- * A slice of a {@link TorchArena}: an offset and a shape, no native object. libtorch's handle on it is made when a kernel asks and
- * lives as long as that kernel call, so that views may be made freely in the hot path and leave nothing to a garbage collector.
+ * A slice of a {@link TorchArena}: an offset and a shape. libtorch's handle on what an arena gave is made once and lives as long as
+ * the arena; a handle on a view of it is made when a kernel asks and lives as long as that kernel call, so that views may be made
+ * freely in the hot path and leave nothing to a garbage collector.
  */
 final class TorchTensor extends Tensor {
     private final TorchArena arena;
@@ -21,20 +22,41 @@ final class TorchTensor extends Tensor {
     /** The host's copy of ids on a device, little-endian; null for everything else. */
     private final ByteBuffer ids;
 
+    private final boolean view;
+    /** Made by the first call that asks, not for views. */
+    private volatile org.bytedeco.pytorch.Tensor kept;
+
     /**
+     * What an arena gives.
+     *
      * @param offset in bytes from the start of the arena
      * @param ids the host's copy, or null
      */
     TorchTensor(TorchArena arena, long offset, DType dtype, Shape shape, ByteBuffer ids) {
+        this(arena, offset, dtype, shape, ids, false);
+    }
+
+    private TorchTensor(TorchArena arena, long offset, DType dtype, Shape shape, ByteBuffer ids, boolean view) {
         super(dtype, shape);
         this.arena = arena;
         this.offset = offset;
         this.ids = ids;
+        this.view = view;
     }
 
-    /** A new handle on the memory, freed with the {@link org.bytedeco.javacpp.PointerScope} that the caller has opened. */
+    /** A handle on the memory. The caller has opened a {@link org.bytedeco.javacpp.PointerScope} and never closes the handle itself. */
     org.bytedeco.pytorch.Tensor handle() {
         arena.requireOpen(this);
+        if (view) {
+            return newHandle();
+        }
+        if (kept == null) {
+            kept = arena.keep(newHandle());
+        }
+        return kept;
+    }
+
+    private org.bytedeco.pytorch.Tensor newHandle() {
         return torch.from_blob(
                 arena.memory(offset), shape().toArray(), arena.device().options(dtype()));
     }
@@ -60,13 +82,13 @@ final class TorchTensor extends Tensor {
         ByteBuffer part = ids == null
                 ? null
                 : ids.slice((int) (from * rowBytes), (int) (count * rowBytes)).order(ByteOrder.LITTLE_ENDIAN);
-        return new TorchTensor(arena, offset + from * rowBytes, dtype(), shape().withRows(count), part);
+        return new TorchTensor(arena, offset + from * rowBytes, dtype(), shape().withRows(count), part, true);
     }
 
     @Override
     public Tensor view(Shape shape) {
         Checks.sameCount(this, shape);
-        return new TorchTensor(arena, offset, dtype(), shape, ids);
+        return new TorchTensor(arena, offset, dtype(), shape, ids, true);
     }
 
     @Override
