@@ -3,6 +3,8 @@ package tutti.worker.allreduce;
 import static tutti.common.error.TuttiException.require;
 
 import java.util.List;
+import java.util.Optional;
+import tutti.common.protocol.GradientKey;
 
 /**
  * Who takes part: one membership of one run, seen from one rank.
@@ -10,8 +12,9 @@ import java.util.List;
  * @param run tells runs apart that share a wire; the same on all ranks
  * @param generation of this membership; frames of another are dropped
  * @param hosts by rank, as error messages should name them
+ * @param key signs the frames; where there is none they carry a checksum
  */
-public record Group(long run, int generation, int rank, List<String> hosts) {
+public record Group(long run, int generation, int rank, List<String> hosts, Optional<GradientKey> key) {
     public Group {
         hosts = List.copyOf(hosts);
         require(0 <= rank && rank < hosts.size(), "all-reduce: need 0 <= rank=%d < world size=%d", rank, hosts.size());

@@ -130,8 +130,9 @@ public final class TreeAllReduce implements Collectives {
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
         windowBytes = windowBytes(chunkBytes);
-        wire = new Wire(link, group, chunkBytes);
-        incoming = new IncomingFrame(group);
+        FrameSeal seal = FrameSeal.of(group);
+        wire = new Wire(link, group, chunkBytes, seal);
+        incoming = new IncomingFrame(group, seal);
         thread = new Thread(this::run, "tutti-allreduce-" + group.rank());
         thread.setDaemon(true);
         if (group.worldSize() > 1) {
