@@ -26,10 +26,10 @@ import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.SharedSegments;
+import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronLink;
 import tutti.worker.tensor.Addition;
-import tutti.worker.tensor.Device;
 import tutti.worker.train.Backends;
 import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
@@ -111,12 +111,9 @@ final class TrainingThread {
         }
         long sharedMemory = sharedMemory();
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
-        GradientMemory gradients = GradientMemory.of(
-                GradientAddress.neighbours(assign.peers(), seat.nodeRank()),
-                assign.worldSize(),
-                sharedMemory,
-                Backends.sizes(config.train().backend(), Device.CPU).master(),
-                Backends.adds(config.train().backend()));
+        Topology topology =
+                Topology.of(assign.peers().stream().map(Peer::nodeRank).toList());
+        GradientMemory gradients = GradientMemory.of(topology, rank, sharedMemory);
         Host host = new Host(
                 seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
         // Last, since what follows owns it and closes it.
@@ -149,14 +146,21 @@ final class TrainingThread {
     }
 
     private TreeAllReduce collectives(AeronLink link, Group group, GradientMemory gradients, Duration deadline) {
-        if (gradients.stripeBytes() == 0) {
-            return new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
-        }
         try {
             Addition addition = Backends.addition(config.train().backend());
-            SharedSegments shared = new SharedSegments(seat.aeronDir(), group, gradients.stripeBytes());
+            Group neighbours = group.onNode(gradients.topology());
+            SharedSegments shared = neighbours.worldSize() > 1
+                    ? new SharedSegments(seat.aeronDir(), neighbours, gradients.stripeBytes())
+                    : null;
             return new TreeAllReduce(
-                    link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime, shared, addition);
+                    link,
+                    group,
+                    GradientMemory.CHUNK_BYTES,
+                    deadline,
+                    System::nanoTime,
+                    addition,
+                    gradients.topology(),
+                    shared);
         } catch (RuntimeException | Error e) {
             link.close();
             throw e;

@@ -4,7 +4,7 @@ import org.agrona.DirectBuffer;
 import org.agrona.MutableDirectBuffer;
 import tutti.worker.allreduce.DroppedFrames.Kind;
 
-/** By what a receiver knows that a frame is what its sender wrote. One for each communication thread. */
+/** By what a receiver knows that a frame is what its sender wrote. One for each rank, used by one thread at a time. */
 sealed interface FrameSeal permits ChecksumSeal, SignatureSeal {
 
     static FrameSeal of(Group group) {

@@ -36,9 +36,18 @@ record Ranks(Optional<GradientKey> key) {
     }
 
     static TreeAllReduce open(ChunkLink link, Group group, Duration deadline) {
-        SharedSegments shared =
-                link instanceof SharingLink sharing && group.worldSize() > 1 ? sharing.segments(group) : null;
-        return new TreeAllReduce(link, group, 16 << 10, deadline, System::nanoTime, shared, new TorchAddition());
+        if (!(link instanceof SharingLink sharing)) {
+            return new TreeAllReduce(link, group, 16 << 10, deadline, System::nanoTime, new PlainAddition());
+        }
+        return new TreeAllReduce(
+                link,
+                group,
+                16 << 10,
+                deadline,
+                System::nanoTime,
+                new TorchAddition(),
+                sharing.topology(),
+                sharing.segments(group));
     }
 
     <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
