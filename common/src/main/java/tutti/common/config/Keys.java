@@ -150,6 +150,13 @@ public final class Keys {
             "30",
             CLUSTER,
             "seconds without progress after which a peer counts as lost");
+    public static final Key SECURE_GRADIENTS = key(
+            "secure_gradients",
+            Kind.SWITCH,
+            "false",
+            CLUSTER,
+            "sign each frame between workers (HMAC-SHA-256, a new key for each run from the coordinator), on all nodes if node 0 "
+                    + "says so; sums in memory that the workers of a node share are private to the user and need none");
 
     private static final Map<String, Key> ALL = collect();
 
