@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -24,6 +25,7 @@ import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
+import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.SharedSegments;
 import tutti.worker.allreduce.Topology;
@@ -160,11 +162,16 @@ final class TrainingThread {
                     System::nanoTime,
                     addition,
                     gradients.topology(),
-                    shared);
+                    shared,
+                    new FlightRecorder(lastCollectives(), System::nanoTime, InstantSource.system()));
         } catch (RuntimeException | Error e) {
             link.close();
             throw e;
         }
+    }
+
+    private Path lastCollectives() {
+        return config.output().folder().resolve("logs").resolve("rank-%d-collectives.jsonl".formatted(assign.rank()));
     }
 
     /** 0 where a device of its own holds what was planned: the system counts the process's memory alone. */

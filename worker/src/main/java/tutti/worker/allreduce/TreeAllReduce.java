@@ -63,6 +63,8 @@ public final class TreeAllReduce implements Collectives {
     private final long deadlineNanos;
     private final LongSupplier nanoClock;
     private final DroppedFrames dropped = new DroppedFrames();
+    private final CollectiveCounters counters = new CollectiveCounters();
+    private final FlightRecorder recorder;
     private final Thread thread;
 
     // Of the thread that runs a collective: one at a time, handed over under the lock.
@@ -97,7 +99,16 @@ public final class TreeAllReduce implements Collectives {
      */
     public TreeAllReduce(
             ChunkLink link, Group group, int chunkBytes, Duration deadline, LongSupplier nanoClock, Addition addition) {
-        this(link, group, chunkBytes, deadline, nanoClock, addition, Topology.apart(group.worldSize()), null);
+        this(
+                link,
+                group,
+                chunkBytes,
+                deadline,
+                nanoClock,
+                addition,
+                Topology.apart(group.worldSize()),
+                null,
+                FlightRecorder.withoutFile());
     }
 
     /**
@@ -105,6 +116,7 @@ public final class TreeAllReduce implements Collectives {
      *
      * @param topology who shares memory with whom, the same on all ranks
      * @param shared of this rank among {@link Group#onNode}, null if it is alone on its node; owned from here on
+     * @param recorder of these collectives alone; written when one of them fails
      */
     public TreeAllReduce(
             ChunkLink link,
@@ -114,7 +126,8 @@ public final class TreeAllReduce implements Collectives {
             LongSupplier nanoClock,
             Addition addition,
             Topology topology,
-            SharedSegments shared) {
+            SharedSegments shared,
+            FlightRecorder recorder) {
         require(chunkBytes >= Double.BYTES, "all-reduce: chunk bytes %d is below %d", chunkBytes, Double.BYTES);
         require(
                 chunkBytes <= Integer.MAX_VALUE / WINDOW_CHUNKS / 2,
@@ -125,6 +138,7 @@ public final class TreeAllReduce implements Collectives {
         this.link = link;
         this.group = group;
         this.shared = shared;
+        this.recorder = recorder;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
         FrameSeal seal = FrameSeal.of(group);
@@ -164,9 +178,9 @@ public final class TreeAllReduce implements Collectives {
         return group.worldSize();
     }
 
-    /** Frames that came and were not used, since the start. */
-    public DroppedFrames dropped() {
-        return dropped;
+    @Override
+    public CollectiveCounts counts() {
+        return counters.snapshot(dropped);
     }
 
     @Override
@@ -253,11 +267,13 @@ public final class TreeAllReduce implements Collectives {
                 throw new TuttiException(failure.category(), failure.getMessage(), failure);
             }
             require(!closed, Category.PEER, "collective '%s' was started after close", what.name());
-            pending = new PendingCollective(what, nextSequence++, nanoClock.getAsLong(), thread);
+            long now = nanoClock.getAsLong();
+            pending = new PendingCollective(what, nextSequence++, now, thread);
             if (group.worldSize() == 1) {
                 pending.complete(nanoClock.getAsLong());
                 return pending;
             }
+            recorder.started(pending.sequence, what, now);
             if (!waits || !queue.isEmpty() || current != null) {
                 queue.add(pending);
                 changed.signal();
@@ -337,6 +353,7 @@ public final class TreeAllReduce implements Collectives {
             try {
                 if (end != null && current != null) {
                     sayGoodbye(end.getMessage());
+                    end = recorded(end);
                 }
                 // Before anybody is told: a failed collective must not touch its buffer any more.
                 leave();
@@ -345,6 +362,15 @@ public final class TreeAllReduce implements Collectives {
             }
             failAll(end);
         }
+    }
+
+    /** The failure of the collective that runs, with the file that tells what came before it. */
+    private TuttiException recorded(TuttiException end) {
+        recorder.failed(current.sequence, end.getMessage(), nanoClock.getAsLong());
+        return recorder.write()
+                .map(file -> new TuttiException(
+                        end.category(), "%s [last collectives: %s]".formatted(end.getMessage(), file), end))
+                .orElse(end);
     }
 
     private void leave() {
@@ -417,12 +443,19 @@ public final class TreeAllReduce implements Collectives {
     }
 
     private void execute(PendingCollective pending, IdleStrategy waiting) {
+        long began = nanoClock.getAsLong();
+        recorder.began(pending.sequence, began);
+        long ended = began;
         if (pending.what.bytes() > 0) {
             exchange = algorithms.of(pending);
+            recorder.carriedBy(pending.sequence, exchange);
             wire.begin(pending.sequence, pending.fingerprint());
             exchange(pending, waiting);
+            ended = nanoClock.getAsLong();
+            counters.ended(pending.what, exchange.sent(group), ended - began, wire.refusedOffers(), link.retransmits());
         }
-        pending.complete(nanoClock.getAsLong());
+        recorder.ended(pending.sequence, ended);
+        pending.complete(ended);
         lock.lock();
         current = null;
         lock.unlock();
@@ -433,7 +466,10 @@ public final class TreeAllReduce implements Collectives {
         long lastProgress = nanoClock.getAsLong();
         while (!exchange.done()) {
             if (closed) {
-                throw new TuttiException(Category.PEER, pending.describe() + ": closed while it was running");
+                throw new TuttiException(
+                        Category.PEER,
+                        "%s: closed while it waited for %s"
+                                .formatted(pending.describe(), StallReport.waitedFor(group, exchange, wire)));
             }
             int work = step();
             if (work > 0) {

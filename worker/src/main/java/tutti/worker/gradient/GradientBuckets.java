@@ -4,6 +4,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.function.LongSupplier;
+import tutti.common.protocol.WorkerReport.BucketTimes;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Pending;
 import tutti.worker.model.GradientListener;
@@ -19,6 +21,9 @@ import tutti.worker.tune.FlatLayout;
  * is summed.
  */
 public final class GradientBuckets implements GradientListener {
+    /** As many buckets tell their times: the last ones, which backward hides least. */
+    static final int TIMED = 64;
+
     private final BucketPlan plan;
     private final List<BucketPlan.Bucket> buckets;
     private final List<BucketPlan.Grain> grains;
@@ -28,18 +33,29 @@ public final class GradientBuckets implements GradientListener {
     /** What travels, where the host cannot address the gradients themselves; else null. */
     private final ByteBuffer[] staging;
 
+    private final LongSupplier clock;
+
     private final List<Pending> started = new ArrayList<>();
+    private List<BucketTimes> times = List.of();
     private int next;
 
-    /** @param hostBuffer host memory of so many bytes, for gradients that the host cannot address */
+    /**
+     * @param hostBuffer host memory of so many bytes, for gradients that the host cannot address
+     * @param clock nanoseconds
+     */
     public GradientBuckets(
-            BucketPlan plan, Tensor gradients, Collectives collectives, IntFunction<ByteBuffer> hostBuffer) {
+            BucketPlan plan,
+            Tensor gradients,
+            Collectives collectives,
+            IntFunction<ByteBuffer> hostBuffer,
+            LongSupplier clock) {
         this.plan = plan;
         this.buckets = plan.buckets();
         this.grains = plan.grains();
         this.layout = plan.layout();
         this.gradients = gradients;
         this.collectives = collectives;
+        this.clock = clock;
         staging = gradients.onHost() ? null : new ByteBuffer[buckets.size()];
         for (int i = 0; staging != null && i < staging.length; i++) {
             staging[i] =
@@ -89,20 +105,32 @@ public final class GradientBuckets implements GradientListener {
         if (next < buckets.size()) {
             throw new IllegalStateException("backward marked %d of %d buckets ready".formatted(next, buckets.size()));
         }
-        land(gradients);
+        times = land(gradients);
     }
 
-    private void land(Tensor flat) {
+    /** Of the buckets that {@link #await} waited for last; at most the last {@value #TIMED} of them. */
+    public List<BucketTimes> times() {
+        return times;
+    }
+
+    private List<BucketTimes> land(Tensor flat) {
+        List<BucketTimes> landed = new ArrayList<>();
         for (int bucket = 0; bucket < started.size(); bucket++) {
             Pending pending = started.get(bucket);
             if (pending != null) {
+                long start = clock.getAsLong();
                 pending.await();
+                long waited = clock.getAsLong() - start;
+                if (bucket >= started.size() - TIMED) {
+                    landed.add(new BucketTimes(bucket, pending.nanos() / 1e6, waited / 1e6));
+                }
                 if (staging != null) {
                     slice(flat, buckets.get(bucket)).write(staging[bucket].rewind());
                 }
             }
         }
         started.clear();
+        return landed;
     }
 
     /**

@@ -47,7 +47,8 @@ record Ranks(Optional<GradientKey> key) {
                 System::nanoTime,
                 new TorchAddition(),
                 sharing.topology(),
-                sharing.segments(group));
+                sharing.segments(group),
+                FlightRecorder.withoutFile());
     }
 
     <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
