@@ -13,7 +13,7 @@ public enum Meter {
     ALLREDUCE_EXPOSED("tutti.allreduce.exposed", "seconds", "all-reduce time of a step that backward did not hide"),
     BUCKET_TIME("tutti.allreduce.bucket.time", "seconds", "from full to summed, a bucket of gradients on a rank"),
     BUCKET_EXPOSED("tutti.allreduce.bucket.exposed", "seconds", "wait of a rank for a bucket after backward ended"),
-    BUS_BANDWIDTH("tutti.allreduce.bus.bandwidth", "bytes_per_second", "as nccl-tests define it, of the last step"),
+    BUS_BANDWIDTH("tutti.allreduce.bus.bandwidth", "bytes_per_second", "of the last step, as nccl-tests define it"),
     BYTES_SENT("tutti.allreduce.sent", "bytes", "bytes that the collectives of steps handed to other ranks"),
     BACK_PRESSURE("tutti.allreduce.back.pressure", "offers", "frames offered again because the wire had no room"),
     RETRANSMITS("tutti.allreduce.retransmits", "", "requests to send again what the network had lost"),

@@ -100,7 +100,7 @@ public sealed interface WorkerReport extends WireMessage {
      *
      * @param bucket number, from 0, in the order in which backward fills them
      * @param total from full to summed, the wait for buckets before it included
-     * @param exposed the part of {@code total} in which nothing else was left to do but wait for it
+     * @param exposed in which training waited for it, with nothing else left to do; up to a wake-up more than {@code total}
      */
     record BucketTimes(int bucket, double total, double exposed) {}
 

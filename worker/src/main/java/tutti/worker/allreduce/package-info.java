@@ -15,6 +15,9 @@
  * <p>Ranks of one node need no frames: {@code SharedExchange} has the same parts, owners and order of additions, in memory that all of
  * them map ({@link tutti.worker.allreduce.SharedSegments}); the link then carries gathers and last words only.
  *
+ * <p>What collectives do is counted ({@link tutti.worker.allreduce.CollectiveCounts}), and the last of them are written down when one
+ * fails ({@link tutti.worker.allreduce.FlightRecorder}).
+ *
  * <p>Called by worker.train. Calls worker.tensor (DType, Addition), common.protocol (GradientKey) and common.error. Knows nothing of
  * models, buckets or actors, and does not start or own a media driver.
  */
