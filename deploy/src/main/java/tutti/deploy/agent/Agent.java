@@ -165,7 +165,7 @@ public final class Agent {
         int threads = threads(launch, environment);
         for (int local = 0; going && local < launch.nprocPerNode(); local++) {
             WorkerSeat seat = new WorkerSeat(
-                    launch.nodeRank() * launch.nprocPerNode() + local,
+                    launch.firstRank() + local,
                     local,
                     launch.nodeRank(),
                     launch.worldSize(),
