@@ -40,7 +40,7 @@ final class NodeDriver implements AutoCloseable {
                 .publicationUnblockTimeoutNs(AeronChannels.PUBLICATION_UNBLOCK.toNanos())
                 .driverTimeoutMs(AeronChannels.CLIENT_LIVENESS.toMillis())
                 .warnIfDirectoryExists(false)
-                .errorHandler(error -> LOG.warn("media driver: {}", error.toString()));
+                .errorHandler(new DriverErrors(LOG::warn));
         try {
             return new NodeDriver(folder, MediaDriver.launch(context));
         } catch (RuntimeException e) {
