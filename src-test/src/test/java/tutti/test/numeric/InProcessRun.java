@@ -64,8 +64,8 @@ final class InProcessRun {
 
     private void rank(
             RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize, LongSupplier clock) {
-        try (TreeAllReduce collectives =
-                        new TreeAllReduce(network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime);
+        try (TreeAllReduce collectives = new TreeAllReduce(
+                        network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime, stall -> {});
                 Trainer trainer = Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),

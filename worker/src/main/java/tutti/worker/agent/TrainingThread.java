@@ -141,22 +141,30 @@ final class TrainingThread {
                     begin.totalSteps(),
                     this::nextShard,
                     new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
+            if (collectives.dropped().total() > 0) {
+                LOG.warn("all-reduce: frames dropped: {}", collectives.dropped());
+            }
         }
     }
 
     private TreeAllReduce collectives(AeronLink link, Group group, GradientMemory gradients, Duration deadline) {
+        int chunk = GradientMemory.CHUNK_BYTES;
         if (gradients.stripeBytes() == 0) {
-            return new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
+            return new TreeAllReduce(link, group, chunk, deadline, System::nanoTime, this::stalled);
         }
         try {
             Addition addition = Backends.addition(config.train().backend());
             SharedSegments shared = new SharedSegments(seat.aeronDir(), group, gradients.stripeBytes());
-            return new TreeAllReduce(
-                    link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime, shared, addition);
+            return new TreeAllReduce(link, group, chunk, deadline, System::nanoTime, this::stalled, shared, addition);
         } catch (RuntimeException | Error e) {
             link.close();
             throw e;
         }
+    }
+
+    private void stalled(String report) {
+        LOG.warn("{}", report);
+        coordinator.tell(new WorkerReport.Stalled(assign.rank(), assign.generation(), report));
     }
 
     /** 0 where a device of its own holds what was planned: the system counts the process's memory alone. */

@@ -10,6 +10,7 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.BackoffIdleStrategy;
@@ -51,6 +52,9 @@ public final class TreeAllReduce implements Collectives {
 
     private static final Duration JOIN_DEADLINE = Duration.ofSeconds(10);
 
+    /** So long without progress, and people should know which rank is waited for; it may only be slow. */
+    private static final long WARNING_NANOS = Duration.ofSeconds(5).toNanos();
+
     private final ChunkLink link;
     private final Group group;
     /** Null where ranks share no memory. */
@@ -60,6 +64,7 @@ public final class TreeAllReduce implements Collectives {
     private final int windowBytes;
     private final long deadlineNanos;
     private final LongSupplier nanoClock;
+    private final Consumer<String> onStall;
     private final DroppedFrames dropped = new DroppedFrames();
     private final Thread thread;
 
@@ -97,9 +102,17 @@ public final class TreeAllReduce implements Collectives {
      * @param chunkBytes most payload bytes in one frame, the same on all ranks; a link with smaller frames sends smaller ones
      * @param deadline longest time without progress of the collective that runs, connecting included
      * @param nanoClock monotonic, in nanoseconds; {@code System::nanoTime}
+     * @param onStall told, on the communication thread, for whom a collective waits that has stood still for five seconds and goes
+     *     on waiting; once each time it stands still
      */
-    public TreeAllReduce(ChunkLink link, Group group, int chunkBytes, Duration deadline, LongSupplier nanoClock) {
-        this(link, group, chunkBytes, deadline, nanoClock, null, null);
+    public TreeAllReduce(
+            ChunkLink link,
+            Group group,
+            int chunkBytes,
+            Duration deadline,
+            LongSupplier nanoClock,
+            Consumer<String> onStall) {
+        this(link, group, chunkBytes, deadline, nanoClock, onStall, null, null);
     }
 
     /**
@@ -114,6 +127,7 @@ public final class TreeAllReduce implements Collectives {
             int chunkBytes,
             Duration deadline,
             LongSupplier nanoClock,
+            Consumer<String> onStall,
             SharedSegments shared,
             Addition addition) {
         require(chunkBytes >= Double.BYTES, "all-reduce: chunk bytes %d is below %d", chunkBytes, Double.BYTES);
@@ -129,6 +143,7 @@ public final class TreeAllReduce implements Collectives {
         this.addition = addition;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
+        this.onStall = onStall;
         windowBytes = windowBytes(chunkBytes);
         wire = new Wire(link, group, chunkBytes);
         incoming = new IncomingFrame(group);
@@ -357,6 +372,7 @@ public final class TreeAllReduce implements Collectives {
         wire.begin(pending.sequence, fingerprint);
         idle.reset();
         long lastProgress = nanoClock.getAsLong();
+        boolean warned = false;
         while (!exchange.done()) {
             if (closed) {
                 throw new TuttiException(Category.PEER, pending.describe() + ": closed while it was running");
@@ -364,18 +380,30 @@ public final class TreeAllReduce implements Collectives {
             int work = step();
             if (work > 0) {
                 lastProgress = nanoClock.getAsLong();
+                warned = false;
                 idle.reset();
             } else {
                 long still = nanoClock.getAsLong() - lastProgress;
                 if (still > deadlineNanos) {
                     throw new TuttiException(
-                            Category.PEER, StallReport.of(group, pending, exchange, wire, still, dropped));
+                            Category.PEER,
+                            stall(still)
+                                    + " See that rank's log; a rank that is slow but alive needs a longer deadline.");
+                }
+                if (still > WARNING_NANOS && !warned) {
+                    warned = true;
+                    onStall.accept(stall(still)
+                            + " It fails after %d s without progress.".formatted(deadlineNanos / 1_000_000_000));
                 }
                 idle.idle();
             }
         }
         pending.complete(nanoClock.getAsLong());
         current = null;
+    }
+
+    private String stall(long idleNanos) {
+        return StallReport.of(group, current, exchange, wire, idleNanos, dropped);
     }
 
     private Exchange exchange(PendingCollective pending) {

@@ -9,7 +9,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
+import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import tutti.worker.tensor.torch.TorchAddition;
 
@@ -32,9 +34,14 @@ final class Ranks {
     }
 
     static TreeAllReduce open(ChunkLink link, Group group, Duration deadline) {
+        return open(link, group, deadline, System::nanoTime, stall -> {});
+    }
+
+    static TreeAllReduce open(
+            ChunkLink link, Group group, Duration deadline, LongSupplier nanoClock, Consumer<String> onStall) {
         SharedSegments shared =
                 link instanceof SharingLink sharing && group.worldSize() > 1 ? sharing.segments(group) : null;
-        return new TreeAllReduce(link, group, 16 << 10, deadline, System::nanoTime, shared, new TorchAddition());
+        return new TreeAllReduce(link, group, 16 << 10, deadline, nanoClock, onStall, shared, new TorchAddition());
     }
 
     static <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
