@@ -122,7 +122,7 @@ final class TrainingThread {
                 generation,
                 rank,
                 address.listen(),
-                GradientAddress.channels(assign.peers(), seat.nodeRank(), gradients.termBytes()));
+                address.channels(assign.peers(), seat.nodeRank(), gradients.termBytes()));
         try (TreeAllReduce collectives = collectives(link, group, gradients, deadline);
                 Trainer trainer = Trainer.load(config, collectives, resume, host)) {
             coordinator.tell(new WorkerReport.Ready(
