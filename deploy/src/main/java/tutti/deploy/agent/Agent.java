@@ -102,6 +102,9 @@ public final class Agent {
                 "tutti-agent-shutdown");
         Runtime.getRuntime().addShutdownHook(cleanUp);
         try {
+            if (launch.nnodes() > 1) {
+                SocketBuffers.probe().warnIfSmall();
+            }
             startDriver(aeronDir);
             int port =
                     launch.masterPort() == 0 ? Ports.anyFree("master_addr", launch.masterAddr()) : launch.masterPort();

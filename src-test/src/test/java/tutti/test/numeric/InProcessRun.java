@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -19,6 +20,7 @@ import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.common.shard.BatchPlan;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.InMemoryNetwork;
+import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
@@ -55,7 +57,8 @@ final class InProcessRun {
             run.times.add(new ArrayList<>());
             run.hashes.add("");
             ranks.add(CompletableFuture.runAsync(
-                    () -> run.rank(config, network, new Group(1, 1, rank, hosts), rank, worldSize, clock),
+                    () -> run.rank(
+                            config, network, new Group(1, 1, rank, hosts, Optional.empty()), rank, worldSize, clock),
                     task -> new Thread(task, "rank-" + rank).start()));
         }
         CompletableFuture.allOf(ranks.toArray(CompletableFuture[]::new)).get(120, TimeUnit.SECONDS);
@@ -65,7 +68,13 @@ final class InProcessRun {
     private void rank(
             RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize, LongSupplier clock) {
         try (TreeAllReduce collectives = new TreeAllReduce(
-                        network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime, stall -> {});
+                        network.link(rank),
+                        group,
+                        4096,
+                        Duration.ofSeconds(30),
+                        System::nanoTime,
+                        stall -> {},
+                        new PlainAddition());
                 Trainer trainer = Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),

@@ -26,10 +26,10 @@ import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.SharedSegments;
+import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronLink;
 import tutti.worker.tensor.Addition;
-import tutti.worker.tensor.Device;
 import tutti.worker.train.Backends;
 import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
@@ -104,15 +104,16 @@ final class TrainingThread {
         int generation = assign.generation();
         Path resume = assign.resumeFrom().isEmpty() ? null : Path.of(assign.resumeFrom());
         List<String> hosts = assign.peers().stream().map(Peer::host).toList();
-        Group group = new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts);
+        Group group =
+                new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts, assign.gradientKey());
+        if (group.key().isPresent()) {
+            LOG.info("frames of generation {} are signed", generation);
+        }
         long sharedMemory = sharedMemory();
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
-        GradientMemory gradients = GradientMemory.of(
-                GradientAddress.neighbours(assign.peers(), seat.nodeRank()),
-                assign.worldSize(),
-                sharedMemory,
-                Backends.sizes(config.train().backend(), Device.CPU).master(),
-                Backends.adds(config.train().backend()));
+        Topology topology =
+                Topology.of(assign.peers().stream().map(Peer::nodeRank).toList());
+        GradientMemory gradients = GradientMemory.of(topology, rank, sharedMemory);
         Host host = new Host(
                 seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
         // Last, since what follows owns it and closes it.
@@ -121,7 +122,7 @@ final class TrainingThread {
                 generation,
                 rank,
                 address.listen(),
-                GradientAddress.channels(assign.peers(), seat.nodeRank(), gradients.termBytes()));
+                address.channels(assign.peers(), seat.nodeRank(), gradients.termBytes()));
         try (TreeAllReduce collectives = collectives(link, group, gradients, deadline);
                 Trainer trainer = Trainer.load(config, collectives, resume, host)) {
             coordinator.tell(new WorkerReport.Ready(
@@ -148,14 +149,22 @@ final class TrainingThread {
     }
 
     private TreeAllReduce collectives(AeronLink link, Group group, GradientMemory gradients, Duration deadline) {
-        int chunk = GradientMemory.CHUNK_BYTES;
-        if (gradients.stripeBytes() == 0) {
-            return new TreeAllReduce(link, group, chunk, deadline, System::nanoTime, this::stalled);
-        }
         try {
             Addition addition = Backends.addition(config.train().backend());
-            SharedSegments shared = new SharedSegments(seat.aeronDir(), group, gradients.stripeBytes());
-            return new TreeAllReduce(link, group, chunk, deadline, System::nanoTime, this::stalled, shared, addition);
+            Group neighbours = group.onNode(gradients.topology());
+            SharedSegments shared = neighbours.worldSize() > 1
+                    ? new SharedSegments(seat.aeronDir(), neighbours, gradients.stripeBytes())
+                    : null;
+            return new TreeAllReduce(
+                    link,
+                    group,
+                    GradientMemory.CHUNK_BYTES,
+                    deadline,
+                    System::nanoTime,
+                    this::stalled,
+                    addition,
+                    gradients.topology(),
+                    shared);
         } catch (RuntimeException | Error e) {
             link.close();
             throw e;

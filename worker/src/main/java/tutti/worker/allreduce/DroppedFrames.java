@@ -2,7 +2,7 @@ package tutti.worker.allreduce;
 
 import java.util.concurrent.atomic.AtomicLongArray;
 
-/** Frames that arrived and were not used, counted by reason. Written by the communication thread, read by any. */
+/** Frames that arrived and were not used, counted by reason. Written by the thread that runs a collective, read by any. */
 public final class DroppedFrames {
 
     public enum Kind {
@@ -10,6 +10,8 @@ public final class DroppedFrames {
         MALFORMED,
         /** Header or payload changed on the way. */
         BAD_CHECKSUM,
+        /** Where frames are signed: with another key or none, for another rank, or changed on the way. */
+        BAD_SIGNATURE,
         WRONG_RUN,
         /** Of an earlier membership (or a later one, which cannot belong here either). */
         WRONG_GENERATION,

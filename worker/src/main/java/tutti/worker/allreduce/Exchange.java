@@ -2,7 +2,7 @@ package tutti.worker.allreduce;
 
 /**
  * One collective while it runs: what is still to be sent to and received from each peer. Knows no queue, no clock and no
- * link; touched by the communication thread only.
+ * link; touched by the thread that runs the collective.
  */
 abstract class Exchange {
 
@@ -14,11 +14,6 @@ abstract class Exchange {
         /** Bytes before this frame never came; no link in order loses them and recovers. */
         GAP,
         MALFORMED
-    }
-
-    /** First byte of part {@code part} of {@code elements}, which {@code ranks} ranks own: parts differ by one element at most. */
-    static int partStart(int elements, int elementBytes, int part, int ranks) {
-        return (int) ((long) elements * part / ranks) * elementBytes;
     }
 
     /** Nothing left to send, to receive or to add. */

@@ -3,6 +3,7 @@ package tutti.worker.allreduce;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -13,10 +14,15 @@ import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
+import tutti.common.protocol.GradientKey;
 import tutti.worker.tensor.torch.TorchAddition;
 
-/** Runs W ranks as threads and waits for all of them; the first failure is the test's. */
-final class Ranks {
+/**
+ * Runs W ranks as threads and waits for all of them; the first failure is the test's.
+ *
+ * @param key of the group
+ */
+record Ranks(Optional<GradientKey> key) {
     static final long RUN = 0x7475747469L;
     static final int GENERATION = 3;
 
@@ -25,12 +31,10 @@ final class Ranks {
         R run(int rank, TreeAllReduce collectives) throws Exception;
     }
 
-    private Ranks() {}
-
-    static Group group(int rank, int ranks) {
+    Group group(int rank, int ranks) {
         List<String> hosts =
                 IntStream.range(0, ranks).mapToObj(r -> "host-" + r).toList();
-        return new Group(RUN, GENERATION, rank, hosts);
+        return new Group(RUN, GENERATION, rank, hosts, key);
     }
 
     static TreeAllReduce open(ChunkLink link, Group group, Duration deadline) {
@@ -39,17 +43,27 @@ final class Ranks {
 
     static TreeAllReduce open(
             ChunkLink link, Group group, Duration deadline, LongSupplier nanoClock, Consumer<String> onStall) {
-        SharedSegments shared =
-                link instanceof SharingLink sharing && group.worldSize() > 1 ? sharing.segments(group) : null;
-        return new TreeAllReduce(link, group, 16 << 10, deadline, nanoClock, onStall, shared, new TorchAddition());
+        if (!(link instanceof SharingLink sharing)) {
+            return new TreeAllReduce(link, group, 16 << 10, deadline, nanoClock, onStall, new PlainAddition());
+        }
+        return new TreeAllReduce(
+                link,
+                group,
+                16 << 10,
+                deadline,
+                nanoClock,
+                onStall,
+                new TorchAddition(),
+                sharing.topology(),
+                sharing.segments(group));
     }
 
-    static <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
+    <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
         return run(IntStream.range(0, ranks).toArray(), ranks, links, rank -> deadline, body);
     }
 
     /** As above, with only some of the ranks there, and a deadline for each. */
-    static <R> List<R> run(
+    <R> List<R> run(
             int[] present, int ranks, IntFunction<ChunkLink> links, IntFunction<Duration> deadlines, Body<R> body)
             throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(present.length);

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.Pending;
 import tutti.worker.model.ParameterSpec;
 import tutti.worker.tensor.Arena;
@@ -65,8 +66,8 @@ class GradientBucketsTest {
         for (int i = 0; i < layout.size(); i++) {
             memory.bytes().putDouble(i * Double.BYTES, i);
         }
-        GradientBuckets buckets = new GradientBuckets(
-                layout, new Far(memory), wire, 64 * Double.BYTES, new ReferenceKernels()::hostBuffer);
+        GradientBuckets buckets =
+                new GradientBuckets(plan(64), new Far(memory), wire, new ReferenceKernels()::hostBuffer);
         for (int pass = 1; pass <= 2; pass++) {
             buckets.begin();
             buckets.ready(2);
@@ -79,8 +80,11 @@ class GradientBucketsTest {
     }
 
     private GradientBuckets buckets(int elements) {
-        return new GradientBuckets(
-                layout, flat(), wire, elements * DType.F64.bytes(), new ReferenceKernels()::hostBuffer);
+        return new GradientBuckets(plan(elements), flat(), wire, new ReferenceKernels()::hostBuffer);
+    }
+
+    private BucketPlan plan(int elements) {
+        return new BucketPlan(layout, DType.F64.bytes(), elements * DType.F64.bytes(), 2, false);
     }
 
     private Tensor flat() {
@@ -150,6 +154,21 @@ class GradientBucketsTest {
                     return 0;
                 }
             };
+        }
+
+        @Override
+        public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition) {
+            throw new UnsupportedOperationException(name);
+        }
+
+        @Override
+        public Pending allGather(String name, ByteBuffer data, DType dtype, Partition partition) {
+            throw new UnsupportedOperationException(name);
+        }
+
+        @Override
+        public Pending broadcast(String name, ByteBuffer data, DType dtype, int root) {
+            throw new UnsupportedOperationException(name);
         }
 
         @Override

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -22,6 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.worker.allreduce.Group;
+import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.tensor.DType;
 
@@ -64,9 +66,15 @@ class AeronLinkTest {
                 results.add(CompletableFuture.supplyAsync(
                         () -> {
                             AeronLink link = new AeronLink(driver.dir(), 1, self, listen, peers.get(self));
-                            Group group = new Group(1, 1, self, List.of("a", "a", "b"));
+                            Group group = new Group(1, 1, self, List.of("a", "a", "b"), Optional.empty());
                             try (TreeAllReduce collectives = new TreeAllReduce(
-                                    link, group, 32 << 10, Duration.ofSeconds(20), System::nanoTime, stall -> {})) {
+                                    link,
+                                    group,
+                                    32 << 10,
+                                    Duration.ofSeconds(20),
+                                    System::nanoTime,
+                                    stall -> {},
+                                    new PlainAddition())) {
                                 ByteBuffer data = ByteBuffer.allocateDirect(elements * Float.BYTES)
                                         .order(ByteOrder.LITTLE_ENDIAN);
                                 for (int i = 0; i < elements; i++) {
