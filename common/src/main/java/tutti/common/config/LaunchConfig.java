@@ -5,6 +5,7 @@ import static tutti.common.error.TuttiException.user;
 
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Which processes run where.
@@ -55,6 +56,14 @@ public record LaunchConfig(
     /** The lowest rank on this node. */
     public int firstRank() {
         return (int) sum(workers.subList(0, nodeRank));
+    }
+
+    /** The node of every rank. */
+    public List<Integer> nodes() {
+        return IntStream.range(0, nnodes())
+                .boxed()
+                .flatMap(node -> Collections.nCopies(workers.get(node), node).stream())
+                .toList();
     }
 
     private static long sum(List<Integer> counts) {

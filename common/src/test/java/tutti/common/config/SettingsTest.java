@@ -113,6 +113,7 @@ class SettingsTest {
         assertThat(last.nprocPerNode()).isEqualTo(4);
         assertThat(last.firstRank()).isEqualTo(3);
         assertThat(last.worldSize()).isEqualTo(7);
+        assertThat(last.nodes()).containsExactly(0, 0, 1, 2, 2, 2, 2);
 
         flags.put("nproc_per_node", "2");
         assertThat(RunConfig.read(Settings.of(flags, null)).launch())
