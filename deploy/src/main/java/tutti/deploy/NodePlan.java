@@ -7,6 +7,7 @@ import tutti.common.config.LaunchConfig;
 import tutti.common.config.PlanConfig;
 import tutti.common.error.TuttiException;
 import tutti.worker.agent.GradientMemory;
+import tutti.worker.allreduce.Topology;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
@@ -35,12 +36,8 @@ record NodePlan(MemoryPlan worker, Device device, int workers, int longest, long
         LaunchConfig launch = run.launch();
         Device device = Backends.device(run.train().backend(), run.train().device(), 0);
         KernelSizes sizes = Backends.sizes(run.train().backend(), device);
-        GradientMemory gradients = GradientMemory.of(
-                launch.nprocPerNode(),
-                launch.worldSize(),
-                sharedMemory(),
-                sizes.master(),
-                Backends.adds(run.train().backend()));
+        GradientMemory gradients =
+                GradientMemory.of(Topology.even(launch.nnodes(), launch.nprocPerNode()), 0, sharedMemory());
         int longest = Math.min(run.model().maxLength(), model.maxPositions());
         MemoryPlan worker = MemoryPlan.of(run, model, sizes, longest, gradients.bytes());
         return new NodePlan(

@@ -32,7 +32,6 @@ class BenchCommandTest {
                 "bench allreduce --world_size 1|--world_size=1: 2 to 256 ranks",
                 "bench allreduce --bytes 1k,1.5m|--bytes 1.5m: a size such as 256k or 4m is needed",
                 "bench allreduce --transport ucx|Invalid value for option '--transport'",
-                "bench allreduce --transport shm --backend nd4j|--transport shm: the nd4j backend has no addition",
                 "bench allreduce-rank none|a rank is started by `tutti bench allreduce`, not by hand: "
             })
     void shouldSayWhatIsWrong(String words, String message) {

@@ -18,7 +18,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.deploy.agent.RankGroup;
-import tutti.worker.train.Backends;
 
 /**
  * The float32 all-reduce of a run between real processes, one for each rank, size by size. Every sum is checked.
@@ -35,7 +34,7 @@ public record AllReduceBench(RankGroup ranks, List<String> command) {
     /**
      * What is measured.
      *
-     * @param backend whose addition is used in shared memory
+     * @param backend whose additions are used
      * @param bytes of float32 that each rank contributes, one after the other
      */
     public record Options(int worldSize, Transport transport, Backend backend, List<Integer> bytes) {
@@ -45,10 +44,6 @@ public record AllReduceBench(RankGroup ranks, List<String> command) {
                     "--world_size=%d: 2 to %d ranks",
                     worldSize,
                     KnownSum.MOST_RANKS);
-            require(
-                    transport != Transport.SHM || Backends.adds(backend),
-                    "--transport shm: the %s backend has no addition for shared memory; a run takes ipc there",
-                    backend.word());
             bytes = List.copyOf(bytes);
         }
     }

@@ -17,10 +17,10 @@ import tutti.worker.agent.GradientCollectives;
 import tutti.worker.agent.GradientMemory;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Group;
+import tutti.worker.allreduce.Topology;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Shape;
-import tutti.worker.train.Backends;
 
 /** One rank of {@code tutti bench allreduce}: the collectives of a run, without the run. */
 public final class AllReduceRank {
@@ -45,12 +45,7 @@ public final class AllReduceRank {
      * @param out gets an {@link AllReduceResult} as JSON a line; only from rank 0
      */
     public void run(PrintStream out) throws JsonProcessingException {
-        GradientMemory memory = GradientMemory.of(
-                apart ? 1 : seat.worldSize(),
-                seat.worldSize(),
-                GradientCollectives.sharedMemory(seat.aeronDir()),
-                DType.F32,
-                seat.transport() != Transport.IPC && Backends.adds(seat.backend()));
+        GradientMemory memory = memory();
         ByteBuffer data = buffer(Collections.max(seat.bytes()));
         try (Collectives collectives = collectives(memory)) {
             AllReduceTiming timing = new AllReduceTiming(collectives, System::nanoTime, SAMPLE, SAMPLES);
@@ -62,6 +57,14 @@ public final class AllReduceRank {
                 }
             }
         }
+    }
+
+    private GradientMemory memory() {
+        Topology nodes = apart ? Topology.apart(seat.worldSize()) : Topology.even(1, seat.worldSize());
+        long sharedMemory = GradientCollectives.sharedMemory(seat.aeronDir());
+        return seat.transport() == Transport.IPC
+                ? GradientMemory.of(nodes, Topology.apart(seat.worldSize()), seat.rank(), sharedMemory)
+                : GradientMemory.of(nodes, seat.rank(), sharedMemory);
     }
 
     private Collectives collectives(GradientMemory memory) {

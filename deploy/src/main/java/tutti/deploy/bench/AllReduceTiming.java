@@ -46,7 +46,7 @@ record AllReduceTiming(Collectives collectives, LongSupplier clock, long sampleN
         collectives.barrier("sample");
         long start = clock.getAsLong();
         for (long i = 0; i < calls; i++) {
-            collectives.allReduceSum("timed", data, DType.F32).await();
+            collectives.allReduceSumAndWait("timed", data, DType.F32);
         }
         return clock.getAsLong() - start;
     }
@@ -59,7 +59,7 @@ record AllReduceTiming(Collectives collectives, LongSupplier clock, long sampleN
     private void verify(ByteBuffer data) {
         KnownSum known = new KnownSum(collectives.rank(), collectives.worldSize());
         known.fill(data);
-        collectives.allReduceSum("verified", data, DType.F32).await();
+        collectives.allReduceSumAndWait("verified", data, DType.F32);
         known.check(data);
     }
 

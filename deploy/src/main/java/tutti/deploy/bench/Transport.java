@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /** How the ranks of a benchmark reach each other. */
 public enum Transport {
-    /** As a run on one node does: SHM where the backend adds in shared memory, else IPC. */
+    /** What a run on one node takes. */
     AUTO,
     /** Sums in memory that all ranks map. */
     SHM,

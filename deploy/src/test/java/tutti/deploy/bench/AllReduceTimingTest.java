@@ -12,6 +12,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import tutti.common.error.TuttiException;
 import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.Pending;
 import tutti.worker.tensor.DType;
 
@@ -99,6 +100,21 @@ class AllReduceTimingTest {
                     return SUM_NANOS;
                 }
             };
+        }
+
+        @Override
+        public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Pending allGather(String name, ByteBuffer data, DType dtype, Partition partition) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Pending broadcast(String name, ByteBuffer data, DType dtype, int root) {
+            throw new UnsupportedOperationException();
         }
 
         @Override

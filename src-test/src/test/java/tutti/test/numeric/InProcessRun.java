@@ -19,6 +19,7 @@ import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.common.shard.BatchPlan;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.InMemoryNetwork;
+import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
@@ -64,8 +65,13 @@ final class InProcessRun {
 
     private void rank(
             RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize, LongSupplier clock) {
-        try (TreeAllReduce collectives =
-                        new TreeAllReduce(network.link(rank), group, 4096, Duration.ofSeconds(30), System::nanoTime);
+        try (TreeAllReduce collectives = new TreeAllReduce(
+                        network.link(rank),
+                        group,
+                        4096,
+                        Duration.ofSeconds(30),
+                        System::nanoTime,
+                        new PlainAddition());
                 Trainer trainer = Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),

@@ -54,11 +54,6 @@ public record GradientAddress(String host, int port) {
         return channels;
     }
 
-    /** Ranks of a node. */
-    static int neighbours(List<Peer> peers, int nodeRank) {
-        return (int) peers.stream().filter(peer -> peer.nodeRank() == nodeRank).count();
-    }
-
     /**
      * Channels to every rank: shared memory inside a node, UDP between nodes.
      *

@@ -17,7 +17,7 @@ import tutti.worker.allreduce.aeron.AeronLink;
 import tutti.worker.tensor.Addition;
 import tutti.worker.train.Backends;
 
-/** The collectives of one rank: sums in shared memory where {@link GradientMemory} has stripes for them, else through Aeron. */
+/** The collectives of one rank: in memory that it shares with the ranks of its node, and through Aeron, as {@link GradientMemory} says. */
 public final class GradientCollectives {
     private GradientCollectives() {}
 
@@ -45,14 +45,20 @@ public final class GradientCollectives {
                 group.rank(),
                 address.listen(),
                 GradientAddress.channels(peers, nodeRank, memory.termBytes()));
-        if (memory.stripeBytes() == 0) {
-            return new TreeAllReduce(link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime);
-        }
         try {
             Addition addition = Backends.addition(backend);
-            SharedSegments shared = new SharedSegments(aeronDir, group, memory.stripeBytes());
+            Group neighbours = group.onNode(memory.topology());
+            SharedSegments shared =
+                    neighbours.worldSize() > 1 ? new SharedSegments(aeronDir, neighbours, memory.stripeBytes()) : null;
             return new TreeAllReduce(
-                    link, group, GradientMemory.CHUNK_BYTES, deadline, System::nanoTime, shared, addition);
+                    link,
+                    group,
+                    GradientMemory.CHUNK_BYTES,
+                    deadline,
+                    System::nanoTime,
+                    addition,
+                    memory.topology(),
+                    shared);
         } catch (RuntimeException | Error e) {
             link.close();
             throw e;

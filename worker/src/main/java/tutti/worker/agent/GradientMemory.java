@@ -1,23 +1,25 @@
 package tutti.worker.agent;
 
 import tutti.worker.allreduce.SharedSegments;
+import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronChannels;
-import tutti.worker.tensor.DType;
 
 /**
  * What the all-reduce takes on one worker.
  *
+ * @param topology who shares memory with whom
  * @param termBytes of an Aeron log between workers of this node
- * @param stripeBytes of the sums in memory that the workers of this node share; 0 where sums go through Aeron
- * @param staging bytes on the Java heap
+ * @param stripeBytes of the sums in memory that the workers of this node share; 0 where none do
+ * @param staging bytes outside of the Java heap
  * @param logs bytes of Aeron logs that the worker maps: one that it writes and one that it reads for every peer
  * @param sharedLogs the part of {@code logs} that a worker of the same node maps too
  * @param segments bytes of shared sums that the worker maps, as every worker of the node does
  */
-public record GradientMemory(int termBytes, int stripeBytes, long staging, long logs, long sharedLogs, long segments) {
+public record GradientMemory(
+        Topology topology, int termBytes, int stripeBytes, long staging, long logs, long sharedLogs, long segments) {
     /** Most payload bytes of one frame. */
-    static final int CHUNK_BYTES = 64 << 10;
+    public static final int CHUNK_BYTES = 64 << 10;
 
     /** A stripe of every rank stays in the second cache level while it is added. */
     private static final int STRIPE_BYTES = 128 << 10;
@@ -27,32 +29,38 @@ public record GradientMemory(int termBytes, int stripeBytes, long staging, long 
     private static final int SHARE = 4;
 
     /**
-     * @param nodeRanks workers of this node
-     * @param worldSize workers of the run
+     * @param nodes which workers are on one node
+     * @param rank of the worker
      * @param sharedMemory bytes of the file system where logs and segments lie
-     * @param gradient dtype of the gradients
-     * @param adds whether the backend adds in shared memory
      */
-    public static GradientMemory of(int nodeRanks, int worldSize, long sharedMemory, DType gradient, boolean adds) {
-        boolean together = adds && nodeRanks == worldSize && worldSize > 1;
-        // What is left for the logs are numbers and last words.
-        int term = together ? AeronChannels.MIN_TERM_BYTES : AeronChannels.termBytesFor(nodeRanks, sharedMemory);
-        int stripe = together ? stripeBytes(worldSize, sharedMemory) : 0;
-        long near = 2L * (nodeRanks - 1) * AeronChannels.logBytes(term);
-        long far = 2L * (worldSize - nodeRanks) * AeronChannels.logBytes(AeronChannels.TERM_BYTES);
-        return new GradientMemory(
-                term,
-                stripe,
-                together ? 0 : TreeAllReduce.stagingBytes(worldSize, CHUNK_BYTES, gradient),
-                near + far,
-                near,
-                together ? worldSize * SharedSegments.bytes(worldSize, stripe) : 0);
+    public static GradientMemory of(Topology nodes, int rank, long sharedMemory) {
+        // Where a node cannot add its ranks first, memory of their own would not save a frame.
+        return of(nodes, nodes.nested() ? nodes : Topology.apart(nodes.worldSize()), rank, sharedMemory);
     }
 
-    private static int stripeBytes(int worldSize, long sharedMemory) {
+    /** As above, with the choice taken: {@code topology} is {@code nodes}, or every rank apart. */
+    public static GradientMemory of(Topology nodes, Topology topology, int rank, long sharedMemory) {
+        int worldSize = nodes.worldSize();
+        int neighbours = nodes.neighbours(rank);
+        boolean shares = topology.neighbours(rank) > 1;
+        // What is left for the logs are numbers and last words.
+        int term = shares ? AeronChannels.MIN_TERM_BYTES : AeronChannels.termBytesFor(neighbours, sharedMemory);
+        int stripe = shares ? stripeBytes(neighbours, sharedMemory) : 0;
+        long near = 2L * (neighbours - 1) * AeronChannels.logBytes(term);
+        long far = 2L * (worldSize - neighbours) * AeronChannels.logBytes(AeronChannels.TERM_BYTES);
+        return new GradientMemory(
+                topology,
+                term,
+                stripe,
+                TreeAllReduce.bytes(topology, CHUNK_BYTES),
+                near + far,
+                near,
+                shares ? neighbours * SharedSegments.bytes(neighbours, stripe) : 0);
+    }
+
+    private static int stripeBytes(int ranks, long sharedMemory) {
         int stripe = STRIPE_BYTES;
-        while (stripe > LEAST_STRIPE_BYTES
-                && worldSize * SharedSegments.bytes(worldSize, stripe) > sharedMemory / SHARE) {
+        while (stripe > LEAST_STRIPE_BYTES && ranks * SharedSegments.bytes(ranks, stripe) > sharedMemory / SHARE) {
             stripe /= 2;
         }
         return stripe;

@@ -24,8 +24,7 @@ import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Group;
-import tutti.worker.tensor.Device;
-import tutti.worker.train.Backends;
+import tutti.worker.allreduce.Topology;
 import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
@@ -101,12 +100,9 @@ final class TrainingThread {
         List<String> hosts = assign.peers().stream().map(Peer::host).toList();
         Group group = new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts);
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
-        GradientMemory gradients = GradientMemory.of(
-                GradientAddress.neighbours(assign.peers(), seat.nodeRank()),
-                assign.worldSize(),
-                GradientCollectives.sharedMemory(seat.aeronDir()),
-                Backends.sizes(config.train().backend(), Device.CPU).master(),
-                Backends.adds(config.train().backend()));
+        Topology topology =
+                Topology.of(assign.peers().stream().map(Peer::nodeRank).toList());
+        GradientMemory gradients = GradientMemory.of(topology, rank, GradientCollectives.sharedMemory(seat.aeronDir()));
         Host host = new Host(
                 seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
         try (Collectives collectives = GradientCollectives.open(

@@ -19,14 +19,33 @@ public interface Collectives extends AutoCloseable {
     /**
      * Starts summing {@code data} in place across ranks and returns at once; collectives run one after the other in the order
      * they were started, and any number may be pending. The same bits on every rank and in every repetition, whatever the
-     * timing. With one rank nothing is touched; an empty buffer is done at once and waits for nobody.
+     * timing and the way. With one rank nothing is touched; an empty buffer is done at once and waits for nobody.
      *
      * @param data direct; its bytes from position to limit are little-endian elements, whatever its byte order is set to. Owned
      *     by the caller, but not to be read or written until {@link Pending#await} returns (after a failure: until {@link
      *     #close} returns). Its content after a failure is undefined.
-     * @param dtype F32 or F64
+     * @param dtype F32 or F64; or BF16, which is added in float32 and rounded once
      */
     Pending allReduceSum(String name, ByteBuffer data, DType dtype);
+
+    /** {@link #allReduceSum} and its {@link Pending#await}; quicker, since no other thread takes part where nothing else runs. */
+    default void allReduceSumAndWait(String name, ByteBuffer data, DType dtype) {
+        allReduceSum(name, data, dtype).await();
+    }
+
+    /** As {@link #allReduceSum}, but only this rank's part of {@code data} gets its sums; the rest is undefined when it is done. */
+    Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition);
+
+    /**
+     * Starts copying every rank's part of {@code data} to all ranks.
+     *
+     * @param data as in {@link #allReduceSum}; this rank's part is filled
+     * @param dtype any: elements are only counted
+     */
+    Pending allGather(String name, ByteBuffer data, DType dtype, Partition partition);
+
+    /** Starts copying all of {@code data} from rank {@code root} to all others; as {@link #allGather}. */
+    Pending broadcast(String name, ByteBuffer data, DType dtype, int root);
 
     /**
      * Every rank's {@code values} in rank order; blocks. For small messages: each rank sends all its values to each other.

@@ -16,11 +16,6 @@ abstract class Exchange {
         MALFORMED
     }
 
-    /** First byte of part {@code part} of {@code elements}, which {@code ranks} ranks own: parts differ by one element at most. */
-    static int partStart(int elements, int elementBytes, int part, int ranks) {
-        return (int) ((long) elements * part / ranks) * elementBytes;
-    }
-
     /** Nothing left to send, to receive or to add. */
     abstract boolean done();
 

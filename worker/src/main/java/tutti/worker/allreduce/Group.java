@@ -9,12 +9,26 @@ import java.util.List;
  *
  * @param run tells runs apart that share a wire; the same on all ranks
  * @param generation of this membership; frames of another are dropped
- * @param hosts by rank, as error messages should name them
+ * @param rank number of this one among {@code hosts}
+ * @param hosts by number, as error messages should name them
+ * @param firstRank rank in the run of number 0: not 0 for the ranks of a later node
  */
-public record Group(long run, int generation, int rank, List<String> hosts) {
+public record Group(long run, int generation, int rank, List<String> hosts, int firstRank) {
     public Group {
         hosts = List.copyOf(hosts);
         require(0 <= rank && rank < hosts.size(), "all-reduce: need 0 <= rank=%d < world size=%d", rank, hosts.size());
+    }
+
+    /** All ranks of a run. */
+    public Group(long run, int generation, int rank, List<String> hosts) {
+        this(run, generation, rank, hosts, 0);
+    }
+
+    /** The ranks on the node of this one, numbered from 0. */
+    public Group onNode(Topology topology) {
+        int node = topology.nodeOf(rank);
+        int first = topology.first(node);
+        return new Group(run, generation, rank - first, hosts.subList(first, first + topology.size(node)), first);
     }
 
     public int worldSize() {
@@ -23,6 +37,6 @@ public record Group(long run, int generation, int rank, List<String> hosts) {
 
     /** {@code rank 2 (node-b)}. */
     String describe(int peer) {
-        return "rank " + peer + " (" + hosts.get(peer) + ")";
+        return "rank " + (firstRank + peer) + " (" + hosts.get(peer) + ")";
     }
 }

@@ -1,24 +1,15 @@
 package tutti.worker.allreduce;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.zip.CRC32C;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
-import tutti.worker.tensor.DType;
 
-/** A collective from start to completion: what to do, for which buffer, and how it ended. */
+/** A collective from start to completion: what to do, and how it ended. */
 final class PendingCollective implements Pending {
-    final String name;
+    final Collective what;
     final int sequence;
-    /** Little-endian, from 0 to its limit. Of a sum: the values. Of a gather: one slot per rank. */
-    final ByteBuffer buffer;
-
-    /** Null for a gather. */
-    final DType dtype;
-
+    private final int fingerprint;
     private final long startNanos;
     private final Thread worker;
     private final CountDownLatch ended = new CountDownLatch(1);
@@ -26,33 +17,28 @@ final class PendingCollective implements Pending {
     private long endNanos;
     private TuttiException failure;
 
-    /** {@code worker} is the thread that will complete this. */
-    PendingCollective(String name, int sequence, ByteBuffer buffer, DType dtype, long startNanos, Thread worker) {
-        this.name = name;
+    /** {@code worker} is the thread that completes this, if it is not the one that waits. */
+    PendingCollective(Collective what, int sequence, long startNanos, Thread worker) {
+        this.what = what;
         this.sequence = sequence;
-        this.buffer = buffer;
-        this.dtype = dtype;
+        this.fingerprint = what.fingerprint();
         this.startNanos = startNanos;
         this.worker = worker;
     }
 
-    boolean isSum() {
-        return dtype != null;
-    }
-
-    /** {@code all-reduce 'layer.3' (F32, 4096 bytes, number 17)}. */
     String describe() {
-        String what = isSum() ? "all-reduce" : "all-gather";
-        String type = isSum() ? dtype.name() : "slots";
-        return what + " '" + name + "' (" + type + ", " + buffer.limit() + " bytes, number " + sequence + ")";
+        return what.describe(sequence);
     }
 
-    /** Differs, but for one chance in four billion, when name, kind, type or length differ. */
     int fingerprint() {
-        CRC32C crc = new CRC32C();
-        String text = name + '\n' + (isSum() ? dtype.name() : "gather") + '\n' + buffer.limit();
-        crc.update(text.getBytes(StandardCharsets.UTF_8));
-        return (int) crc.getValue();
+        return fingerprint;
+    }
+
+    /** @param peer as messages name it */
+    TuttiException divergedFrom(String peer) {
+        return TuttiException.bug(
+                "%s: %s runs another collective as its number %d; all ranks must start the same ones in the same order",
+                describe(), peer, sequence);
     }
 
     void complete(long nowNanos) {

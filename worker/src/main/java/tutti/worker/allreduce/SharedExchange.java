@@ -2,31 +2,38 @@ package tutti.worker.allreduce;
 
 import static tutti.worker.allreduce.FrameLayout.CONTRIBUTION;
 
+import java.util.Arrays;
+import java.util.List;
 import org.agrona.concurrent.UnsafeBuffer;
-import tutti.common.error.TuttiException;
 import tutti.worker.allreduce.SharedSegments.Counter;
-import tutti.worker.tensor.Addition;
+import tutti.worker.tensor.DType;
 
 /**
- * A sum between ranks that share memory. As in {@link SumExchange} every rank owns a part and adds what all contribute to it, in the
- * order of {@link SumTree}; but nothing is framed, checked or staged: a contribution is copied once, added where it lies, and the sum
- * copied once by every other rank.
+ * A collective between ranks that share memory. As in {@link FramedExchange} every rank owns a part and adds what all contribute to it,
+ * in the order of {@link SumTree}; but nothing is framed, checked or staged: a contribution is copied once, added where it lies, and
+ * the sum copied once by every other rank.
  *
- * <p>Parts go in stripes. Stripes are counted from the start of the run, so that counters never go back and a fast rank may be in
- * the next sum while a slow one copies the last stripes of this one. Stripe g takes the place of stripe g - DEPTH in its ring: a
- * rank contributes it when all owners have added the old one, and an owner publishes its sum when all ranks have copied the old one.
+ * <p>Partition go in stripes. Stripes are counted from the start of the run, so that counters never go back and a fast rank may be in
+ * the next collective while a slow one copies the last stripes of this one. Stripe g takes the place of stripe g - DEPTH in its
+ * ring: a rank contributes it when all owners have added the old one, and an owner publishes its sum when all ranks have copied the
+ * old one. A collective that only reduces, or only spreads, moves all counters too and leaves out the copies.
  */
 final class SharedExchange extends Exchange {
     private final SharedSegments shared;
     private final Group group;
     private final PendingCollective pending;
-    private final int fingerprint;
-    private final Addition addition;
+    private final Lanes lanes;
     private final int rank;
     private final int ranks;
-    private final int elementBytes;
+    private final boolean reduces;
+    private final boolean spreads;
+    private final DType dtype;
+    private final Partition parts;
     private final UnsafeBuffer data;
     private final int stripeBytes;
+    private final List<SumTree.Step> steps;
+    private final long[] addresses;
+    private final SharedSegments.Turn turn;
     /** Number of the first stripe of this sum, and of the first one behind it. */
     private final long first;
 
@@ -36,53 +43,52 @@ final class SharedExchange extends Exchange {
     private long reduced;
     private long taken;
 
-    /** @param first stripes of all sums before */
-    SharedExchange(
-            SharedSegments shared,
-            Group group,
-            PendingCollective pending,
-            int fingerprint,
-            Addition addition,
-            long first) {
+    /**
+     * @param group of the ranks that share the memory
+     * @param what all of {@code pending} or one half of a piece of it, its parts among the ranks of the group
+     */
+    SharedExchange(SharedSegments shared, Group group, PendingCollective pending, Collective what, Lanes lanes) {
         this.shared = shared;
         this.group = group;
         this.pending = pending;
-        this.fingerprint = fingerprint;
-        this.addition = addition;
+        this.lanes = lanes;
         this.rank = group.rank();
         this.ranks = group.worldSize();
-        this.elementBytes = pending.dtype.bytes();
-        this.data = new UnsafeBuffer(pending.buffer, 0, pending.buffer.limit());
+        this.reduces = what.kind().reduces();
+        this.spreads = what.kind().spreads();
+        this.dtype = what.dtype();
+        this.parts = what.parts();
+        this.data = new UnsafeBuffer(what.buffer(), 0, what.bytes());
         this.stripeBytes = shared.stripeBytes();
-        this.first = first;
-        int longest = 0;
-        for (int part = 0; part < ranks; part++) {
-            longest = Math.max(longest, length(part));
-        }
-        this.end = first + (longest + stripeBytes - 1) / stripeBytes;
+        this.steps = reduces ? SumTree.steps(ones(ranks), rank) : List.of();
+        this.addresses = new long[ranks];
+        long stripes = ((long) parts.longest() * dtype.bytes() + stripeBytes - 1) / stripeBytes;
+        this.turn = shared.nextTurn(stripes, pending);
+        this.first = turn.firstStripe();
+        this.end = first + stripes;
         this.agreed = new boolean[ranks];
         this.contributed = first;
         this.reduced = first;
         this.taken = first;
-        shared.tag(pending.sequence, fingerprint);
     }
 
-    /** Stripes of all sums, this one included. */
-    long end() {
-        return end;
+    static int[] ones(int count) {
+        int[] ones = new int[count];
+        Arrays.fill(ones, 1);
+        return ones;
     }
 
     private int start(int part) {
-        return partStart(data.capacity() / elementBytes, elementBytes, part, ranks);
+        return parts.start(part) * dtype.bytes();
     }
 
     private int length(int part) {
-        return start(part + 1) - start(part);
+        return parts.length(part) * dtype.bytes();
     }
 
     /** First byte of a stripe of a part in the data; at the end of the part if the part is shorter. */
     private int at(int part, long stripe) {
-        return (int) Math.min(start(part + 1), start(part) + (stripe - first) * stripeBytes);
+        return (int) Math.min(start(part) + length(part), start(part) + (stripe - first) * stripeBytes);
     }
 
     private int count(int part, long stripe) {
@@ -104,7 +110,7 @@ final class SharedExchange extends Exchange {
             return 0;
         }
         UnsafeBuffer own = shared.segment(rank);
-        for (int part = 0; part < ranks; part++) {
+        for (int part = 0; reduces && part < ranks; part++) {
             if (part != rank) {
                 own.putBytes(
                         shared.contribution(part, contributed), data, at(part, contributed), count(part, contributed));
@@ -124,8 +130,15 @@ final class SharedExchange extends Exchange {
             requireSame(peer);
         }
         int count = count(rank, reduced);
-        if (count > 0) {
-            sum(0, ranks, count / elementBytes);
+        if (reduces && count > 0) {
+            for (int lane = 0; lane < ranks; lane++) {
+                addresses[lane] = lane == rank
+                        ? data.addressOffset() + at(rank, reduced)
+                        : shared.segment(lane).addressOffset() + shared.contribution(rank, reduced);
+            }
+            lanes.sum(steps, rank, addresses, count / dtype.bytes(), dtype);
+        }
+        if (spreads) {
             shared.segment(rank).putBytes(shared.sum(reduced), data, at(rank, reduced), count);
         }
         shared.publish(Counter.REDUCED, ++reduced);
@@ -136,7 +149,7 @@ final class SharedExchange extends Exchange {
         if (taken == end || taken >= least(Counter.REDUCED)) {
             return 0;
         }
-        for (int part = 0; part < ranks; part++) {
+        for (int part = 0; spreads && part < ranks; part++) {
             if (part != rank) {
                 shared.segment(part).getBytes(shared.sum(taken), data, at(part, taken), count(part, taken));
             }
@@ -154,34 +167,14 @@ final class SharedExchange extends Exchange {
         return least;
     }
 
-    /** A peer that has contributed to the first stripe cannot leave this sum before this rank has added it. */
     private void requireSame(int peer) {
-        if (!agreed[peer] && !shared.isIn(peer, pending.sequence, fingerprint)) {
-            throw TuttiException.bug(
-                    "%s: %s runs another collective as its number %d; all ranks must start the same ones in the same order",
-                    pending.describe(), group.describe(peer), pending.sequence);
+        if (!agreed[peer] && !shared.isIn(peer, turn)) {
+            throw pending.divergedFrom(group.describe(peer));
         }
         agreed[peer] = true;
     }
 
-    /** Adds the lanes of n ranks as {@link SumTree} does; the address of the sum, which is the own data if that is among them. */
-    private long sum(int from, int n, int elements) {
-        if (n == 1) {
-            return from == rank
-                    ? data.addressOffset() + at(rank, reduced)
-                    : shared.segment(from).addressOffset() + shared.contribution(rank, reduced);
-        }
-        int split = SumTree.split(n);
-        long left = sum(from, split, elements);
-        long right = sum(from + split, n - split, elements);
-        // a + b and b + a are the same bits.
-        boolean ownIsRight = rank >= from + split && rank < from + n;
-        long into = ownIsRight ? right : left;
-        addition.add(into, ownIsRight ? left : right, elements, pending.dtype);
-        return into;
-    }
-
-    /** Sums need no frames; only a peer in another collective sends one, and its fingerprint tells. */
+    /** Needs no frames; only a peer in another collective sends one, and its fingerprint tells. */
     @Override
     Verdict accept(IncomingFrame frame) {
         return Verdict.MALFORMED;
@@ -204,7 +197,7 @@ final class SharedExchange extends Exchange {
 
     @Override
     long expected(int peer, int kind) {
-        return length(kind == CONTRIBUTION ? rank : peer);
+        return kind == CONTRIBUTION ? reduces ? length(rank) : 0 : spreads ? length(peer) : 0;
     }
 
     @Override
@@ -215,6 +208,6 @@ final class SharedExchange extends Exchange {
 
     @Override
     long toSend(int peer, int kind) {
-        return length(kind == CONTRIBUTION ? peer : rank);
+        return kind == CONTRIBUTION ? reduces ? length(peer) : 0 : spreads ? length(rank) : 0;
     }
 }

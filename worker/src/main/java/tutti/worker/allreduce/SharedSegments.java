@@ -13,19 +13,22 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
+import org.agrona.DirectBuffer;
 import org.agrona.IoUtil;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * Memory that the ranks of one node share: one file a rank, mapped by all of them. A rank fills its own segment and the others read it;
- * the owner of a part may also add in place what others contribute to it. {@link SharedExchange} has the rules: counters that only
- * grow, and rings of stripes.
+ * the owner of a part may also add in place what others contribute to it. {@link SharedExchange} and {@link
+ * SharedGather} have the rules: counters that only grow, rings of stripes, and slots.
  *
  * <pre>
  * 0        run and generation, written before the file gets its name
  * 128      {@link Counter#CONTRIBUTED}, 256 {@link Counter#REDUCED}, 384 {@link Counter#TAKEN}: stripes since the start
- * 512      number and fingerprint of the sum that this rank is in
- * 4096     for every part, a ring of {@value #DEPTH} stripes: what this rank contributes
+ * 512      {@link Counter#GATHERED}: gathers since the start; 640 {@link Counter#MAPPED}
+ * 768      tags of the last two collectives in stripes and of the last two gathers: number and fingerprint
+ * 4096     two slots of {@value #SLOT_BYTES} bytes: what this rank gives to a gather
+ * behind   for every part, a ring of {@value #DEPTH} stripes: what this rank contributes
  * behind   a ring of {@value #DEPTH} stripes: the sums of the part that this rank owns
  * </pre>
  *
@@ -39,12 +42,27 @@ public final class SharedSegments implements AutoCloseable {
     enum Counter {
         CONTRIBUTED,
         REDUCED,
-        TAKEN
+        TAKEN,
+        GATHERED,
+        /** 1 when this rank has mapped all segments. */
+        MAPPED
     }
+
+    /**
+     * The place of one collective among all that go through these segments. A rank is at most one ahead of another, so tags of two
+     * are kept.
+     */
+    record Turn(long number, long firstStripe, int tagAt, long tag) {}
 
     private static final int HEADER = 4096;
     private static final int LINE = 128;
-    private static final int TAG = 4 * LINE;
+    private static final int TAGS = 6 * LINE;
+    private static final int KEPT = 2;
+    private static final int GATHER_TAGS = TAGS + KEPT * Long.BYTES;
+    /** Most bytes that a rank gives to a gather. */
+    static final int SLOT_BYTES = 16 << 10;
+
+    private static final int RINGS = HEADER + KEPT * SLOT_BYTES;
 
     private final Path folder;
     private final Group group;
@@ -52,6 +70,12 @@ public final class SharedSegments implements AutoCloseable {
     private final Path file;
     private final MappedByteBuffer[] mapped;
     private final UnsafeBuffer[] segments;
+    /** So far: collectives in stripes, their stripes, and gathers. */
+    private long turns;
+
+    private long stripes;
+    private long gathers;
+    private boolean met;
 
     /**
      * Makes this rank's segment. A rank that comes again must come in a new generation: its peers keep the segment that they have mapped.
@@ -93,7 +117,7 @@ public final class SharedSegments implements AutoCloseable {
 
     /** Bytes of one rank's segment. */
     public static long bytes(int worldSize, int stripeBytes) {
-        return HEADER + (worldSize + 1L) * DEPTH * stripeBytes;
+        return RINGS + (worldSize + 1L) * DEPTH * stripeBytes;
     }
 
     private static void fill(FileChannel channel, long bytes) throws IOException {
@@ -146,6 +170,26 @@ public final class SharedSegments implements AutoCloseable {
         return true;
     }
 
+    /** All ranks have mapped all segments: from here on one may leave, and what it gave last can still be read. */
+    boolean haveMet() {
+        if (met) {
+            return true;
+        }
+        for (int rank = 0; rank < segments.length; rank++) {
+            if (!isThere(rank)) {
+                return false;
+            }
+        }
+        publish(Counter.MAPPED, 1);
+        for (int rank = 0; rank < segments.length; rank++) {
+            if (count(rank, Counter.MAPPED) == 0) {
+                return false;
+            }
+        }
+        met = true;
+        return true;
+    }
+
     long count(int rank, Counter counter) {
         return segments[rank].getLongVolatile((1 + counter.ordinal()) * LINE);
     }
@@ -155,17 +199,40 @@ public final class SharedSegments implements AutoCloseable {
         segments[group.rank()].putLongOrdered((1 + counter.ordinal()) * LINE, count);
     }
 
-    /** Before the first stripe of a sum is published. */
-    void tag(int sequence, int fingerprint) {
-        segments[group.rank()].putLong(TAG, tagOf(sequence, fingerprint));
+    /** Enters the next collective in stripes. */
+    Turn nextTurn(long count, PendingCollective pending) {
+        Turn turn = new Turn(turns, stripes, TAGS + (int) (turns % KEPT) * Long.BYTES, tagOf(pending));
+        segments[group.rank()].putLong(turn.tagAt(), turn.tag());
+        turns++;
+        stripes += count;
+        return turn;
     }
 
-    boolean isIn(int rank, int sequence, int fingerprint) {
-        return segments[rank].getLong(TAG) == tagOf(sequence, fingerprint);
+    /** Enters the next gather and gives it these bytes. */
+    Turn nextGather(PendingCollective pending, DirectBuffer source, int from, int count) {
+        Turn turn = new Turn(gathers, 0, GATHER_TAGS + (int) (gathers % KEPT) * Long.BYTES, tagOf(pending));
+        UnsafeBuffer own = segments[group.rank()];
+        own.putBytes(slot(turn), source, from, count);
+        own.putLong(turn.tagAt(), turn.tag());
+        gathers++;
+        publish(Counter.GATHERED, gathers);
+        return turn;
     }
 
-    private static long tagOf(int sequence, int fingerprint) {
-        return (long) sequence << 32 | fingerprint & 0xffffffffL;
+    boolean hasGathered(int rank, Turn turn) {
+        return count(rank, Counter.GATHERED) > turn.number();
+    }
+
+    int slot(Turn turn) {
+        return HEADER + (int) (turn.number() % KEPT) * SLOT_BYTES;
+    }
+
+    boolean isIn(int rank, Turn turn) {
+        return segments[rank].getLong(turn.tagAt()) == turn.tag();
+    }
+
+    private static long tagOf(PendingCollective pending) {
+        return (long) pending.sequence << 32 | pending.fingerprint() & 0xffffffffL;
     }
 
     /** The segment that holds what {@code rank} wrote; for it, {@link #contribution} and {@link #sum} are offsets. */
@@ -174,7 +241,7 @@ public final class SharedSegments implements AutoCloseable {
     }
 
     int contribution(int part, long stripe) {
-        return HEADER + (part * DEPTH + (int) (stripe % DEPTH)) * stripeBytes;
+        return RINGS + (part * DEPTH + (int) (stripe % DEPTH)) * stripeBytes;
     }
 
     int sum(long stripe) {

@@ -1,17 +1,24 @@
 package tutti.worker.allreduce;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * The one order in which the values of n ranks are added, whoever arrives first.
  *
  * <p>n ranks split into the first {@link #split split(n)} and the rest, each half is summed by the same rule, then left +
  * right. Four: (g0+g1)+(g2+g3). Three: (g0+g1)+g2. Six: ((g0+g1)+(g2+g3))+(g4+g5). Seven:
  * ((g0+g1)+(g2+g3))+((g4+g5)+g6). Because the left side is always a power of two, every aligned block of 2^k ranks is a
- * subtree: a rank that first sums its own 2^k virtual ranks by this rule leaves the bits that 2^k times as many ranks would.
+ * subtree: a rank that first sums its own 2^k virtual ranks by this rule, or a node its 2^k ranks, leaves the bits that 2^k times
+ * as many contributors would.
  *
- * <p>Bits are those of IEEE 754 addition; the payload bits of a NaN are the exception, the JIT may swap operands. Every rank
- * still gets the same ones, since one rank adds and sends.
+ * <p>Bits are those of IEEE 754 addition; the payload bits of a NaN are the exception. Every rank still gets the same ones, since
+ * one rank adds and sends, or all add in the same way.
  */
 public final class SumTree {
+    /** {@code lane[into] += lane[from]}; which of the two is left does not matter to the bits. */
+    record Step(int into, int from) {}
+
     private SumTree() {}
 
     /** How many of {@code n} (2 or more) go left: the largest power of two below n. */
@@ -19,38 +26,50 @@ public final class SumTree {
         return Integer.highestOneBit(n - 1);
     }
 
-    /** Sums {@code lanes[first..first+n-1][at..at+count-1]} into {@code lanes[first]}; the other lanes are used up. */
-    static void sum(float[][] lanes, int first, int n, int at, int count) {
-        if (n == 1) {
-            return;
+    /** Are ranks {@code first .. first+size-1} of {@code n} added among themselves before anything else is? */
+    static boolean isSubtree(int n, int first, int size) {
+        if (first == 0 && size == n) {
+            return true;
+        }
+        if (n <= 1) {
+            return false;
         }
         int left = split(n);
-        sum(lanes, first, left, at, count);
-        sum(lanes, first + left, n - left, at, count);
-        add(lanes[first], lanes[first + left], at, count);
+        if (first + size <= left) {
+            return isSubtree(left, first, size);
+        }
+        return first >= left && isSubtree(n - left, first - left, size);
     }
 
-    /** As for floats. */
-    static void sum(double[][] lanes, int first, int n, int at, int count) {
-        if (n == 1) {
-            return;
+    /**
+     * The additions that leave the sum of all lanes in lane {@code keep}, in their order. Other lanes are used up.
+     *
+     * @param sizes ranks whose sum each lane holds already: blocks that are subtrees, in rank order
+     */
+    static List<Step> steps(int[] sizes, int keep) {
+        int ranks = 0;
+        for (int size : sizes) {
+            ranks += size;
         }
-        int left = split(n);
-        sum(lanes, first, left, at, count);
-        sum(lanes, first + left, n - left, at, count);
-        add(lanes[first], lanes[first + left], at, count);
+        List<Step> steps = new ArrayList<>();
+        add(sizes, 0, ranks, keep, steps);
+        return List.copyOf(steps);
     }
 
-    // A loop this plain is what C2 turns into vector code; workers stop at C1 and add an element at a time.
-    private static void add(float[] into, float[] other, int at, int count) {
-        for (int i = at; i < at + count; i++) {
-            into[i] += other[i];
+    /** Sums {@code n} ranks, the first of which begins lane {@code lane}. @return the lane where their sum lies */
+    private static int add(int[] sizes, int lane, int n, int keep, List<Step> steps) {
+        if (sizes[lane] == n) {
+            return lane;
         }
-    }
-
-    private static void add(double[] into, double[] other, int at, int count) {
-        for (int i = at; i < at + count; i++) {
-            into[i] += other[i];
+        int split = split(n);
+        int right = lane;
+        for (int covered = 0; covered < split; covered += sizes[right++]) {
+            // Counts the lanes on the left.
         }
+        int leftSum = add(sizes, lane, split, keep, steps);
+        int rightSum = add(sizes, right, n - split, keep, steps);
+        Step step = rightSum == keep ? new Step(rightSum, leftSum) : new Step(leftSum, rightSum);
+        steps.add(step);
+        return step.into();
     }
 }

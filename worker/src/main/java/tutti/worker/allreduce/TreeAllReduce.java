@@ -6,8 +6,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.EnumMap;
-import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -18,19 +16,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.worker.allreduce.Collective.Kind;
 import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.DType;
 
 /**
- * Direct reduce-scatter and all-gather over a {@link ChunkLink}, added in the order of {@link SumTree}, on a thread named
- * {@code tutti-allreduce-RANK} (none with one rank).
+ * Collectives over a {@link ChunkLink}, and over {@link SharedSegments} between ranks of a node; {@link Algorithms} chooses the way,
+ * {@link SumTree} the order of every sum. They run one after the other, on a thread named {@code tutti-allreduce-RANK} (none with one
+ * rank), or on the thread of a caller that waits anyway while nothing else runs.
  *
- * <p>Where the ranks share memory, sums go through {@link SharedSegments} and the link carries the rest: gathers, and the last word of
- * a rank that leaves.
- *
- * <p>Memory: {@value #WINDOW_CHUNKS} chunks per rank of the world on the Java heap, once for F32 and once for F64, each
- * allocated when first needed; plus what the link holds. Each element is sent and received about twice, less 1/W, as in a
- * ring.
+ * <p>Memory outside of the heap: {@value #WINDOW_CHUNKS} chunks for every rank whose contributions this one adds, if there are two or
+ * more of them beside its own, when first needed; what short sums gather; plus what the link holds. Each element is sent and received about twice,
+ * less 1/W, as in a ring.
  *
  * <p>A frame of a collective that this rank has not started is left in the link, which holds back its sender. That is safe: a
  * sender moves on only after its frames of the earlier collective, so nothing needed now can lie behind it.
@@ -51,34 +48,31 @@ public final class TreeAllReduce implements Collectives {
 
     private static final Duration JOIN_DEADLINE = Duration.ofSeconds(10);
 
+    // A few spins for the answer that is nearly there, a few yields for the peer on the same core, then sleeps of
+    // 1 to 100 us (Linux adds about 50): a waiting rank leaves its core to the training thread and still answers
+    // well within 1 ms.
+    private final IdleStrategy idle = new BackoffIdleStrategy(20, 20, 1_000, 100_000);
+    // A thread that waits has nothing else to compute: it looks longer before it sleeps.
+    private final IdleStrategy callerIdle = new BackoffIdleStrategy(200, 200, 1_000, 100_000);
+
     private final ChunkLink link;
     private final Group group;
-    /** Null where ranks share no memory. */
+    /** Null where this rank is alone on its node. */
     private final SharedSegments shared;
 
-    private final Addition addition;
-    private final int windowBytes;
     private final long deadlineNanos;
     private final LongSupplier nanoClock;
     private final DroppedFrames dropped = new DroppedFrames();
     private final Thread thread;
 
-    // Communication thread only.
+    // Of the thread that runs a collective: one at a time, handed over under the lock.
     private final Wire wire;
+    private final Algorithms algorithms;
     private final IncomingFrame incoming;
     private final ChunkLink.FrameReader reader = this::onFrame;
-    private final Map<DType, Staging> staging = new EnumMap<>(DType.class);
-    // A few spins for the answer that is nearly there, a few yields for the peer on the same core, then sleeps of
-    // 1 to 100 us (Linux adds about 50): a waiting rank leaves its core to the training thread and still answers
-    // well within 1 ms.
-    private final IdleStrategy idle = new BackoffIdleStrategy(20, 20, 1_000, 100_000);
     private PendingCollective current;
     private Exchange exchange;
-    private int fingerprint;
     private int taken;
-    /** Of all sums in shared memory so far. */
-    private long stripes;
-
     private TuttiException fault;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -86,27 +80,31 @@ public final class TreeAllReduce implements Collectives {
     // Guarded by lock.
     private final ArrayDeque<PendingCollective> queue = new ArrayDeque<>();
     private int nextSequence;
+    private boolean callerRuns;
+    private Throwable callerFailed;
     private TuttiException failure;
     /** Written under the lock, read without it in the hot loop. */
     private volatile boolean closed;
 
     /**
-     * Starts the communication thread.
+     * For ranks that share no memory. Starts the communication thread.
      *
      * @param link owned from here on: closed by {@link #close}, on the communication thread
      * @param chunkBytes most payload bytes in one frame, the same on all ranks; a link with smaller frames sends smaller ones
      * @param deadline longest time without progress of the collective that runs, connecting included
      * @param nanoClock monotonic, in nanoseconds; {@code System::nanoTime}
+     * @param addition used by one thread at a time
      */
-    public TreeAllReduce(ChunkLink link, Group group, int chunkBytes, Duration deadline, LongSupplier nanoClock) {
-        this(link, group, chunkBytes, deadline, nanoClock, null, null);
+    public TreeAllReduce(
+            ChunkLink link, Group group, int chunkBytes, Duration deadline, LongSupplier nanoClock, Addition addition) {
+        this(link, group, chunkBytes, deadline, nanoClock, addition, Topology.apart(group.worldSize()), null);
     }
 
     /**
-     * For ranks that share memory: sums go through it, and all else over the link.
+     * For ranks some of which share memory; other parameters as above.
      *
-     * @param shared of this rank in this group; owned from here on
-     * @param addition on the communication thread
+     * @param topology who shares memory with whom, the same on all ranks
+     * @param shared of this rank among {@link Group#onNode}, null if it is alone on its node; owned from here on
      */
     public TreeAllReduce(
             ChunkLink link,
@@ -114,8 +112,9 @@ public final class TreeAllReduce implements Collectives {
             int chunkBytes,
             Duration deadline,
             LongSupplier nanoClock,
-            SharedSegments shared,
-            Addition addition) {
+            Addition addition,
+            Topology topology,
+            SharedSegments shared) {
         require(chunkBytes >= Double.BYTES, "all-reduce: chunk bytes %d is below %d", chunkBytes, Double.BYTES);
         require(
                 chunkBytes <= Integer.MAX_VALUE / WINDOW_CHUNKS / 2,
@@ -126,11 +125,10 @@ public final class TreeAllReduce implements Collectives {
         this.link = link;
         this.group = group;
         this.shared = shared;
-        this.addition = addition;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
-        windowBytes = windowBytes(chunkBytes);
         wire = new Wire(link, group, chunkBytes);
+        algorithms = new Algorithms(group, topology, shared, addition, windowBytes(chunkBytes));
         incoming = new IncomingFrame(group);
         thread = new Thread(this::run, "tutti-allreduce-" + group.rank());
         thread.setDaemon(true);
@@ -140,12 +138,15 @@ public final class TreeAllReduce implements Collectives {
     }
 
     /**
-     * Bytes of Java heap that sums of one dtype take: a window for each rank; none with one rank.
+     * Bytes outside of the heap that a rank takes, the link's and the segments' apart.
      *
      * @param chunkBytes as the constructor's
      */
-    public static long stagingBytes(int worldSize, int chunkBytes, DType dtype) {
-        return worldSize == 1 ? 0 : (long) worldSize * (windowBytes(chunkBytes) / dtype.bytes() * dtype.bytes());
+    public static long bytes(Topology topology, int chunkBytes) {
+        int ranks = topology.worldSize();
+        int contributors = topology.nodes() < ranks && topology.nested() ? topology.nodes() : ranks;
+        long windows = contributors > 2 ? (contributors - 1L) * windowBytes(chunkBytes) : 0;
+        return ranks == 1 ? 0 : windows + (long) ranks * Algorithms.SHORT_BYTES;
     }
 
     private static int windowBytes(int chunkBytes) {
@@ -169,39 +170,72 @@ public final class TreeAllReduce implements Collectives {
 
     @Override
     public Pending allReduceSum(String name, ByteBuffer data, DType dtype) {
+        return start(sum(Kind.ALL_REDUCE, name, data, dtype, even(data, dtype)), false);
+    }
+
+    @Override
+    public void allReduceSumAndWait(String name, ByteBuffer data, DType dtype) {
+        start(sum(Kind.ALL_REDUCE, name, data, dtype, even(data, dtype)), true).await();
+    }
+
+    @Override
+    public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition parts) {
+        return start(sum(Kind.REDUCE_SCATTER, name, data, dtype, parts), false);
+    }
+
+    @Override
+    public Pending allGather(String name, ByteBuffer data, DType dtype, Partition parts) {
+        return start(collective(Kind.ALL_GATHER, name, data, dtype, parts), false);
+    }
+
+    @Override
+    public Pending broadcast(String name, ByteBuffer data, DType dtype, int root) {
+        Partition parts = Partition.whole(data.remaining() / dtype.bytes(), group.worldSize(), root);
+        return start(collective(Kind.BROADCAST, name, data, dtype, parts), false);
+    }
+
+    private Partition even(ByteBuffer data, DType dtype) {
+        return Partition.even(data.remaining() / dtype.bytes(), group.worldSize());
+    }
+
+    private Collective sum(Kind kind, String name, ByteBuffer data, DType dtype, Partition parts) {
         require(
-                dtype == DType.F32 || dtype == DType.F64,
+                dtype == DType.F32 || dtype == DType.F64 || dtype == DType.BF16,
                 Category.BUG,
-                "all-reduce '%s': dtype %s, need F32 or F64",
+                "%s: dtype %s, need F32, F64 or BF16",
                 name,
                 dtype);
-        require(data.isDirect() && !data.isReadOnly(), Category.BUG, "all-reduce '%s': need a direct buffer", name);
+        return collective(kind, name, data, dtype, parts);
+    }
+
+    private Collective collective(Kind kind, String name, ByteBuffer data, DType dtype, Partition parts) {
+        require(data.isDirect() && !data.isReadOnly(), Category.BUG, "%s: need a direct buffer", name);
         require(
-                data.remaining() % dtype.bytes() == 0,
+                data.remaining() == (long) parts.elements() * dtype.bytes() && parts.ranks() == group.worldSize(),
                 Category.BUG,
-                "all-reduce '%s': %d bytes is not a multiple of %s's %d",
+                "%s: %d bytes of %s for the parts %s of %d ranks",
                 name,
                 data.remaining(),
                 dtype,
-                dtype.bytes());
-        return start(name, data.slice(), dtype);
+                parts,
+                group.worldSize());
+        return new Collective(kind, name, dtype, parts, data.slice().order(FrameLayout.ORDER));
     }
 
     @Override
     public long[][] allGather(String name, long[] values) {
         int ranks = group.worldSize();
-        int slot = Math.multiplyExact(values.length, Long.BYTES);
-        ByteBuffer slots = ByteBuffer.allocate(Math.multiplyExact(slot, ranks)).order(FrameLayout.ORDER);
-        slots.slice(slot * group.rank(), slot)
-                .order(FrameLayout.ORDER)
-                .asLongBuffer()
-                .put(values);
-        start(name, slots, null).await();
-        long[][] all = new long[ranks][values.length];
+        int count = values.length;
+        ByteBuffer all = ByteBuffer.allocate(Math.multiplyExact(count * Long.BYTES, ranks))
+                .order(FrameLayout.ORDER);
+        all.asLongBuffer().put(group.rank() * count, values);
+        start(new Collective(Kind.ALL_GATHER, name, DType.I64, Partition.even(count * ranks, ranks), all), true)
+                .await();
+        long[][] gathered = new long[ranks][count];
         for (int rank = 0; rank < ranks; rank++) {
-            slots.asLongBuffer().get(rank * values.length, all[rank]);
+            all.asLongBuffer().get(rank * count, gathered[rank]);
         }
-        return all;
+        return gathered;
     }
 
     @Override
@@ -209,24 +243,48 @@ public final class TreeAllReduce implements Collectives {
         allGather(name, new long[1]);
     }
 
-    private PendingCollective start(String name, ByteBuffer buffer, DType dtype) {
-        long now = nanoClock.getAsLong();
+    /** @param waits the caller does: it runs the collective itself if nothing else runs */
+    private PendingCollective start(Collective what, boolean waits) {
+        PendingCollective pending;
         lock.lock();
         try {
             if (failure != null) {
                 throw new TuttiException(failure.category(), failure.getMessage(), failure);
             }
-            require(!closed, Category.PEER, "collective '%s' was started after close", name);
-            PendingCollective pending =
-                    new PendingCollective(name, nextSequence++, buffer.order(FrameLayout.ORDER), dtype, now, thread);
+            require(!closed, Category.PEER, "collective '%s' was started after close", what.name());
+            pending = new PendingCollective(what, nextSequence++, nanoClock.getAsLong(), thread);
             if (group.worldSize() == 1) {
                 pending.complete(nanoClock.getAsLong());
-            } else {
+                return pending;
+            }
+            if (!waits || !queue.isEmpty() || current != null) {
                 queue.add(pending);
                 changed.signal();
+                return pending;
             }
-            return pending;
+            callerRuns = true;
+            current = pending;
         } finally {
+            lock.unlock();
+        }
+        runHere(pending);
+        return pending;
+    }
+
+    /** What goes wrong here ends on the communication thread, as everything else does. */
+    private void runHere(PendingCollective pending) {
+        Throwable failed = null;
+        try {
+            execute(pending, callerIdle);
+        } catch (RuntimeException | Error e) {
+            failed = e;
+        } finally {
+            lock.lock();
+            callerRuns = false;
+            callerFailed = failed;
+            if (failed != null || closed || !queue.isEmpty()) {
+                changed.signal();
+            }
             lock.unlock();
         }
     }
@@ -267,7 +325,7 @@ public final class TreeAllReduce implements Collectives {
         TuttiException end = null;
         try {
             for (PendingCollective next = take(); next != null; next = take()) {
-                execute(next);
+                execute(next, idle);
             }
         } catch (TuttiException e) {
             end = e;
@@ -319,9 +377,15 @@ public final class TreeAllReduce implements Collectives {
     private PendingCollective take() {
         lock.lock();
         try {
-            while (queue.isEmpty() && !closed) {
+            while (callerRuns || queue.isEmpty() && !closed && callerFailed == null) {
                 // No deadline: idle is the normal state between steps, and close() signals.
                 changed.awaitUninterruptibly();
+            }
+            if (callerFailed instanceof RuntimeException e) {
+                throw e;
+            }
+            if (callerFailed instanceof Error e) {
+                throw e;
             }
             // What is still queued after close is taken too, and fails in execute, where the peers get to know.
             current = queue.poll();
@@ -351,11 +415,20 @@ public final class TreeAllReduce implements Collectives {
         }
     }
 
-    private void execute(PendingCollective pending) {
-        fingerprint = pending.fingerprint();
-        exchange = exchange(pending);
-        wire.begin(pending.sequence, fingerprint);
-        idle.reset();
+    private void execute(PendingCollective pending, IdleStrategy waiting) {
+        if (pending.what.bytes() > 0) {
+            exchange = algorithms.of(pending);
+            wire.begin(pending.sequence, pending.fingerprint());
+            exchange(pending, waiting);
+        }
+        pending.complete(nanoClock.getAsLong());
+        lock.lock();
+        current = null;
+        lock.unlock();
+    }
+
+    private void exchange(PendingCollective pending, IdleStrategy waiting) {
+        waiting.reset();
         long lastProgress = nanoClock.getAsLong();
         while (!exchange.done()) {
             if (closed) {
@@ -364,36 +437,16 @@ public final class TreeAllReduce implements Collectives {
             int work = step();
             if (work > 0) {
                 lastProgress = nanoClock.getAsLong();
-                idle.reset();
+                waiting.reset();
             } else {
                 long still = nanoClock.getAsLong() - lastProgress;
                 if (still > deadlineNanos) {
                     throw new TuttiException(
                             Category.PEER, StallReport.of(group, pending, exchange, wire, still, dropped));
                 }
-                idle.idle();
+                waiting.idle();
             }
         }
-        pending.complete(nanoClock.getAsLong());
-        current = null;
-    }
-
-    private Exchange exchange(PendingCollective pending) {
-        int ranks = group.worldSize();
-        if (pending.isSum() && shared != null) {
-            SharedExchange sum = new SharedExchange(shared, group, pending, fingerprint, addition, stripes);
-            stripes = sum.end();
-            return sum;
-        }
-        return pending.isSum()
-                ? new SumExchange(
-                        group.rank(),
-                        ranks,
-                        pending.dtype.bytes(),
-                        pending.buffer,
-                        staging.computeIfAbsent(pending.dtype, dtype -> Staging.of(dtype, ranks, windowBytes)),
-                        windowBytes)
-                : new GatherExchange(group.rank(), ranks, pending.buffer);
     }
 
     /** Receive, add, send: a little of each, never waiting. Returns how much moved. */
@@ -438,10 +491,8 @@ public final class TreeAllReduce implements Collectives {
         if (ahead < 0) {
             return drop(DroppedFrames.Kind.PAST_COLLECTIVE);
         }
-        if (incoming.fingerprint() != fingerprint) {
-            fault = TuttiException.bug(
-                    "%s: %s runs another collective as its number %d; all ranks must start the same ones in the same order",
-                    current.describe(), group.describe(incoming.source()), current.sequence);
+        if (incoming.fingerprint() != current.fingerprint()) {
+            fault = current.divergedFrom(group.describe(incoming.source()));
             return false;
         }
         switch (exchange.accept(incoming)) {

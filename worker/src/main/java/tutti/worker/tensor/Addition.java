@@ -1,13 +1,20 @@
 package tutti.worker.tensor;
 
-/** Adds floats in the host's memory, on whichever thread calls. The sums are those of IEEE 754, so any implementation gives the same bits. */
-@FunctionalInterface
+/**
+ * Adds floats in the host's memory, on whichever thread calls, one thread at a time. Results are those of IEEE 754, so any
+ * implementation gives the same bits. Addresses are of {@code count} native elements each, which the caller keeps alive.
+ */
 public interface Addition {
     /**
      * {@code into[i] += other[i]}.
      *
-     * @param into address of {@code count} native elements, as is {@code other}; the caller keeps both alive
      * @param dtype F32 or F64
      */
     void add(long into, long other, int count, DType dtype);
+
+    /** {@code into[i] = narrow[i]}, from BF16 to F32: exact. */
+    void widen(long into, long narrow, int count);
+
+    /** {@code into[i] = wide[i]}, from F32 to BF16: to the nearest, ties to even. */
+    void round(long into, long wide, int count);
 }

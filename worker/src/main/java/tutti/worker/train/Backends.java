@@ -1,13 +1,12 @@
 package tutti.worker.train;
 
-import static tutti.common.error.TuttiException.require;
-
 import java.util.Locale;
 import java.util.function.Supplier;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Device;
@@ -72,19 +71,16 @@ public final class Backends {
                 cause);
     }
 
-    /** True if the backend has an {@link Addition}. */
-    public static boolean adds(Backend backend) {
-        return backend == Backend.AUTO || backend == Backend.TORCH;
-    }
-
     /**
-     * Adds gradients in the host's memory, for a backend that {@link #adds}.
+     * Adds gradients in the host's memory.
      *
      * @throws TuttiException (environment) if the backend's library does not load
      */
     public static Addition addition(Backend backend) {
-        require(adds(backend), Category.BUG, "--backend %s has no addition", backend.word());
-        return loaded(backend, TorchAddition::new);
+        return switch (backend) {
+            case AUTO, TORCH -> loaded(backend, TorchAddition::new);
+            case ND4J, REFERENCE -> new PlainAddition();
+        };
     }
 
     /** What a memory plan has to know of the backend, without opening it. */

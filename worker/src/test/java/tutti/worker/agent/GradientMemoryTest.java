@@ -3,7 +3,7 @@ package tutti.worker.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
-import tutti.worker.tensor.DType;
+import tutti.worker.allreduce.Topology;
 
 class GradientMemoryTest {
     private static final long PLENTY = 1L << 40;
@@ -14,37 +14,63 @@ class GradientMemoryTest {
     private static final long SMALL_LOG = 3 * (64L << 10) + 4096;
     private static final long WINDOW = 8 * (64L << 10);
 
+    /** Each rank's copies of a short sum. */
+    private static final long SHORT = 16 << 10;
+
+    private static final long SEGMENT_HEAD = 4096 + 2 * SHORT;
+
     @Test
     void shouldTakeNothingAlone() {
-        assertThat(GradientMemory.of(1, 1, PLENTY, DType.F32, true).bytes()).isZero();
+        assertThat(GradientMemory.of(Topology.even(1, 1), 0, PLENTY).bytes()).isZero();
     }
 
     @Test
-    void shouldMapALogEachWayForEveryPeerAndStageAWindowForEveryRank() {
-        assertThat(GradientMemory.of(2, 2, PLENTY, DType.F32, false))
-                .isEqualTo(new GradientMemory(TERM, 0, 2 * WINDOW, 2 * LOG, 2 * LOG, 0));
-        assertThat(GradientMemory.of(2, 4, PLENTY, DType.F64, true))
-                .as("two neighbours, two ranks elsewhere")
-                .isEqualTo(new GradientMemory(TERM, 0, 4 * WINDOW, 2 * LOG + 4 * LOG, 2 * LOG, 0));
+    void shouldMapALogEachWayForEveryPeerAndStageAWindowForEveryOtherRank() {
+        assertThat(GradientMemory.of(Topology.apart(2), 0, PLENTY))
+                .as("one other contributor is added as it comes")
+                .isEqualTo(new GradientMemory(Topology.apart(2), TERM, 0, 2 * SHORT, 2 * LOG, 0, 0));
+        assertThat(GradientMemory.of(Topology.apart(4), 3, PLENTY))
+                .isEqualTo(new GradientMemory(Topology.apart(4), TERM, 0, 3 * WINDOW + 4 * SHORT, 6 * LOG, 0, 0));
     }
 
     @Test
     void shouldShareSegmentsOnOneNode() {
-        // A header, and rings of four stripes: two of contributions and one of sums.
-        long segment = 4096 + 3 * 4 * (128L << 10);
-        GradientMemory memory = GradientMemory.of(2, 2, PLENTY, DType.F32, true);
+        // Rings of four stripes: two of contributions and one of sums.
+        long segment = SEGMENT_HEAD + 3 * 4 * (128L << 10);
+        Topology node = Topology.even(1, 2);
+        GradientMemory memory = GradientMemory.of(node, 1, PLENTY);
         assertThat(memory)
-                .isEqualTo(new GradientMemory(64 << 10, 128 << 10, 0, 2 * SMALL_LOG, 2 * SMALL_LOG, 2 * segment));
+                .isEqualTo(new GradientMemory(
+                        node, 64 << 10, 128 << 10, 2 * SHORT, 2 * SMALL_LOG, 2 * SMALL_LOG, 2 * segment));
         assertThat(2 * memory.bytes() - memory.countedTwice(2))
                 .as("a node has two logs and two segments")
-                .isEqualTo(2 * SMALL_LOG + 2 * segment);
+                .isEqualTo(2 * (2 * SHORT + SMALL_LOG + segment));
+    }
+
+    @Test
+    void shouldStageASumForEveryOtherNode() {
+        Topology nodes = Topology.even(3, 2);
+        GradientMemory memory = GradientMemory.of(nodes, 4, PLENTY);
+        assertThat(memory.staging()).isEqualTo(2 * WINDOW + 6 * SHORT);
+        assertThat(memory.logs()).isEqualTo(2 * SMALL_LOG + 8 * LOG);
+        assertThat(memory.segments()).isEqualTo(2 * (SEGMENT_HEAD + 3 * 4 * (128L << 10)));
+    }
+
+    @Test
+    void shouldShareNoMemoryWhereANodeCannotAddItsRanksFirst() {
+        // ((0+1)+(2+3))+(4+5) adds no three neighbours first.
+        GradientMemory memory = GradientMemory.of(Topology.even(2, 3), 0, PLENTY);
+        assertThat(memory.topology()).isEqualTo(Topology.apart(6));
+        assertThat(memory.segments()).isZero();
+        assertThat(memory.logs()).isEqualTo(4 * LOG + 6 * LOG);
     }
 
     @Test
     void shouldShrinkWhereThereIsLittleSharedMemory() {
-        assertThat(GradientMemory.of(4, 4, 64L << 20, DType.F32, false).logs()).isEqualTo(6 * (3 * (1L << 20) + 4096));
-        assertThat(GradientMemory.of(8, 8, 64L << 20, DType.F32, true).stripeBytes())
+        assertThat(GradientMemory.of(Topology.even(2, 3), 0, 64L << 20).termBytes())
+                .isEqualTo(2 << 20);
+        assertThat(GradientMemory.of(Topology.even(1, 8), 0, 64L << 20).stripeBytes())
                 .isEqualTo(32 << 10);
-        assertThat(GradientMemory.of(8, 8, 1, DType.F32, true).stripeBytes()).isEqualTo(4 << 10);
+        assertThat(GradientMemory.of(Topology.even(1, 8), 0, 1).stripeBytes()).isEqualTo(4 << 10);
     }
 }

@@ -24,7 +24,8 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
 
     @Test
     void shouldHoldBackTheFastWhileOneRankIsSlow() throws Exception {
-        // Parts of 600,000 bytes, far above the window of 8 chunks: rank 2 sends nothing until rank 0 is stuck before
+        // Partition of 600,000 bytes, far above the window of 8 chunks: rank 2 sends nothing until rank 0 is stuck
+        // before
         // rank 1.
         int elements = 450_000;
         IntFunction<ChunkLink> wire = wire(3, 1);

@@ -15,10 +15,10 @@ final class NaiveSum {
         ByteBuffer buffer = ByteBuffer.allocateDirect(elements * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
         for (int i = 0; i < elements; i++) {
             double value = (random.nextDouble() - 0.5) * Math.scalb(1.0, random.nextInt(24));
-            if (dtype == DType.F32) {
-                buffer.putFloat((float) value);
-            } else {
-                buffer.putDouble(value);
+            switch (dtype) {
+                case F32 -> buffer.putFloat((float) value);
+                case BF16 -> buffer.putShort(bf16((float) value));
+                default -> buffer.putDouble(value);
             }
         }
         return buffer.flip();
@@ -31,10 +31,10 @@ final class NaiveSum {
         }
         ByteBuffer sums = ByteBuffer.allocate(elements * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
         for (int i = 0; i < elements; i++) {
-            if (dtype == DType.F32) {
-                sums.putFloat(sumFloats(all, 0, ranks, i));
-            } else {
-                sums.putDouble(sumDoubles(all, 0, ranks, i));
+            switch (dtype) {
+                case F32 -> sums.putFloat(sumFloats(all, 0, ranks, i, NaiveSum::readFloat));
+                case BF16 -> sums.putShort(bf16(sumFloats(all, 0, ranks, i, NaiveSum::readBf16)));
+                default -> sums.putDouble(sumDoubles(all, 0, ranks, i));
             }
         }
         return sums.array();
@@ -46,12 +46,33 @@ final class NaiveSum {
         return bytes;
     }
 
-    private static float sumFloats(ByteBuffer[] all, int first, int n, int i) {
+    private static float readFloat(ByteBuffer values, int i) {
+        return values.getFloat(i * Float.BYTES);
+    }
+
+    private static float readBf16(ByteBuffer values, int i) {
+        return Float.intBitsToFloat(values.getShort(i * Short.BYTES) << 16);
+    }
+
+    /** By the definition: of the two neighbours the nearer one, of two equally near the even one. */
+    private static short bf16(float value) {
+        int below = Float.floatToRawIntBits(value) >>> 16;
+        double low = Math.abs((double) Float.intBitsToFloat(below << 16) - value);
+        double high = Math.abs((double) Float.intBitsToFloat(below + 1 << 16) - value);
+        boolean up = high < low || high == low && (below & 1) == 1;
+        return (short) (up ? below + 1 : below);
+    }
+
+    private interface Reader {
+        float read(ByteBuffer values, int i);
+    }
+
+    private static float sumFloats(ByteBuffer[] all, int first, int n, int i, Reader reader) {
         if (n == 1) {
-            return all[first].getFloat(i * Float.BYTES);
+            return reader.read(all[first], i);
         }
         int left = left(n);
-        return sumFloats(all, first, left, i) + sumFloats(all, first + left, n - left, i);
+        return sumFloats(all, first, left, i, reader) + sumFloats(all, first + left, n - left, i, reader);
     }
 
     private static double sumDoubles(ByteBuffer[] all, int first, int n, int i) {

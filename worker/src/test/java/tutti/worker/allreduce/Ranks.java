@@ -32,9 +32,18 @@ final class Ranks {
     }
 
     static TreeAllReduce open(ChunkLink link, Group group, Duration deadline) {
-        SharedSegments shared =
-                link instanceof SharingLink sharing && group.worldSize() > 1 ? sharing.segments(group) : null;
-        return new TreeAllReduce(link, group, 16 << 10, deadline, System::nanoTime, shared, new TorchAddition());
+        if (!(link instanceof SharingLink sharing)) {
+            return new TreeAllReduce(link, group, 16 << 10, deadline, System::nanoTime, new PlainAddition());
+        }
+        return new TreeAllReduce(
+                link,
+                group,
+                16 << 10,
+                deadline,
+                System::nanoTime,
+                new TorchAddition(),
+                sharing.topology(),
+                sharing.segments(group));
     }
 
     static <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {

@@ -36,7 +36,7 @@ class SharedCollectivesTest extends CollectivesContract {
     protected IntFunction<ChunkLink> wire(int ranks, long seed) {
         InMemoryNetwork network = new InMemoryNetwork(ranks, 5, MAX_FRAME, seed);
         Path segments = newFolder();
-        return rank -> new SharingLink(network.link(rank), segments, STRIPE);
+        return rank -> new SharingLink(network.link(rank), segments, STRIPE, Topology.even(1, ranks));
     }
 
     private Path newFolder() {

@@ -1,11 +1,24 @@
 package tutti.worker.allreduce;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** A link beside which the ranks share memory; {@link Ranks} asks for it. */
-record SharingLink(ChunkLink link, Path folder, int stripeBytes) implements ChunkLink {
+record SharingLink(ChunkLink link, Path folder, int stripeBytes, Topology topology) implements ChunkLink {
+    /** Nodes are folders of their own, as their memories are. */
     SharedSegments segments(Group group) {
-        return new SharedSegments(folder, group, stripeBytes);
+        Group neighbours = group.onNode(topology);
+        if (neighbours.worldSize() == 1) {
+            return null;
+        }
+        try {
+            Path node = Files.createDirectories(folder.resolve("node-" + neighbours.firstRank()));
+            return new SharedSegments(node, neighbours, stripeBytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Override

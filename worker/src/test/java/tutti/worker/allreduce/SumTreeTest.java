@@ -2,6 +2,8 @@ package tutti.worker.allreduce;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -26,27 +28,56 @@ class SumTreeTest {
     void shouldAddInTheOrderOfTheTreeAndNotFromLeftToRight() {
         // In float32, 1 disappears beside 2^25, and -2^25 brings back what is left: the order shows.
         float big = 1 << 25;
-        float[][] lanes = {{9, 1}, {9, 1}, {9, big}, {9, -big}};
-        SumTree.sum(lanes, 0, 4, 1, 1);
-        assertThat(lanes[0]).containsExactly(9, 2);
+        assertThat(sum(1, 1, big, -big)).isEqualTo(2);
         assertThat(((1f + 1f) + big) + -big).isNotEqualTo(2f + 0.5f);
-        float[][] other = {{1}, {big}, {1}, {-big}};
-        SumTree.sum(other, 0, 4, 0, 1);
-        assertThat(other[0][0]).isEqualTo((1 + big) + (1 - big)).isZero();
+        assertThat(sum(1, big, 1, -big)).isEqualTo((1 + big) + (1 - big)).isZero();
+    }
+
+    /** In every lane that can keep the sum. */
+    private static float sum(float... values) {
+        int[] ones = new int[values.length];
+        Arrays.fill(ones, 1);
+        float[] sums = new float[values.length];
+        for (int keep = 0; keep < values.length; keep++) {
+            float[] lanes = values.clone();
+            for (SumTree.Step step : SumTree.steps(ones, keep)) {
+                lanes[step.into()] += lanes[step.from()];
+            }
+            sums[keep] = lanes[keep];
+        }
+        assertThat(sums).containsOnly(sums[0]);
+        return sums[0];
     }
 
     @Test
-    void shouldGiveTheSameBitsWhenARankSumsAnAlignedBlockFirst() {
-        double[][] eight = new double[8][1];
-        double[][] four = new double[4][1];
-        for (int i = 0; i < 8; i++) {
-            eight[i][0] = Math.scalb(1.0 / (i + 3), 7 * i % 20);
-        }
-        for (int i = 0; i < 4; i++) {
-            four[i][0] = eight[2 * i][0] + eight[2 * i + 1][0];
-        }
-        SumTree.sum(eight, 0, 8, 0, 1);
-        SumTree.sum(four, 0, 4, 0, 1);
-        assertThat(four[0][0]).isEqualTo(eight[0][0]);
+    void shouldGiveTheSameBitsWhenANodeSumsItsBlockFirst() {
+        double[] values = IntStream.range(0, 7)
+                .mapToDouble(i -> Math.scalb(1.0 / (i + 3), 7 * i % 20))
+                .toArray();
+        double[] nodes = {values[0] + values[1], values[2] + values[3], values[4] + values[5], values[6]};
+        assertThat(total(nodes, 2, 2, 2, 1)).isEqualTo(total(values, 1, 1, 1, 1, 1, 1, 1));
+        double[] uneven = {(values[0] + values[1]) + (values[2] + values[3]), values[4], values[5], values[6]};
+        assertThat(total(uneven, 4, 1, 1, 1)).isEqualTo(total(values, 1, 1, 1, 1, 1, 1, 1));
+    }
+
+    private static double total(double[] values, int... sizes) {
+        double[] lanes = values.clone();
+        SumTree.steps(sizes, 0).forEach(step -> lanes[step.into()] += lanes[step.from()]);
+        return lanes[0];
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "6,0,4,true",
+        "6,4,2,true",
+        "6,2,2,true",
+        "6,1,2,false",
+        "6,0,3,false",
+        "5,4,1,true",
+        "5,3,2,false",
+        "3,0,3,true"
+    })
+    void shouldKnowItsSubtrees(int ranks, int first, int size, boolean subtree) {
+        assertThat(SumTree.isSubtree(ranks, first, size)).isEqualTo(subtree);
     }
 }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.Pending;
 import tutti.worker.model.ParameterSpec;
 import tutti.worker.tensor.Arena;
@@ -150,6 +151,21 @@ class GradientBucketsTest {
                     return 0;
                 }
             };
+        }
+
+        @Override
+        public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition) {
+            throw new UnsupportedOperationException(name);
+        }
+
+        @Override
+        public Pending allGather(String name, ByteBuffer data, DType dtype, Partition partition) {
+            throw new UnsupportedOperationException(name);
+        }
+
+        @Override
+        public Pending broadcast(String name, ByteBuffer data, DType dtype, int root) {
+            throw new UnsupportedOperationException(name);
         }
 
         @Override

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.worker.allreduce.Group;
+import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.tensor.DType;
 
@@ -66,7 +67,12 @@ class AeronLinkTest {
                             AeronLink link = new AeronLink(driver.dir(), 1, self, listen, peers.get(self));
                             Group group = new Group(1, 1, self, List.of("a", "a", "b"));
                             try (TreeAllReduce collectives = new TreeAllReduce(
-                                    link, group, 32 << 10, Duration.ofSeconds(20), System::nanoTime)) {
+                                    link,
+                                    group,
+                                    32 << 10,
+                                    Duration.ofSeconds(20),
+                                    System::nanoTime,
+                                    new PlainAddition())) {
                                 ByteBuffer data = ByteBuffer.allocateDirect(elements * Float.BYTES)
                                         .order(ByteOrder.LITTLE_ENDIAN);
                                 for (int i = 0; i < elements; i++) {

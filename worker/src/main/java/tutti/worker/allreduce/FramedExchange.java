@@ -4,23 +4,33 @@ import static tutti.worker.allreduce.FrameLayout.CONTRIBUTION;
 import static tutti.worker.allreduce.FrameLayout.RESULT;
 
 import java.nio.ByteBuffer;
+import java.util.List;
+import org.agrona.BufferUtil;
+import tutti.worker.tensor.DType;
 
 /**
- * A sum: part p of the buffer goes to rank p as a contribution and comes back from there as a result, over the same bytes.
+ * A collective in frames: part p of the buffer goes to rank p as a contribution (the half that reduces) and comes back from there as
+ * a result, over the same bytes (the half that spreads). Both halves run at once, frame by frame.
  *
  * <p>Why this cannot block itself: results always have room (they go to the buffer), and the contributor that is furthest
  * behind always has room in the window, so its link is never held back; and what a rank sends never waits for what it gets
  * except through that one addition.
  */
-final class SumExchange extends Exchange {
+final class FramedExchange extends Exchange {
+    private final Route route;
     private final int rank;
-    private final int ranks;
+    private final boolean reduces;
+    private final boolean spreads;
+    private final DType dtype;
     private final int elementBytes;
-    private final int elements;
+    private final Partition parts;
     private final ByteBuffer data;
+    private final Lanes lanes;
     private final Staging staging;
     private final int windowBytes;
-    private final ByteBuffer ownPart;
+    private final List<SumTree.Step> steps;
+    private final int ownLane;
+    private final long[] addresses;
 
     private final int[] contributionSent;
     private final int[] contributionReceived;
@@ -31,34 +41,47 @@ final class SumExchange extends Exchange {
     /** Bytes to send, to receive and to add. */
     private long remaining;
 
-    /** {@code data} from 0 to its limit, little-endian. */
-    SumExchange(int rank, int ranks, int elementBytes, ByteBuffer data, Staging staging, int windowBytes) {
-        this.rank = rank;
-        this.ranks = ranks;
-        this.elementBytes = elementBytes;
-        this.elements = data.limit() / elementBytes;
-        this.data = data;
+    /** @param windowBytes of a ring of {@code staging}; both are used by collectives that reduce only, as {@code lanes} is */
+    FramedExchange(Route route, Collective what, Lanes lanes, Staging staging, int windowBytes) {
+        this.route = route;
+        this.rank = route.rank();
+        this.reduces = what.kind().reduces();
+        this.spreads = what.kind().spreads();
+        this.dtype = what.dtype();
+        this.elementBytes = dtype.bytes();
+        this.parts = what.parts();
+        this.data = what.buffer();
+        this.lanes = lanes;
         this.staging = staging;
         this.windowBytes = windowBytes;
-        ownPart = data.slice(start(rank), length(rank)).order(FrameLayout.ORDER);
+        this.ownLane = route.laneOf(rank);
+        this.steps = reduces ? SumTree.steps(route.sizes(), ownLane) : List.of();
+        this.addresses = new long[route.contributors().length];
+        int ranks = parts.ranks();
         contributionSent = new int[ranks];
         contributionReceived = new int[ranks];
         resultSent = new int[ranks];
         resultReceived = new int[ranks];
         for (int peer = 0; peer < ranks; peer++) {
-            if (peer != rank) {
-                remaining += 2L * length(peer) + 2L * length(rank);
-            }
+            remaining += toSend(peer, CONTRIBUTION)
+                    + toSend(peer, RESULT)
+                    + expected(peer, CONTRIBUTION)
+                    + expected(peer, RESULT);
         }
-        remaining += length(rank);
+        if (reduces) {
+            remaining += length(rank);
+        } else {
+            // Its own values are what it has to give.
+            reduced = length(rank);
+        }
     }
 
     private int start(int part) {
-        return partStart(elements, elementBytes, part, ranks);
+        return parts.start(part) * elementBytes;
     }
 
     private int length(int part) {
-        return start(part + 1) - start(part);
+        return parts.length(part) * elementBytes;
     }
 
     @Override
@@ -69,8 +92,8 @@ final class SumExchange extends Exchange {
     @Override
     int send(int peer, Wire wire) {
         int sent = 0;
-        int ready = reduced - resultSent[peer];
         int full = wire.maxPayload(peer);
+        int ready = spreads && route.contributesToMe(peer) ? reduced - resultSent[peer] : 0;
         // Full frames until the end: additions advance in small steps when contributions come in small frames.
         if (ready >= full || ready > 0 && reduced == length(rank)) {
             int count = Math.min(ready, full);
@@ -80,7 +103,7 @@ final class SumExchange extends Exchange {
                 sent++;
             }
         }
-        int open = length(peer) - contributionSent[peer];
+        int open = (int) toSend(peer, CONTRIBUTION) - contributionSent[peer];
         if (open > 0) {
             int count = Math.min(open, full);
             if (wire.send(
@@ -108,22 +131,36 @@ final class SumExchange extends Exchange {
 
     private Verdict acceptContribution(IncomingFrame frame, int peer, int count) {
         int at = contributionReceived[peer];
-        Verdict verdict = next(frame, at, length(rank));
-        if (verdict == Verdict.TAKEN && at + count - reduced > windowBytes) {
-            return Verdict.LATER;
+        Verdict verdict = next(frame, at, (int) expected(peer, CONTRIBUTION));
+        if (verdict != Verdict.TAKEN) {
+            return verdict;
         }
-        if (verdict == Verdict.TAKEN) {
-            staging.stage(peer, at / elementBytes, frame.payload(), count / elementBytes);
-            contributionReceived[peer] += count;
+        ByteBuffer payload = frame.payload();
+        if (addresses.length == 2 && at == reduced && payload.isDirect()) {
+            // Nobody else contributes: added where it has arrived.
+            addresses[ownLane] = ownAddress(at);
+            addresses[1 - ownLane] = BufferUtil.address(payload) + payload.position();
+            lanes.sum(steps, ownLane, addresses, count / elementBytes, dtype);
+            reduced += count;
             remaining -= count;
+        } else if (at + count - reduced > windowBytes) {
+            return Verdict.LATER;
+        } else {
+            staging.stage(route.laneOf(peer), at, payload);
         }
+        contributionReceived[peer] += count;
+        remaining -= count;
         return verdict;
+    }
+
+    private long ownAddress(int at) {
+        return BufferUtil.address(data) + start(rank) + at;
     }
 
     private Verdict acceptResult(IncomingFrame frame, int peer, int count) {
         int at = resultReceived[peer];
-        Verdict verdict = next(frame, at, length(peer));
-        if (verdict == Verdict.TAKEN && at + count > contributionSent[peer]) {
+        Verdict verdict = next(frame, at, (int) expected(peer, RESULT));
+        if (verdict == Verdict.TAKEN && reduces && at + count > contributionSent[peer]) {
             // A sum of what was never sent; taking it would overwrite values still to be sent.
             return Verdict.MALFORMED;
         }
@@ -138,14 +175,24 @@ final class SumExchange extends Exchange {
 
     @Override
     int advance() {
+        if (reduced == length(rank)) {
+            return 0;
+        }
         int complete = length(rank);
-        for (int peer = 0; peer < ranks; peer++) {
+        for (int peer : route.contributors()) {
             complete = peer == rank ? complete : Math.min(complete, contributionReceived[peer]);
         }
         if (complete == reduced) {
             return 0;
         }
-        staging.reduce(rank, ownPart, reduced / elementBytes, complete / elementBytes);
+        for (int at = reduced; at < complete; ) {
+            int count = Math.min(complete - at, staging.contiguous(at));
+            for (int lane = 0; lane < addresses.length; lane++) {
+                addresses[lane] = lane == ownLane ? ownAddress(at) : staging.address(lane, at);
+            }
+            lanes.sum(steps, ownLane, addresses, count / elementBytes, dtype);
+            at += count;
+        }
         remaining -= complete - reduced;
         reduced = complete;
         return 1;
@@ -158,7 +205,12 @@ final class SumExchange extends Exchange {
 
     @Override
     long expected(int peer, int kind) {
-        return length(kind == CONTRIBUTION ? rank : peer);
+        if (peer == rank) {
+            return 0;
+        }
+        return kind == CONTRIBUTION
+                ? reduces && route.contributesToMe(peer) ? length(rank) : 0
+                : spreads && route.ownsForMe(peer) ? length(peer) : 0;
     }
 
     @Override
@@ -168,6 +220,11 @@ final class SumExchange extends Exchange {
 
     @Override
     long toSend(int peer, int kind) {
-        return length(kind == CONTRIBUTION ? peer : rank);
+        if (peer == rank) {
+            return 0;
+        }
+        return kind == CONTRIBUTION
+                ? reduces && route.ownsForMe(peer) ? length(peer) : 0
+                : spreads && route.contributesToMe(peer) ? length(rank) : 0;
     }
 }

@@ -1,0 +1,70 @@
+package tutti.worker.allreduce;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.zip.CRC32C;
+import tutti.worker.tensor.DType;
+
+/**
+ * What is asked of all ranks.
+ *
+ * @param dtype of the elements that {@code parts} counts
+ * @param parts who owns what of the buffer
+ * @param buffer little-endian, from 0 to its limit; direct if values are added
+ */
+record Collective(Kind kind, String name, DType dtype, Partition parts, ByteBuffer buffer) {
+
+    /** Two halves make an all-reduce: owners add what all contribute, then give it to all. */
+    enum Kind {
+        ALL_REDUCE("all-reduce", true, true),
+        REDUCE_SCATTER("reduce-scatter", true, false),
+        ALL_GATHER("all-gather", false, true),
+        BROADCAST("broadcast", false, true);
+
+        private final String word;
+        private final boolean reduces;
+        private final boolean spreads;
+
+        Kind(String word, boolean reduces, boolean spreads) {
+            this.word = word;
+            this.reduces = reduces;
+            this.spreads = spreads;
+        }
+
+        boolean reduces() {
+            return reduces;
+        }
+
+        boolean spreads() {
+            return spreads;
+        }
+    }
+
+    int bytes() {
+        return buffer.limit();
+    }
+
+    /** Every rank's copy of the buffer for every rank. */
+    Collective gathering(int ranks, ByteBuffer copies) {
+        return new Collective(Kind.ALL_GATHER, name, dtype, Partition.even(parts.elements() * ranks, ranks), copies);
+    }
+
+    /** One half of it, for elements {@code from} on of those that {@code some} cuts. */
+    Collective half(Kind half, Partition some, int from) {
+        ByteBuffer slice = buffer.slice(from * dtype.bytes(), some.elements() * dtype.bytes());
+        return new Collective(half, name, dtype, some, slice.order(buffer.order()));
+    }
+
+    /** {@code all-reduce 'layer.3' (F32, 4096 bytes, number 17)}. */
+    String describe(int sequence) {
+        return "%s '%s' (%s, %d bytes, number %d)".formatted(kind.word, name, dtype, bytes(), sequence);
+    }
+
+    /** Differs, but for one chance in four billion, when name, kind, type, length or parts differ. */
+    int fingerprint() {
+        CRC32C crc = new CRC32C();
+        String text = kind + "\n" + name + '\n' + dtype + '\n' + parts;
+        crc.update(text.getBytes(StandardCharsets.UTF_8));
+        return (int) crc.getValue();
+    }
+}

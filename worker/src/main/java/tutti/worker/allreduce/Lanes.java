@@ -1,0 +1,68 @@
+package tutti.worker.allreduce;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import org.agrona.BufferUtil;
+import tutti.worker.tensor.Addition;
+import tutti.worker.tensor.DType;
+
+/**
+ * Adds what several ranks contribute to the same elements, in the order of {@link SumTree}. F32 and F64 add where they lie; BF16 is
+ * added in float32, in memory of its own, and rounded once. Touched by one thread at a time.
+ */
+final class Lanes {
+    /** Below so many elements a call of a library costs more than it saves. */
+    private static final int SHORT = 2048;
+    /** Elements of a pass: lanes of this length stay in the second cache level. */
+    private static final int BLOCK = 16384;
+
+    private final PlainAddition plain = new PlainAddition();
+    private final Addition fast;
+    private ByteBuffer wide = ByteBuffer.allocateDirect(0);
+
+    /** @param fast for long lanes */
+    Lanes(Addition fast) {
+        this.fast = fast;
+    }
+
+    /** Bytes that sums of BF16 take. */
+    static long wideBytes(int lanes) {
+        return (long) lanes * BLOCK * Float.BYTES;
+    }
+
+    /**
+     * Leaves the sum in lane {@code keep}; the other lanes are used up.
+     *
+     * @param steps of the tree that keep this lane
+     * @param addresses of the lanes, each of {@code count} elements
+     */
+    void sum(List<SumTree.Step> steps, int keep, long[] addresses, int count, DType dtype) {
+        Addition addition = count < SHORT ? plain : fast;
+        int bytes = dtype.bytes();
+        for (int from = 0; from < count; from += BLOCK) {
+            int some = Math.min(BLOCK, count - from);
+            if (dtype == DType.BF16) {
+                sumWide(steps, keep, addresses, (long) from * bytes, some, addition);
+            } else {
+                long at = (long) from * bytes;
+                for (SumTree.Step step : steps) {
+                    addition.add(addresses[step.into()] + at, addresses[step.from()] + at, some, dtype);
+                }
+            }
+        }
+    }
+
+    private void sumWide(List<SumTree.Step> steps, int keep, long[] addresses, long at, int count, Addition addition) {
+        if (wide.capacity() < wideBytes(addresses.length)) {
+            wide = ByteBuffer.allocateDirect(Math.toIntExact(wideBytes(addresses.length)));
+        }
+        long start = BufferUtil.address(wide);
+        for (int lane = 0; lane < addresses.length; lane++) {
+            addition.widen(start + wideBytes(lane), addresses[lane] + at, count);
+        }
+        for (SumTree.Step step : steps) {
+            addition.add(start + wideBytes(step.into()), start + wideBytes(step.from()), count, DType.F32);
+        }
+        addition.round(addresses[keep] + at, start + wideBytes(keep), count);
+    }
+}

@@ -1,0 +1,97 @@
+package tutti.worker.allreduce;
+
+import static tutti.worker.allreduce.FrameLayout.RESULT;
+
+import org.agrona.concurrent.UnsafeBuffer;
+
+/**
+ * A few bytes of every rank for every rank of a node, in one hop: each puts its part into its segment and copies those of the others
+ * as they come. Two slots are enough: a rank is at most one gather ahead, since it needs everybody's part to end one.
+ */
+final class SharedGather extends Exchange {
+    private final SharedSegments shared;
+    private final Group group;
+    private final PendingCollective pending;
+    private final int elementBytes;
+    private final Partition parts;
+    private final UnsafeBuffer data;
+    private final SharedSegments.Turn turn;
+    private final boolean[] has;
+    private int missing;
+
+    /** @param what {@code pending} or a part of its work; no part is longer than {@link SharedSegments#SLOT_BYTES} */
+    SharedGather(SharedSegments shared, Group group, PendingCollective pending, Collective what) {
+        this.shared = shared;
+        this.group = group;
+        this.pending = pending;
+        this.elementBytes = what.dtype().bytes();
+        this.parts = what.parts();
+        this.data = new UnsafeBuffer(what.buffer(), 0, what.bytes());
+        this.has = new boolean[group.worldSize()];
+        this.missing = group.worldSize() - 1;
+        int rank = group.rank();
+        this.turn = shared.nextGather(pending, data, start(rank), length(rank));
+    }
+
+    private int start(int part) {
+        return parts.start(part) * elementBytes;
+    }
+
+    private int length(int part) {
+        return parts.length(part) * elementBytes;
+    }
+
+    @Override
+    boolean done() {
+        return missing == 0;
+    }
+
+    @Override
+    int advance() {
+        if (!shared.haveMet()) {
+            return 0;
+        }
+        int before = missing;
+        for (int peer = 0; peer < has.length; peer++) {
+            if (peer != group.rank() && !has[peer] && shared.hasGathered(peer, turn)) {
+                if (!shared.isIn(peer, turn)) {
+                    throw pending.divergedFrom(group.describe(peer));
+                }
+                shared.segment(peer).getBytes(shared.slot(turn), data, start(peer), length(peer));
+                has[peer] = true;
+                missing--;
+            }
+        }
+        return before - missing;
+    }
+
+    @Override
+    Verdict accept(IncomingFrame frame) {
+        return Verdict.MALFORMED;
+    }
+
+    @Override
+    int send(int peer, Wire wire) {
+        return 0;
+    }
+
+    @Override
+    long received(int peer, int kind) {
+        return has[peer] ? expected(peer, kind) : 0;
+    }
+
+    @Override
+    long expected(int peer, int kind) {
+        return kind == RESULT && peer != group.rank() ? length(peer) : 0;
+    }
+
+    @Override
+    long sent(int peer, int kind) {
+        return toSend(peer, kind);
+    }
+
+    @Override
+    long toSend(int peer, int kind) {
+        return kind == RESULT && peer != group.rank() ? length(group.rank()) : 0;
+    }
+}
