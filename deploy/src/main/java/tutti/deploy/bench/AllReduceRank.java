@@ -27,7 +27,7 @@ public final class AllReduceRank {
     /** As the default of {@code --allreduce_timeout}. */
     private static final Duration DEADLINE = Duration.ofSeconds(30);
 
-    private static final long SAMPLE = 50_000_000L;
+    private static final long SAMPLE = 20_000_000L;
     private static final int SAMPLES = 11;
     private static final ObjectMapper JSON = new ObjectMapper();
 

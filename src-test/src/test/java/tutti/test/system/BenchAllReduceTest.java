@@ -34,7 +34,7 @@ class BenchAllReduceTest {
 
     @Test
     void shouldMeasureUdpAndEndWithItsParent() throws Exception {
-        try (TuttiProcess bench = bench("--transport", "udp", "--bytes", ENDLESS, "--json")) {
+        try (TuttiProcess bench = bench("--transport", "udp", "--backend", "reference", "--bytes", ENDLESS, "--json")) {
             assertMeasured(bench.awaitLine("^\\{.*").group(), "udp", 4);
             bench.signal("KILL");
             assertThat(bench.exitCode()).isEqualTo(SIGKILL);
@@ -44,7 +44,7 @@ class BenchAllReduceTest {
 
     @Test
     void shouldEndWhenARankIsLost() throws Exception {
-        try (TuttiProcess bench = bench("--transport", "ipc", "--bytes", ENDLESS)) {
+        try (TuttiProcess bench = bench("--transport", "ipc", "--backend", "reference", "--bytes", ENDLESS)) {
             bench.awaitLine("^float32 all-reduce, 2 ranks, ipc$");
             List<Long> ranks = new ArrayList<>(bench.pids());
             ranks.remove(bench.pid());
