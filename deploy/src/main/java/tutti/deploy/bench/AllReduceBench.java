@@ -23,7 +23,7 @@ import tutti.deploy.agent.RankGroup;
  * The float32 all-reduce of a run between real processes, one for each rank, size by size. Every sum is checked.
  *
  * @param ranks starts the processes
- * @param command the words of the command that runs {@link AllReduceRank}; its last one is the seat
+ * @param command the words of the command that runs {@link AllReduceRank}; the seat follows them
  */
 public record AllReduceBench(RankGroup ranks, List<String> command) {
     private static final ObjectMapper JSON = new ObjectMapper();
