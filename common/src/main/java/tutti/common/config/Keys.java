@@ -93,6 +93,12 @@ public final class Keys {
     public static final Key ADAM_EPSILON = key("adam_epsilon", Kind.NUMBER, "1e-8", TRAIN, "AdamW's epsilon");
     public static final Key MAX_GRAD_NORM =
             key("max_grad_norm", Kind.NUMBER, "1.0", TRAIN, "clip the global gradient norm here; 0: never");
+    public static final Key ZERO = key(
+            "zero",
+            Kind.INTEGER,
+            "0",
+            TRAIN,
+            "1: each worker keeps and updates its shard of the optimizer state (ZeRO-1); 0: every worker all of it");
     public static final Key SEED = key("seed", Kind.INTEGER, "42", TRAIN, "seed of every random choice of the run");
     public static final Key BACKEND =
             key("backend", Kind.WORD, "auto", TRAIN, "torch, nd4j or reference (float64, slow); auto takes torch");
@@ -144,6 +150,13 @@ public final class Keys {
             "30",
             CLUSTER,
             "seconds without progress after which a peer counts as lost");
+    public static final Key SECURE_GRADIENTS = key(
+            "secure_gradients",
+            Kind.SWITCH,
+            "false",
+            CLUSTER,
+            "sign each frame between workers (HMAC-SHA-256, a new key for each run from the coordinator), on all nodes if node 0 "
+                    + "says so; sums in memory that the workers of a node share are private to the user and need none");
 
     private static final Map<String, Key> ALL = collect();
 

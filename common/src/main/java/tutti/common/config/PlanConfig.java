@@ -1,7 +1,8 @@
 package tutti.common.config;
 
 /** What the memory of a run depends on: all that {@code tutti plan} needs to be told. */
-public record PlanConfig(LaunchConfig launch, ModelSource model, TrainConfig train, OptimConfig optim) {
+public record PlanConfig(
+        LaunchConfig launch, ModelSource model, TrainConfig train, OptimConfig optim, AllReduceConfig allReduce) {
 
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
     public static PlanConfig read(Settings settings) {
@@ -9,18 +10,19 @@ public record PlanConfig(LaunchConfig launch, ModelSource model, TrainConfig tra
                 LaunchConfig.read(settings),
                 ModelSource.read(settings),
                 TrainConfig.read(settings),
-                OptimConfig.read(settings));
+                OptimConfig.read(settings),
+                AllReduceConfig.read(settings));
     }
 
     public PlanConfig with(LaunchConfig other) {
-        return new PlanConfig(other, model, train, optim);
+        return new PlanConfig(other, model, train, optim, allReduce);
     }
 
     public PlanConfig with(ModelSource other) {
-        return new PlanConfig(launch, other, train, optim);
+        return new PlanConfig(launch, other, train, optim, allReduce);
     }
 
     public PlanConfig with(TrainConfig other) {
-        return new PlanConfig(launch, model, other, optim);
+        return new PlanConfig(launch, model, other, optim, allReduce);
     }
 }

@@ -24,7 +24,7 @@ public record RunConfig(
     }
 
     public PlanConfig plan() {
-        return new PlanConfig(launch, model, train, optim);
+        return new PlanConfig(launch, model, train, optim, allReduce);
     }
 
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */

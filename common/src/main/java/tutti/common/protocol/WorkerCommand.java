@@ -13,6 +13,7 @@ public sealed interface WorkerCommand extends WireMessage {
      *
      * @param peers every rank's gradient link, in rank order
      * @param resumeFrom a committed checkpoint folder, or empty
+     * @param gradientKey the same for all ranks; empty: frames are not signed
      */
     record Assign(
             String runId,
@@ -21,6 +22,7 @@ public sealed interface WorkerCommand extends WireMessage {
             int worldSize,
             List<Peer> peers,
             String resumeFrom,
+            Optional<GradientKey> gradientKey,
             ActorRef<WorkerReport> replyTo)
             implements WorkerCommand {}
 

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -21,6 +22,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.ClusterConfig;
+import tutti.common.protocol.GradientKey;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
@@ -144,6 +146,7 @@ public final class RunActor {
                         members.stream().map(Member::describe).toList()));
         announcer.formed(generation, members);
         ActorRef<WorkerReport> reports = context.messageAdapter(WorkerReport.class, Worker::new);
+        Optional<GradientKey> key = config.allReduce().secure() ? Optional.of(GradientKey.random()) : Optional.empty();
         for (Member member : members) {
             member.commands()
                     .tell(new WorkerCommand.Assign(
@@ -153,6 +156,7 @@ public final class RunActor {
                             members.size(),
                             members.stream().map(Member::peer).toList(),
                             resumeFrom,
+                            key,
                             reports));
         }
         expectWithin(LOADING_DEADLINE, "loading model and data");

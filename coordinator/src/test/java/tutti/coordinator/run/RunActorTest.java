@@ -17,6 +17,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -105,6 +108,26 @@ class RunActorTest {
     }
 
     @Test
+    void shouldGiveAllRanksOneKeyAndTellNobodyElse() throws Exception {
+        List<WorkerCommand.Assign> assigned = form(Map.of("secure_gradients", "True"));
+        byte[] key = assigned.get(0).gradientKey().orElseThrow().bytes();
+        assertThat(assigned.get(1).gradientKey().orElseThrow().bytes()).isEqualTo(key);
+        run.tell(new WorkerReport.Failed(1, 1, Category.DATA, "stop here"));
+        assertFailed(Category.DATA, "stop here");
+        String said = terminal.toString(StandardCharsets.UTF_8) + Files.readString(output.resolve("events.jsonl"));
+        assertThat(said)
+                .contains("generation_formed")
+                .doesNotContain(HexFormat.of().formatHex(key))
+                .doesNotContain(Base64.getEncoder().encodeToString(key))
+                .doesNotContain(Arrays.toString(key));
+    }
+
+    @Test
+    void shouldGiveNoKeyUnlessAsked() {
+        assertThat(form()).allMatch(assign -> assign.gradientKey().isEmpty());
+    }
+
+    @Test
     void shouldEndWithTheFirstCauseAndTellEveryWorker() throws Exception {
         form();
         run.tell(new WorkerReport.Failed(1, 1, Category.DATA, "train.json:7: malformed"));
@@ -175,11 +198,16 @@ class RunActorTest {
         });
     }
 
-    private void form() {
+    private List<WorkerCommand.Assign> form() {
+        return form(Map.of());
+    }
+
+    private List<WorkerCommand.Assign> form(Map<String, String> more) {
         Map<String, String> flags = new LinkedHashMap<>(
                 Map.of("model_name_or_path", "m", "data_path", "d", "output_dir", output.toString(), "max_steps", "4"));
         flags.put("save_steps", "2");
         flags.put("nproc_per_node", "2");
+        flags.putAll(more);
         RunConfig config = RunConfig.read(Settings.of(flags, null));
         board = new StatusBoard(RunStatus.forming("r", "m", 4, 1, 0, output.toString()));
         ledger = new RunLedger(output, InstantSource.system());
@@ -195,18 +223,17 @@ class RunActorTest {
             workers.add(kit.createTestProbe());
         }
         // As real workers do: again and again, until somebody listens.
-        run = kit.createTestProbe().awaitAssert(() -> {
+        WorkerCommand.Assign first = kit.createTestProbe().awaitAssert(() -> {
             ActorRef<WireMessage> membership =
                     ActorRefResolver.get(kit.system()).resolveActorRef(actor.path() + "/" + ClusterConfig.MEMBERSHIP);
             for (int seat = 0; seat < 2; seat++) {
                 ActorRef<WorkerCommand> worker = workers.get(seat).getRef();
                 membership.tell(new Join("0123456789abcdef", seat, 0, "host", 100 + seat, "cpu", "", worker));
             }
-            return workers.get(0)
-                    .expectMessageClass(WorkerCommand.Assign.class, Duration.ofMillis(300))
-                    .replyTo();
+            return workers.get(0).expectMessageClass(WorkerCommand.Assign.class, Duration.ofMillis(300));
         });
-        workers.get(1).expectMessageClass(WorkerCommand.Assign.class);
+        run = first.replyTo();
+        return List.of(first, workers.get(1).expectMessageClass(WorkerCommand.Assign.class));
     }
 
     private void ready(int rank, String fingerprint) {

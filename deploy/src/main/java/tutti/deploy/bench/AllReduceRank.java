@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import tutti.common.protocol.Peer;
 import tutti.worker.agent.GradientAddress;
@@ -78,7 +79,7 @@ public final class AllReduceRank {
                 .toList();
         return GradientCollectives.open(
                 seat.aeronDir(),
-                new Group(seat.group(), 1, seat.rank(), Collections.nCopies(seat.worldSize(), host)),
+                new Group(seat.group(), 1, seat.rank(), Collections.nCopies(seat.worldSize(), host), Optional.empty()),
                 addresses.get(seat.rank()),
                 peers,
                 memory,

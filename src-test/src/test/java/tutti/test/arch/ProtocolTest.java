@@ -15,6 +15,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import tutti.common.error.Category;
 import tutti.common.protocol.ClusterConfig;
+import tutti.common.protocol.GradientKey;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.Peer;
 import tutti.common.protocol.StepShard;
@@ -127,6 +129,7 @@ class ProtocolTest {
                         2,
                         List.of(new Peer(0, 0, "a", ""), new Peer(1, 1, "b", "10.0.0.7:40123")),
                         "/out/checkpoint-8",
+                        Optional.of(GradientKey.random()),
                         run),
                 new WorkerCommand.Begin(1, 8, 1L << 40),
                 new WorkerCommand.Lease(

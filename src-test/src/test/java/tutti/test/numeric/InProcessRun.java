@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -56,7 +57,8 @@ final class InProcessRun {
             run.times.add(new ArrayList<>());
             run.hashes.add("");
             ranks.add(CompletableFuture.runAsync(
-                    () -> run.rank(config, network, new Group(1, 1, rank, hosts), rank, worldSize, clock),
+                    () -> run.rank(
+                            config, network, new Group(1, 1, rank, hosts, Optional.empty()), rank, worldSize, clock),
                     task -> new Thread(task, "rank-" + rank).start()));
         }
         CompletableFuture.allOf(ranks.toArray(CompletableFuture[]::new)).get(120, TimeUnit.SECONDS);

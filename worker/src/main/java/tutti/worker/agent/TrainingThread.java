@@ -98,7 +98,11 @@ final class TrainingThread {
         int generation = assign.generation();
         Path resume = assign.resumeFrom().isEmpty() ? null : Path.of(assign.resumeFrom());
         List<String> hosts = assign.peers().stream().map(Peer::host).toList();
-        Group group = new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts);
+        Group group =
+                new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts, assign.gradientKey());
+        if (group.key().isPresent()) {
+            LOG.info("frames of generation {} are signed", generation);
+        }
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
         Topology topology =
                 Topology.of(assign.peers().stream().map(Peer::nodeRank).toList());

@@ -10,6 +10,8 @@ public final class DroppedFrames {
         MALFORMED,
         /** Header or payload changed on the way. */
         BAD_CHECKSUM,
+        /** Where frames are signed: with another key or none, for another rank, or changed on the way. */
+        BAD_SIGNATURE,
         WRONG_RUN,
         /** Of an earlier membership (or a later one, which cannot belong here either). */
         WRONG_GENERATION,

@@ -2,14 +2,13 @@ package tutti.worker.allreduce;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.zip.CRC32C;
 import org.agrona.DirectBuffer;
 
 /**
  * The bytes of a frame, all little-endian:
  *
  * <pre>
- *  0 checksum     int    CRC32C of everything behind it, payload included
+ *  0 checksum     int    CRC32C of everything behind it, payload included; in a signed frame the rank that it is for
  *  4 magic        int    also the version of this layout
  *  8 run          long
  * 16 generation   int
@@ -20,6 +19,7 @@ import org.agrona.DirectBuffer;
  * 36 length       int    payload bytes
  * 40 offset       long   of the payload's first byte in its stream
  * 48 payload
+ *    signature           of a signed frame only: HMAC-SHA-256 of everything before it, the first 16 bytes
  * </pre>
  *
  * A stream is what one rank sends to another for one collective and kind; its frames follow each other without a gap.
@@ -28,6 +28,9 @@ final class FrameLayout {
     static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
     static final int CHECKSUM = 0;
+    /** Where a frame without a signature has its checksum. */
+    static final int DESTINATION = 0;
+
     static final int MAGIC = 4;
     static final int RUN = 8;
     static final int GENERATION = 16;
@@ -38,6 +41,8 @@ final class FrameLayout {
     static final int LENGTH = 36;
     static final int OFFSET = 40;
     static final int HEADER = 48;
+    /** Bytes behind the payload of a signed frame. */
+    static final int SIGNATURE = 16;
 
     /** "TUT1" in memory order. */
     static final int MAGIC_VALUE = 0x31545554;
@@ -53,11 +58,11 @@ final class FrameLayout {
 
     private FrameLayout() {}
 
-    /** Of the frame of {@code length} bytes at {@code offset}; {@code crc} is scratch of the calling thread. */
-    static int checksum(CRC32C crc, DirectBuffer frame, int offset, int length) {
-        crc.reset();
-        crc.update(bytes(frame, offset + MAGIC, length - MAGIC));
-        return (int) crc.getValue();
+    /** Whether these bytes say that they are a frame, and are as many: header, payload and {@code trailer}. */
+    static boolean isFrame(DirectBuffer frame, int at, int length, int trailer) {
+        return length > HEADER + trailer
+                && frame.getInt(at + MAGIC, ORDER) == MAGIC_VALUE
+                && frame.getInt(at + LENGTH, ORDER) == length - HEADER - trailer;
     }
 
     /** A view for the calls that want a ByteBuffer; little-endian, position and limit at the slice. */

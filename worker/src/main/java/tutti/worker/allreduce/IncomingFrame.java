@@ -4,32 +4,28 @@ import static tutti.worker.allreduce.FrameLayout.ORDER;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.zip.CRC32C;
 import org.agrona.DirectBuffer;
 import tutti.worker.allreduce.DroppedFrames.Kind;
 
 /** A flyweight over a frame that has arrived; one per communication thread, valid until the next wrap. */
 final class IncomingFrame {
     private final Group group;
-    private final CRC32C crc = new CRC32C();
+    private final FrameSeal seal;
     private DirectBuffer buffer;
     private int at;
 
-    IncomingFrame(Group group) {
+    IncomingFrame(Group group, FrameSeal seal) {
         this.group = group;
+        this.seal = seal;
     }
 
     /** Looks at everything that can be judged without knowing the collective. Null when the frame is sound and for us. */
     Kind wrap(DirectBuffer source, int offset, int length) {
         buffer = source;
         at = offset;
-        if (length <= FrameLayout.HEADER
-                || source.getInt(at + FrameLayout.MAGIC, ORDER) != FrameLayout.MAGIC_VALUE
-                || payloadLength() != length - FrameLayout.HEADER) {
-            return Kind.MALFORMED;
-        }
-        if (FrameLayout.checksum(crc, source, at, length) != source.getInt(at + FrameLayout.CHECKSUM, ORDER)) {
-            return Kind.BAD_CHECKSUM;
+        Kind broken = seal.check(source, at, length);
+        if (broken != null) {
+            return broken;
         }
         if (source.getLong(at + FrameLayout.RUN, ORDER) != group.run()) {
             return Kind.WRONG_RUN;

@@ -3,7 +3,6 @@ package tutti.worker.allreduce;
 import static tutti.worker.allreduce.FrameLayout.ORDER;
 
 import java.nio.ByteBuffer;
-import java.util.zip.CRC32C;
 import org.agrona.MutableDirectBuffer;
 
 /** The frame that is offered next; one per communication thread, its fields overwritten for every frame. */
@@ -11,8 +10,9 @@ final class OutgoingFrame implements ChunkLink.FrameWriter {
     private final long run;
     private final int generation;
     private final int source;
-    private final CRC32C crc = new CRC32C();
+    private final FrameSeal seal;
 
+    int destination;
     int sequence;
     int fingerprint;
     int kind;
@@ -21,14 +21,15 @@ final class OutgoingFrame implements ChunkLink.FrameWriter {
     int payloadIndex;
     int payloadLength;
 
-    OutgoingFrame(long run, int generation, int source) {
-        this.run = run;
-        this.generation = generation;
-        this.source = source;
+    OutgoingFrame(Group group, FrameSeal seal) {
+        this.run = group.run();
+        this.generation = group.generation();
+        this.source = group.rank();
+        this.seal = seal;
     }
 
     int length() {
-        return FrameLayout.HEADER + payloadLength;
+        return FrameLayout.HEADER + payloadLength + seal.trailer();
     }
 
     @Override
@@ -43,6 +44,6 @@ final class OutgoingFrame implements ChunkLink.FrameWriter {
         target.putInt(at + FrameLayout.LENGTH, payloadLength, ORDER);
         target.putLong(at + FrameLayout.OFFSET, offset, ORDER);
         target.putBytes(at + FrameLayout.HEADER, payload, payloadIndex, payloadLength);
-        target.putInt(at + FrameLayout.CHECKSUM, FrameLayout.checksum(crc, target, at, length), ORDER);
+        seal.seal(target, at, length, destination);
     }
 }

@@ -127,9 +127,10 @@ public final class TreeAllReduce implements Collectives {
         this.shared = shared;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
-        wire = new Wire(link, group, chunkBytes);
+        FrameSeal seal = FrameSeal.of(group);
+        wire = new Wire(link, group, chunkBytes, seal);
         algorithms = new Algorithms(group, topology, shared, addition, windowBytes(chunkBytes));
-        incoming = new IncomingFrame(group);
+        incoming = new IncomingFrame(group, seal);
         thread = new Thread(this::run, "tutti-allreduce-" + group.rank());
         thread.setDaemon(true);
         if (group.worldSize() > 1) {

@@ -7,13 +7,17 @@ import java.util.Arrays;
 final class Wire {
     private final ChunkLink link;
     private final int chunkBytes;
+    /** Bytes of a frame around its payload. */
+    private final int overhead;
+
     private final OutgoingFrame frame;
     private final ChunkLink.Offer[] answers;
 
-    Wire(ChunkLink link, Group group, int chunkBytes) {
+    Wire(ChunkLink link, Group group, int chunkBytes, FrameSeal seal) {
         this.link = link;
         this.chunkBytes = chunkBytes;
-        frame = new OutgoingFrame(group.run(), group.generation(), group.rank());
+        overhead = FrameLayout.HEADER + seal.trailer();
+        frame = new OutgoingFrame(group, seal);
         answers = new ChunkLink.Offer[group.worldSize()];
         Arrays.fill(answers, ChunkLink.Offer.NOT_CONNECTED);
     }
@@ -25,11 +29,12 @@ final class Wire {
 
     /** Most payload bytes in one frame to {@code peer}: whole elements of any type. */
     int maxPayload(int peer) {
-        return Math.min(chunkBytes, link.maxFrameBytes(peer) - FrameLayout.HEADER) & -Double.BYTES;
+        return Math.min(chunkBytes, link.maxFrameBytes(peer) - overhead) & -Double.BYTES;
     }
 
     /** True when the frame is on its way and the bytes have been copied; false: try again. */
     boolean send(int peer, int kind, ByteBuffer source, int index, long streamOffset, int length) {
+        frame.destination = peer;
         frame.kind = kind;
         frame.offset = streamOffset;
         frame.payload = source;

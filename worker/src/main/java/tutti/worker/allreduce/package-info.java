@@ -10,10 +10,12 @@
  * what has arrived from everybody in the order of the tree and sends the result to everybody. Both halves run at once, chunk
  * by chunk. What bounds memory is that a receiver refuses a frame it has no room for, and the link holds back that sender.
  *
+ * <p>What a frame is believed by is a {@code FrameSeal}: a checksum, or with {@code --secure_gradients} a signature.
+ *
  * <p>Ranks of one node need no frames: {@code SharedExchange} has the same parts, owners and order of additions, in memory that all of
  * them map ({@link tutti.worker.allreduce.SharedSegments}); the link then carries gathers and last words only.
  *
- * <p>Called by worker.train. Calls worker.tensor (DType, Addition) and common.error. Knows nothing of models, buckets or actors, and
- * does not start or own a media driver.
+ * <p>Called by worker.train. Calls worker.tensor (DType, Addition), common.protocol (GradientKey) and common.error. Knows nothing of
+ * models, buckets or actors, and does not start or own a media driver.
  */
 package tutti.worker.allreduce;

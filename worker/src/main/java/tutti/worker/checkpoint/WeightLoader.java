@@ -14,14 +14,13 @@ import tutti.common.error.Category;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.model.ParameterSpec;
 import tutti.worker.tensor.DType;
-import tutti.worker.tensor.Tensor;
 import tutti.worker.tune.FlatLayout;
 import tutti.worker.tune.Replica;
 
 /** Fills the master weights of a replica. */
 public final class WeightLoader {
     /** Elements moved at once. */
-    private static final int SLICE = 1 << 18;
+    private static final int SLICE = Replica.MOST;
 
     private WeightLoader() {}
 
@@ -47,29 +46,27 @@ public final class WeightLoader {
 
     /** Loads every weight, converted to the master dtype, and refreshes the compute copy. */
     public static void load(Path path, LlamaConfig config, Replica replica) {
-        try (ModelFolder folder = ModelFolder.open(path)) {
+        try (ModelFolder folder = ModelFolder.open(path);
+                Replica.Filling filling = replica.fill()) {
             check(folder, config);
             ByteBuffer floats = buffer(Float.BYTES);
             ByteBuffer doubles = buffer(Double.BYTES);
             for (FlatLayout.Slot slot : replica.layout().slots()) {
                 String name = slot.spec().name();
-                boolean exact = folder.info(name).dtype() == StoredDType.F64
-                        && replica.master().dtype() == DType.F64;
+                boolean exact = folder.info(name).dtype() == StoredDType.F64 && replica.masterDType() == DType.F64;
                 long count = slot.spec().shape().count();
                 for (long at = 0; at < count; at += SLICE) {
                     int part = (int) Math.min(SLICE, count - at);
-                    Tensor target = replica.master().rows(slot.start() + at, part);
                     if (exact) {
                         folder.read(name, at, doubles.clear().limit(part * Double.BYTES));
-                        target.write(doubles.flip());
+                        filling.put(slot.start() + at, doubles.flip());
                     } else {
                         folder.readAsF32(name, at, floats.clear().limit(part * Float.BYTES));
-                        put(target, floats.flip(), doubles);
+                        filling.put(slot.start() + at, inMaster(replica, floats.flip(), doubles));
                     }
                 }
             }
         }
-        replica.refreshCompute();
     }
 
     /**
@@ -79,6 +76,18 @@ public final class WeightLoader {
     public static void random(LlamaConfig config, Replica replica, long seed) {
         ByteBuffer floats = buffer(Float.BYTES);
         ByteBuffer doubles = buffer(Double.BYTES);
+        try (Replica.Filling filling = replica.fill()) {
+            draw(config, replica, seed, floats, doubles, filling);
+        }
+    }
+
+    private static void draw(
+            LlamaConfig config,
+            Replica replica,
+            long seed,
+            ByteBuffer floats,
+            ByteBuffer doubles,
+            Replica.Filling filling) {
         for (FlatLayout.Slot slot : replica.layout().slots()) {
             Random random = new Random(seed * 31 + slot.spec().name().hashCode());
             long count = slot.spec().shape().count();
@@ -89,25 +98,23 @@ public final class WeightLoader {
                     floats.putFloat(
                             slot.spec().decays() ? (float) (random.nextGaussian() * config.initializerRange()) : 1f);
                 }
-                put(replica.master().rows(slot.start() + at, part), floats.flip(), doubles);
+                filling.put(slot.start() + at, inMaster(replica, floats.flip(), doubles));
             }
         }
-        replica.refreshCompute();
     }
 
     private static ByteBuffer buffer(int elementBytes) {
         return ByteBuffer.allocateDirect(SLICE * elementBytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    private static void put(Tensor target, ByteBuffer floats, ByteBuffer doubles) {
-        if (target.dtype() == DType.F32) {
-            target.write(floats);
-        } else {
-            doubles.clear();
-            while (floats.hasRemaining()) {
-                doubles.putDouble(floats.getFloat());
-            }
-            target.write(doubles.flip());
+    private static ByteBuffer inMaster(Replica replica, ByteBuffer floats, ByteBuffer doubles) {
+        if (replica.masterDType() == DType.F32) {
+            return floats;
         }
+        doubles.clear();
+        while (floats.hasRemaining()) {
+            doubles.putDouble(floats.getFloat());
+        }
+        return doubles.flip();
     }
 }

@@ -9,9 +9,10 @@ import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 import tutti.worker.tune.FlatLayout;
 import tutti.worker.tune.Replica;
+import tutti.worker.tune.ShardLayout;
 
 /**
- * AdamW with clipping by the global norm. Matrices decay, norms do not. State is two flat buffers in the replica's layout, owned
+ * AdamW with clipping by the global norm. Matrices decay, norms do not. State is two flat buffers as long as the rank's shard, owned
  * by the arena.
  */
 public final class AdamW {
@@ -25,51 +26,35 @@ public final class AdamW {
     private final Tensor secondMoment;
     private final List<Run> runs;
 
-    /** Neighbouring weights with one decay, which one call updates; the gaps between them are zeros and stay it. */
-    private record Run(long start, long count, double decay) {
-        Tensor of(Tensor flat) {
-            return flat.rows(start, count);
-        }
-    }
+    /** Neighbouring weights of the shard with one decay, which one call updates; the gaps between them are zeros and stay it. */
+    private record Run(ShardLayout.Segment segment, double decay) {}
 
     public AdamW(Kernels kernels, OptimConfig config, Replica replica, Arena arena) {
         this.kernels = kernels;
         this.config = config;
         this.replica = replica;
-        Shape flat = Shape.of(replica.layout().size());
+        Shape flat = Shape.of(replica.shard().size());
         this.firstMoment = arena.take("AdamW first moment", kernels.masterDType(), flat);
         this.secondMoment = arena.take("AdamW second moment", kernels.masterDType(), flat);
-        this.runs = runs(replica.layout(), config.weightDecay());
+        this.runs = runs(replica.layout(), replica.shard(), config.weightDecay());
     }
 
-    private static List<Run> runs(FlatLayout layout, double weightDecay) {
+    private static List<Run> runs(FlatLayout layout, ShardLayout shard, double weightDecay) {
         List<Run> runs = new ArrayList<>();
-        for (FlatLayout.Slot slot : layout.slots()) {
-            double decay = slot.spec().decays() ? weightDecay : 0;
-            int last = runs.size() - 1;
-            long end = slot.start() + slot.spec().shape().count();
-            if (last >= 0 && runs.get(last).decay() == decay) {
-                long start = runs.get(last).start();
-                runs.set(last, new Run(start, end - start, decay));
-            } else {
-                runs.add(new Run(slot.start(), end - slot.start(), decay));
-            }
-        }
+        long norms = layout.replicated();
+        shard.within(0, norms).forEach(segment -> runs.add(new Run(segment, 0)));
+        shard.within(norms, layout.size() - norms).forEach(segment -> runs.add(new Run(segment, weightDecay)));
         return List.copyOf(runs);
     }
 
-    /** (size), in the replica's layout. */
-    public Tensor firstMoment() {
-        return firstMoment;
+    /** Of a part of the shard. */
+    public Tensor firstMoment(ShardLayout.Segment segment) {
+        return firstMoment.rows(segment.at(), segment.count());
     }
 
-    public Tensor secondMoment() {
-        return secondMoment;
-    }
-
-    /** L2 norm of all gradients; NaN or infinite if any of them is. */
-    public double gradNorm() {
-        return Math.sqrt(kernels.squaredNorm(replica.gradients()));
+    /** Of a part of the shard. */
+    public Tensor secondMoment(ShardLayout.Segment segment) {
+        return secondMoment.rows(segment.at(), segment.count());
     }
 
     /** Factor that brings a gradient of this norm down to {@code max_grad_norm}; 1 if it is below. */
@@ -79,27 +64,23 @@ public final class AdamW {
     }
 
     /**
-     * Updates master weights and their compute copy.
+     * Updates the shard's master weights and their compute copy.
      *
      * @param update number of this update, from 1
      */
     public void step(long update, double learningRate, double gradScale) {
         for (Run run : runs) {
-            Tensor weight = run.of(replica.master());
+            ShardLayout.Segment segment = run.segment();
+            Tensor weight = replica.master(segment);
+            Kernels.AdamWStep step = new Kernels.AdamWStep(
+                    learningRate, config.beta1(), config.beta2(), config.epsilon(), run.decay(), update, gradScale);
             kernels.adamW(
                     weight,
-                    replica.compute() == replica.master() ? weight : run.of(replica.compute()),
-                    run.of(firstMoment),
-                    run.of(secondMoment),
-                    run.of(replica.gradients()),
-                    new Kernels.AdamWStep(
-                            learningRate,
-                            config.beta1(),
-                            config.beta2(),
-                            config.epsilon(),
-                            run.decay(),
-                            update,
-                            gradScale));
+                    replica.hasCopy() ? replica.compute().rows(segment.start(), segment.count()) : weight,
+                    firstMoment(segment),
+                    secondMoment(segment),
+                    replica.gradients().rows(segment.start(), segment.count()),
+                    step);
         }
     }
 }

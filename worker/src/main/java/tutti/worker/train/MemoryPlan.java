@@ -31,16 +31,23 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
      * Without weights, and without loading the backend.
      *
      * @param longest most tokens of a sample
-     * @param communication bytes of the all-reduce on this worker
+     * @param communication bytes of the all-reduce on a worker; of all workers the plan is rank 0's, whose shard is no smaller
      * @throws tutti.common.error.TuttiException (user) if a budget of activation memory is too small
      */
     public static MemoryPlan of(PlanConfig run, LlamaConfig model, KernelSizes sizes, int longest, long communication) {
-        return of(run, model, sizes.withoutDevice(), longest, communication);
+        return of(run, model, sizes.withoutDevice(), longest, 0, run.launch().worldSize(), communication);
     }
 
-    static MemoryPlan of(PlanConfig run, LlamaConfig model, Kernels kernels, int longest, long communication) {
+    static MemoryPlan of(
+            PlanConfig run,
+            LlamaConfig model,
+            Kernels kernels,
+            int longest,
+            int rank,
+            int worldSize,
+            long communication) {
         PlanningArena arena = new PlanningArena();
-        Parts parts = Parts.of(run, model, kernels, longest, arena, () -> 0);
+        Parts parts = Parts.of(run, model, kernels, longest, rank, worldSize, arena, () -> 0);
         Map<MemoryUse, Long> bytes = new EnumMap<>(MemoryUse.class);
         for (MemoryUse use : MemoryUse.values()) {
             bytes.put(use, arena.byUse().getOrDefault(use, 0L));
@@ -51,9 +58,11 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
                         parts.activations().dimensions(), parts.activations().compute()));
         bytes.put(MemoryUse.LIBRARY, kernels.libraryBytes());
         // What travels from a device is copied to the host first.
-        boolean travels = kernels.device().cuda() && run.launch().worldSize() > 1;
+        boolean travels = kernels.device().cuda() && worldSize > 1;
         long staging = travels ? parts.replica().gradients().byteSize() : 0;
-        bytes.put(MemoryUse.COMMUNICATION, communication + staging);
+        // A checkpoint gathers the master weights of a bucket at a time.
+        long gathered = parts.replica().hasAllMasters() ? 0 : parts.buckets().largest();
+        bytes.put(MemoryUse.COMMUNICATION, communication + staging + gathered);
         return new MemoryPlan(bytes, parts.activations().blocks());
     }
 

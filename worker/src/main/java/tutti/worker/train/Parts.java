@@ -5,21 +5,41 @@ import static tutti.common.error.TuttiException.require;
 import java.util.function.LongSupplier;
 import tutti.common.config.PlanConfig;
 import tutti.worker.batch.BatchBuilder;
+import tutti.worker.gradient.BucketPlan;
 import tutti.worker.model.ActivationPlan;
 import tutti.worker.model.Llama;
 import tutti.worker.model.LlamaConfig;
+import tutti.worker.model.ParameterSpec;
 import tutti.worker.optim.AdamW;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.MemoryUse;
+import tutti.worker.tune.FlatLayout;
 import tutti.worker.tune.Replica;
 
 /** What takes memory. Built once on an arena that only counts, for the {@link MemoryPlan}, then on a real one of that size. */
-record Parts(ActivationPlan activations, Replica replica, AdamW optimizer, Llama model, BatchBuilder batches) {
+record Parts(
+        ActivationPlan activations,
+        BucketPlan buckets,
+        Replica replica,
+        AdamW optimizer,
+        Llama model,
+        BatchBuilder batches) {
 
-    /** @param longest most tokens of a sample */
-    static Parts of(PlanConfig run, LlamaConfig model, Kernels kernels, int longest, Arena arena, LongSupplier clock) {
+    /**
+     * @param longest most tokens of a sample
+     * @param worldSize of the run in which this is {@code rank}
+     */
+    static Parts of(
+            PlanConfig run,
+            LlamaConfig model,
+            Kernels kernels,
+            int longest,
+            int rank,
+            int worldSize,
+            Arena arena,
+            LongSupplier clock) {
         DType compute = run.train().bf16() ? DType.BF16 : kernels.masterDType();
         int batch = run.train().batchSize();
         require(
@@ -35,10 +55,17 @@ record Parts(ActivationPlan activations, Replica replica, AdamW optimizer, Llama
                 batch * longest,
                 longest,
                 run.train().checkpointing());
-        Replica replica = Replica.full(kernels, model, compute, arena);
+        FlatLayout layout = new FlatLayout(ParameterSpec.of(model));
+        BucketPlan buckets = new BucketPlan(
+                layout,
+                kernels.masterDType().bytes(),
+                run.allReduce().bucketBytes(),
+                worldSize,
+                run.optim().zero() > 0);
+        Replica replica = Replica.full(kernels, layout, buckets.shard(rank), compute, arena);
         AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena.counting(MemoryUse.OPTIMIZER));
         Llama llama = new Llama(activations, kernels, replica, arena, clock);
         BatchBuilder batches = new BatchBuilder(arena.counting(MemoryUse.BATCH), batch, longest);
-        return new Parts(activations, replica, optimizer, llama, batches);
+        return new Parts(activations, buckets, replica, optimizer, llama, batches);
     }
 }

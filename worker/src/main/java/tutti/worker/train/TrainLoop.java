@@ -34,7 +34,7 @@ public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
         void finished(long step, String weightsHash);
     }
 
-    /** Trains steps {@code firstStep .. totalSteps-1}; rank 0 then writes the final model, if it is wanted. */
+    /** Trains steps {@code firstStep .. totalSteps-1}; then the final model is written, if it is wanted. */
     public void run(long firstStep, long totalSteps, Shards shards, Reports reports) {
         trainer.begin(totalSteps);
         for (long step = firstStep; step < totalSteps; step++) {
@@ -56,7 +56,7 @@ public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
                 reports.partWritten(step, trainer.writePart(folder, shard));
             }
         }
-        if (rank == 0 && output.saveFinalModel()) {
+        if (output.saveFinalModel()) {
             trainer.writeFinal(output.folder());
         }
         reports.finished(totalSteps, trainer.weightsHash());

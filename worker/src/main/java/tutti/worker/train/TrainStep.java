@@ -77,11 +77,13 @@ record TrainStep(
         buckets.await();
         long reduced = clock.getAsLong();
 
-        double gradNorm = optimizer.gradNorm();
+        double gradNorm = buckets.norm(kernels);
         checkFinite(step, gradNorm);
         long clipped = clock.getAsLong();
         double rate = learningRate.at(step);
         optimizer.step(step + 1, rate, optimizer.clip(gradNorm));
+        long updated = clock.getAsLong();
+        buckets.spread(replica.compute());
         long end = clock.getAsLong();
 
         StepTimes times = new StepTimes(
@@ -90,9 +92,9 @@ record TrainStep(
                 millis(passes.forward),
                 millis(passes.recompute),
                 millis(passes.backward),
-                millis(counted - start + reduced - computed),
+                millis(counted - start + reduced - computed + end - updated),
                 millis(clipped - reduced),
-                millis(zeroed - counted + end - clipped));
+                millis(zeroed - counted + updated - clipped));
         return new Result(passes.lossSum, labelled, passes.tokens, gradNorm, rate, times);
     }
 
@@ -138,15 +140,21 @@ record TrainStep(
             return;
         }
         String tensor = replica.layout().slots().stream()
-                .filter(slot -> !Double.isFinite(kernels.squaredNorm(slot.view(replica.gradients()))))
+                .filter(this::holdsANonFiniteGradient)
                 .map(FlatLayout.Slot::spec)
                 .map(spec -> "the first gradient that is not finite is of " + spec.name())
                 .findFirst()
-                .orElse("every gradient is finite");
+                .orElse("none of the gradients of this rank's shard");
         throw new TuttiException(
                 Category.NUMERIC,
                 "step %d: grad norm is %s on every rank: %s; lower --learning_rate or look at the step's samples"
                         .formatted(step + 1, gradNorm, tensor));
+    }
+
+    private boolean holdsANonFiniteGradient(FlatLayout.Slot slot) {
+        return replica.shard().within(slot.start(), slot.spec().shape().count()).stream()
+                .map(segment -> replica.gradients().rows(segment.start(), segment.count()))
+                .anyMatch(gradient -> !Double.isFinite(kernels.squaredNorm(gradient)));
     }
 
     private static double millis(long nanos) {

@@ -1,14 +1,9 @@
 package tutti.worker.train;
 
-import static tutti.common.error.TuttiException.data;
 import static tutti.common.error.TuttiException.require;
 
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.LongSupplier;
@@ -27,15 +22,12 @@ import tutti.worker.optim.LearningRate;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
-import tutti.worker.tensor.Tensor;
 
 /**
  * Everything one rank needs for training, wired: data, kernels, memory, model, optimizer. {@link #load} makes it, {@link #begin}
  * fixes the length of the run, {@link #step} trains, {@link #close} frees all memory. One training thread uses it.
  */
 public final class Trainer implements AutoCloseable {
-    private static final int HASH_SLICE = 1 << 20;
-
     private final RunConfig config;
     private final Collectives collectives;
     private final LongSupplier clock;
@@ -66,11 +58,13 @@ public final class Trainer implements AutoCloseable {
         this.kernels = kernels;
         this.notes = notes;
         int longest = data.longest();
-        this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, host.communicationBytes());
+        int rank = collectives.rank();
+        int worldSize = collectives.worldSize();
+        this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, rank, worldSize, host.communicationBytes());
         this.baseBytes = host.heldBytes().getAsLong();
         this.arena = kernels.arena("replica", plan.arenaBytes());
         try {
-            this.parts = Parts.of(config.plan(), model, kernels, longest, arena, clock);
+            this.parts = Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, clock);
             kernels.reserve(
                     parts.activations().dimensions(), parts.activations().compute());
             this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
@@ -147,7 +141,7 @@ public final class Trainer implements AutoCloseable {
                             config.train().seed()));
         }
         WeightLoader.load(checkpoint, model, parts.replica());
-        OptimizerShards.read(checkpoint, parts.replica().layout(), parts.optimizer());
+        OptimizerShards.read(checkpoint, parts.replica(), parts.optimizer());
         return state.globalStep();
     }
 
@@ -198,12 +192,8 @@ public final class Trainer implements AutoCloseable {
     /** @param totalSteps length of the run, which the learning rate needs */
     public void begin(long totalSteps) {
         this.totalSteps = totalSteps;
-        GradientBuckets buckets = new GradientBuckets(
-                parts.replica().layout(),
-                parts.replica().gradients(),
-                collectives,
-                config.allReduce().bucketBytes(),
-                kernels::hostBuffer);
+        GradientBuckets buckets =
+                new GradientBuckets(parts.buckets(), parts.replica().gradients(), collectives, kernels::hostBuffer);
         step = new TrainStep(
                 kernels,
                 parts.model(),
@@ -239,31 +229,14 @@ public final class Trainer implements AutoCloseable {
         writer().writeFinal(folder);
     }
 
-    /** SHA-256 over the master weights, in lower-case hex. */
+    /** SHA-256 over the master weights, in lower-case hex; all ranks ask. */
     String weightsHash() {
-        try {
-            MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-            Tensor master = parts.replica().master();
-            ByteBuffer host =
-                    ByteBuffer.allocateDirect(HASH_SLICE * master.dtype().bytes());
-            for (long at = 0; at < master.count(); at += HASH_SLICE) {
-                Tensor slice = master.rows(at, Math.min(HASH_SLICE, master.count() - at));
-                slice.read(host.clear().limit((int) slice.byteSize()));
-                sha256.update(host.flip());
-            }
-            return HexFormat.of().formatHex(sha256.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw data("this JDK has no SHA-256: %s", e.getMessage());
-        }
+        return writer().weightsHash();
     }
 
     private CheckpointWriter writer() {
         return new CheckpointWriter(
-                config.model().folder(),
-                parts.replica(),
-                parts.optimizer(),
-                collectives.rank(),
-                collectives.worldSize());
+                config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
     }
 
     /** Closes the collectives first: one that still runs reads and writes this memory. */

@@ -1,6 +1,8 @@
 package tutti.worker.tune;
 
+import java.nio.ByteBuffer;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import tutti.worker.model.Linear;
@@ -17,23 +19,31 @@ import tutti.worker.tensor.Tensor;
 
 /**
  * The full set of weights that a worker holds: master weights, a copy in the compute dtype where that differs, and gradients,
- * each one flat buffer in one {@link FlatLayout}.
+ * each one flat buffer in one {@link FlatLayout}. Master weights that have a copy are as long as the rank's {@link ShardLayout}: only
+ * the update reads them, and norms, which every rank has.
  */
 public final class Replica implements Weights {
+    /** Elements that are filled at once. */
+    public static final int MOST = 1 << 18;
+
     private final Kernels kernels;
     private final FlatLayout layout;
+    private final ShardLayout shard;
     private final Tensor master;
     private final Tensor compute;
     private final Optional<Tensor> gradients;
     /** Those that were asked for and learn. */
     private final Map<String, FullLinear> linears = new HashMap<>();
 
-    private Replica(Kernels kernels, LlamaConfig config, DType computeDType, Arena arena, boolean learns) {
+    private Replica(
+            Kernels kernels, FlatLayout layout, ShardLayout shard, DType computeDType, Arena arena, boolean learns) {
         this.kernels = kernels;
-        this.layout = new FlatLayout(ParameterSpec.of(config));
+        this.layout = layout;
+        this.shard = shard;
         Shape flat = Shape.of(layout.size());
         DType masterDType = kernels.masterDType();
-        this.master = arena.counting(MemoryUse.MASTER_WEIGHTS).take("master weights", masterDType, flat);
+        Shape updated = computeDType == masterDType ? flat : Shape.of(shard.size());
+        this.master = arena.counting(MemoryUse.MASTER_WEIGHTS).take("master weights", masterDType, updated);
         this.compute = computeDType == masterDType
                 ? master
                 : arena.counting(MemoryUse.PARAMETERS).take("compute weights", computeDType, flat);
@@ -42,23 +52,53 @@ public final class Replica implements Weights {
                 : Optional.empty();
     }
 
-    /** Every weight learns. */
+    /** Every weight learns, and this rank updates every one. */
     public static Replica full(Kernels kernels, LlamaConfig config, DType compute, Arena arena) {
-        return new Replica(kernels, config, compute, arena, true);
+        FlatLayout layout = new FlatLayout(ParameterSpec.of(config));
+        return full(kernels, layout, ShardLayout.whole(layout), compute, arena);
+    }
+
+    /** Every weight learns; this rank updates those of its shard, which holds all norms. */
+    public static Replica full(Kernels kernels, FlatLayout layout, ShardLayout shard, DType compute, Arena arena) {
+        return new Replica(kernels, layout, shard, compute, arena, true);
     }
 
     /** No weight learns: for generation and evaluation. */
     public static Replica frozen(Kernels kernels, LlamaConfig config, DType compute, Arena arena) {
-        return new Replica(kernels, config, compute, arena, false);
+        FlatLayout layout = new FlatLayout(ParameterSpec.of(config));
+        return new Replica(kernels, layout, ShardLayout.whole(layout), compute, arena, false);
     }
 
     public FlatLayout layout() {
         return layout;
     }
 
-    /** (size) of the master dtype. */
-    public Tensor master() {
-        return master;
+    public ShardLayout shard() {
+        return shard;
+    }
+
+    public DType masterDType() {
+        return master.dtype();
+    }
+
+    /** True if products read a copy of the master weights. */
+    public boolean hasCopy() {
+        return compute != master;
+    }
+
+    /** True if this rank has the master weights of every element: always where they are what products read. */
+    public boolean hasAllMasters() {
+        return master.count() == layout.size();
+    }
+
+    /** The master weights of a part of the shard. */
+    public Tensor master(ShardLayout.Segment segment) {
+        return master.rows(hasAllMasters() ? segment.start() : segment.at(), segment.count());
+    }
+
+    /** The master weights of any elements, where this rank {@link #hasAllMasters}. */
+    public Tensor master(long start, long count) {
+        return master.rows(start, count);
     }
 
     /** (size) of the compute dtype: what products read; the master weights themselves where the dtypes are the same. */
@@ -86,10 +126,54 @@ public final class Replica implements Weights {
         kernels.fill(gradients(), 0);
     }
 
-    /** Brings the compute copy up to date after the master weights changed. */
+    /** Brings the compute copy up to date after the master weights of this rank changed. */
     public void refreshCompute() {
-        if (compute != master) {
-            kernels.copy(compute, master);
+        for (ShardLayout.Segment segment : compute == master ? List.<ShardLayout.Segment>of() : shard.segments()) {
+            kernels.copy(compute.rows(segment.start(), segment.count()), master(segment));
+        }
+    }
+
+    /** Of all elements in any order, before the first step. */
+    public Filling fill() {
+        return new Filling();
+    }
+
+    /** Takes values of the master dtype, element by element what this rank keeps of them. */
+    public final class Filling implements AutoCloseable {
+        /** Where values become what products read that are no masters of this rank. */
+        private final Arena arena;
+
+        private final Tensor passing;
+
+        private Filling() {
+            Shape slice = Shape.of(hasAllMasters() ? 0 : MOST);
+            arena = kernels.arena(
+                    "weights on their way", slice.count() * master.dtype().bytes());
+            passing = arena.take("slice", master.dtype(), slice);
+        }
+
+        /** @param values of at most {@link #MOST} elements from {@code start} on */
+        public void put(long start, ByteBuffer values) {
+            int width = master.dtype().bytes();
+            long count = values.remaining() / width;
+            for (ShardLayout.Segment segment : hasAllMasters()
+                    ? List.of(new ShardLayout.Segment(start, count, start))
+                    : shard.within(start, count)) {
+                int from = (int) (segment.start() - start) * width;
+                master(segment).write(values.slice(values.position() + from, (int) segment.count() * width));
+            }
+            if (!hasAllMasters()) {
+                passing.rows(0, count).write(values.duplicate());
+                kernels.copy(compute.rows(start, count), passing.rows(0, count));
+            }
+        }
+
+        @Override
+        public void close() {
+            if (hasAllMasters()) {
+                refreshCompute();
+            }
+            arena.close();
         }
     }
 

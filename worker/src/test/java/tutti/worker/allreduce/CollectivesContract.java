@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.common.protocol.GradientKey;
 import tutti.worker.tensor.DType;
 
 /** What collectives promise over any link. A subclass brings the link. */
@@ -30,12 +32,21 @@ public abstract class CollectivesContract {
     /** Opens one end per rank of a fresh wire; called once for each rank, on that rank's thread. */
     protected abstract IntFunction<ChunkLink> wire(int ranks, long seed);
 
+    /** Signs the frames; always the same one. */
+    protected Optional<GradientKey> key() {
+        return Optional.empty();
+    }
+
+    final Ranks ranks() {
+        return new Ranks(key());
+    }
+
     @ParameterizedTest
     @CsvSource({"1,1", "2,2", "2,3", "3,4", "3,5", "4,6", "4,7", "8,8", "8,9"})
     void shouldLeaveTheBitsOfTheTreeOnEveryRank(int ranks, long seed) throws Exception {
         SplittableRandom random = new SplittableRandom(seed);
         int[] sizes = {0, 1, ranks - 1, ranks + 1, 4097, random.nextInt(100_000), random.nextInt(400_000) + 1, 3};
-        List<List<byte[]>> results = Ranks.run(ranks, wire(ranks, seed), PATIENT, (rank, collectives) -> {
+        List<List<byte[]>> results = ranks().run(ranks, wire(ranks, seed), PATIENT, (rank, collectives) -> {
             List<ByteBuffer> buffers = new ArrayList<>();
             List<Pending> pending = new ArrayList<>();
             for (int i = 0; i < sizes.length; i++) {
@@ -69,7 +80,7 @@ public abstract class CollectivesContract {
     @CsvSource({"1,1", "2,2", "3,3", "4,4", "5,5", "8,6"})
     void shouldReduceToTheOwnersAndSpreadFromThem(int ranks, long seed) throws Exception {
         int[] sizes = {0, 5, 3001, 150_000};
-        List<List<byte[]>> results = Ranks.run(ranks, wire(ranks, seed), PATIENT, (rank, collectives) -> {
+        List<List<byte[]>> results = ranks().run(ranks, wire(ranks, seed), PATIENT, (rank, collectives) -> {
             List<byte[]> sums = new ArrayList<>();
             for (int i = 0; i < sizes.length; i++) {
                 DType dtype = dtype(i);
@@ -100,7 +111,7 @@ public abstract class CollectivesContract {
     @CsvSource({"1,0", "2,1", "3,1", "5,4"})
     void shouldBroadcastFromAnyRoot(int ranks, int root) throws Exception {
         int[] sizes = {0, 1, 4000, 123_457};
-        List<List<byte[]>> results = Ranks.run(ranks, wire(ranks, 1), PATIENT, (rank, collectives) -> {
+        List<List<byte[]>> results = ranks().run(ranks, wire(ranks, 1), PATIENT, (rank, collectives) -> {
             List<byte[]> copies = new ArrayList<>();
             for (int size : sizes) {
                 ByteBuffer data = ByteBuffer.allocateDirect(size);
@@ -127,7 +138,7 @@ public abstract class CollectivesContract {
     @ParameterizedTest
     @ValueSource(ints = {2, 3, 4})
     void shouldKeepTheOrderWhoeverRuns(int ranks) throws Exception {
-        List<List<byte[]>> results = Ranks.run(ranks, wire(ranks, 5), PATIENT, (rank, collectives) -> {
+        List<List<byte[]>> results = ranks().run(ranks, wire(ranks, 5), PATIENT, (rank, collectives) -> {
             List<ByteBuffer> buffers = new ArrayList<>();
             List<Pending> pending = new ArrayList<>();
             for (int i = 0; i < 60; i++) {
@@ -152,7 +163,7 @@ public abstract class CollectivesContract {
 
     @Test
     void shouldSumOnlyFromPositionToLimit() throws Exception {
-        List<ByteBuffer> results = Ranks.run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
+        List<ByteBuffer> results = ranks().run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
             ByteBuffer data = NaiveSum.values(5, rank, 100, DType.F32);
             collectives
                     .allReduceSum("slice", data.position(40).limit(80), DType.F32)
@@ -168,7 +179,7 @@ public abstract class CollectivesContract {
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 8})
     void shouldGatherInRankOrder(int ranks) throws Exception {
-        List<long[][]> results = Ranks.run(ranks, wire(ranks, 1), PATIENT, (rank, collectives) -> {
+        List<long[][]> results = ranks().run(ranks, wire(ranks, 1), PATIENT, (rank, collectives) -> {
             assertThat(collectives.allGather("nothing", new long[0])).hasNumberOfRows(ranks);
             long[] values = new long[777];
             Arrays.fill(values, -1L - rank);
@@ -188,7 +199,7 @@ public abstract class CollectivesContract {
     @Test
     void shouldHoldEveryRankAtTheBarrierUntilAllHaveCome() throws Exception {
         AtomicInteger arrived = new AtomicInteger();
-        Ranks.run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
+        ranks().run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
             for (int round = 1; round <= 20; round++) {
                 arrived.incrementAndGet();
                 collectives.barrier("round-" + round);
@@ -202,7 +213,7 @@ public abstract class CollectivesContract {
     void shouldLetOneRankRunAheadByManyCollectives() throws Exception {
         int count = 150;
         CountDownLatch allStarted = new CountDownLatch(1);
-        List<List<byte[]>> results = Ranks.run(3, wire(3, 7), PATIENT, (rank, collectives) -> {
+        List<List<byte[]>> results = ranks().run(3, wire(3, 7), PATIENT, (rank, collectives) -> {
             List<ByteBuffer> buffers = new ArrayList<>();
             List<Pending> pending = new ArrayList<>();
             if (rank != 0) {
@@ -231,7 +242,7 @@ public abstract class CollectivesContract {
     @Test
     void shouldNameARankThatNeverComes() throws Exception {
         int[] present = {0, 1};
-        List<TuttiException> failures = Ranks.run(present, 3, wire(3, 1), rank -> SHORT, (rank, collectives) -> {
+        List<TuttiException> failures = ranks().run(present, 3, wire(3, 1), rank -> SHORT, (rank, collectives) -> {
             ByteBuffer data = ByteBuffer.allocateDirect(3 * 40_000);
             Pending pending = collectives.allReduceSum("layer.7", data, DType.F32);
             Pending behind = collectives.allReduceSum("layer.6", ByteBuffer.allocateDirect(8), DType.F64);
@@ -252,7 +263,7 @@ public abstract class CollectivesContract {
     @Test
     void shouldNameARankThatIsThereButStartsNothing() throws Exception {
         CountDownLatch failed = new CountDownLatch(1);
-        List<String> messages = Ranks.run(2, wire(2, 1), SHORT, (rank, collectives) -> {
+        List<String> messages = ranks().run(2, wire(2, 1), SHORT, (rank, collectives) -> {
             if (rank == 1) {
                 failed.await();
                 return "";
@@ -277,7 +288,7 @@ public abstract class CollectivesContract {
 
     @Test
     void shouldTellRanksThatRunDifferentCollectives() throws Exception {
-        List<TuttiException> failures = Ranks.run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
+        List<TuttiException> failures = ranks().run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
             collectives.barrier("same");
             ByteBuffer data = ByteBuffer.allocateDirect(rank == 0 ? 800 : 804);
             Pending pending = collectives.allReduceSum("bucket", data, DType.F32);
@@ -293,7 +304,7 @@ public abstract class CollectivesContract {
 
     @Test
     void shouldTellPeersThatARankLeavesInTheMiddle() throws Exception {
-        List<TuttiException> failures = Ranks.run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
+        List<TuttiException> failures = ranks().run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
             collectives.barrier("all there");
             if (rank == 2) {
                 return null;
@@ -313,7 +324,7 @@ public abstract class CollectivesContract {
     @Test
     void shouldAbortWhatIsPendingOnClose() throws Exception {
         IntFunction<ChunkLink> wire = wire(2, 1);
-        TreeAllReduce collectives = Ranks.open(wire.apply(0), Ranks.group(0, 2), PATIENT);
+        TreeAllReduce collectives = Ranks.open(wire.apply(0), ranks().group(0, 2), PATIENT);
         Pending running = collectives.allReduceSum("running", ByteBuffer.allocateDirect(800), DType.F32);
         Pending queued = collectives.allReduceSum("queued", ByteBuffer.allocateDirect(800), DType.F32);
         collectives.close();

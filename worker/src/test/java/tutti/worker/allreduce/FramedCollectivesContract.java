@@ -39,21 +39,21 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
             }
             return released.get();
         };
-        List<byte[]> results = Ranks.run(
-                3,
-                rank -> rank == 0
-                        ? new GatedLink(wire.apply(0), () -> true, (peer, answer) -> {
-                            if (peer == 1) {
-                                refusals.set(answer == ChunkLink.Offer.BACK_PRESSURE ? refusals.get() + 1 : 0);
-                            }
-                        })
-                        : new GatedLink(wire.apply(rank), rank == 2 ? stuck : () -> true, (peer, answer) -> {}),
-                PATIENT,
-                (rank, collectives) -> {
-                    ByteBuffer data = NaiveSum.values(1, rank, elements, DType.F32);
-                    collectives.allReduceSum("slow", data, DType.F32).await();
-                    return NaiveSum.bytes(data);
-                });
+        List<byte[]> results = ranks().run(
+                        3,
+                        rank -> rank == 0
+                                ? new GatedLink(wire.apply(0), () -> true, (peer, answer) -> {
+                                    if (peer == 1) {
+                                        refusals.set(answer == ChunkLink.Offer.BACK_PRESSURE ? refusals.get() + 1 : 0);
+                                    }
+                                })
+                                : new GatedLink(wire.apply(rank), rank == 2 ? stuck : () -> true, (peer, answer) -> {}),
+                        PATIENT,
+                        (rank, collectives) -> {
+                            ByteBuffer data = NaiveSum.values(1, rank, elements, DType.F32);
+                            collectives.allReduceSum("slow", data, DType.F32).await();
+                            return NaiveSum.bytes(data);
+                        });
         byte[] expected = NaiveSum.expected(1, 3, elements, DType.F32);
         for (byte[] result : results) {
             assertThat(Arrays.mismatch(result, expected)).isEqualTo(-1);
@@ -68,22 +68,22 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
         IntFunction<ChunkLink> wire = wire(ranks, seed);
         NoisyLink[] links = new NoisyLink[ranks];
         DroppedFrames[] dropped = new DroppedFrames[ranks];
-        List<byte[]> results = Ranks.run(
-                ranks,
-                rank -> {
-                    links[rank] = new NoisyLink(wire.apply(rank), ranks, seed * 10 + rank);
-                    return links[rank];
-                },
-                PATIENT,
-                (rank, collectives) -> {
-                    dropped[rank] = collectives.dropped();
-                    ByteBuffer data = NaiveSum.values(seed, rank, elements, DType.F32);
-                    collectives.allReduceSum("noisy", data, DType.F32).await();
-                    for (int i = 0; i < 20; i++) {
-                        collectives.barrier("noisy-" + i);
-                    }
-                    return NaiveSum.bytes(data);
-                });
+        List<byte[]> results = ranks().run(
+                        ranks,
+                        rank -> {
+                            links[rank] = new NoisyLink(wire.apply(rank), ranks().group(rank, ranks), seed * 10 + rank);
+                            return links[rank];
+                        },
+                        PATIENT,
+                        (rank, collectives) -> {
+                            dropped[rank] = collectives.dropped();
+                            ByteBuffer data = NaiveSum.values(seed, rank, elements, DType.F32);
+                            collectives.allReduceSum("noisy", data, DType.F32).await();
+                            for (int i = 0; i < 20; i++) {
+                                collectives.barrier("noisy-" + i);
+                            }
+                            return NaiveSum.bytes(data);
+                        });
         byte[] expected = NaiveSum.expected(seed, ranks, elements, DType.F32);
         for (int rank = 0; rank < ranks; rank++) {
             assertThat(results.get(rank)).isEqualTo(expected);
@@ -97,12 +97,16 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
             assertThat(counts.count(DroppedFrames.Kind.DUPLICATE) + counts.count(DroppedFrames.Kind.PAST_COLLECTIVE))
                     .isEqualTo(sent(links, rank, NoisyLink.Noise.AGAIN))
                     .isPositive();
-            assertThat(counts.count(DroppedFrames.Kind.BAD_CHECKSUM)).isPositive();
-            assertThat(counts.count(DroppedFrames.Kind.MALFORMED) + counts.count(DroppedFrames.Kind.BAD_CHECKSUM))
+            DroppedFrames.Kind broken =
+                    key().isPresent() ? DroppedFrames.Kind.BAD_SIGNATURE : DroppedFrames.Kind.BAD_CHECKSUM;
+            assertThat(counts.count(broken)).isPositive();
+            assertThat(counts.count(DroppedFrames.Kind.MALFORMED) + counts.count(broken))
                     .isEqualTo(sent(links, rank, NoisyLink.Noise.GARBAGE)
                             + sent(links, rank, NoisyLink.Noise.FLIPPED)
                             + sent(links, rank, NoisyLink.Noise.CUT)
-                            + sent(links, rank, NoisyLink.Noise.ABSURD));
+                            + sent(links, rank, NoisyLink.Noise.ABSURD)
+                            + sent(links, rank, NoisyLink.Noise.FORGED)
+                            + sent(links, rank, NoisyLink.Noise.MISDIRECTED));
         }
     }
 
@@ -122,26 +126,27 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
     void shouldFailByNameRatherThanSumWhenAFrameIsLost(int nth, String text) throws Exception {
         IntFunction<ChunkLink> wire = wire(2, 1);
         CountDownLatch failed = new CountDownLatch(1);
-        List<String> messages = Ranks.run(
-                new int[] {0, 1},
-                2,
-                rank -> rank == 0 ? new LosingLink(wire.apply(0), nth) : wire.apply(1),
-                // Rank 0 waits too, for what rank 1 cannot add without the lost frame: it must not be the first to give
-                // up.
-                rank -> rank == 0 ? PATIENT : SHORT,
-                (rank, collectives) -> {
-                    // 4 + 4 full frames of each rank, whatever the link's frame size.
-                    Pending pending =
-                            collectives.allReduceSum("lossy", ByteBuffer.allocateDirect(8 * frameBytes()), DType.F64);
-                    if (rank == 0) {
-                        failed.await();
-                        return "";
-                    }
-                    TuttiException failure = catchThrowableOfType(TuttiException.class, pending::await);
-                    failed.countDown();
-                    assertThat(failure.category()).isEqualTo(Category.PEER);
-                    return failure.getMessage();
-                });
+        List<String> messages = ranks().run(
+                        new int[] {0, 1},
+                        2,
+                        rank -> rank == 0 ? new LosingLink(wire.apply(0), nth) : wire.apply(1),
+                        // Rank 0 waits too, for what rank 1 cannot add without the lost frame: it must not be the first
+                        // to give
+                        // up.
+                        rank -> rank == 0 ? PATIENT : SHORT,
+                        (rank, collectives) -> {
+                            // 4 + 4 full frames of each rank, whatever the link's frame size.
+                            Pending pending = collectives.allReduceSum(
+                                    "lossy", ByteBuffer.allocateDirect(8 * frameBytes()), DType.F64);
+                            if (rank == 0) {
+                                failed.await();
+                                return "";
+                            }
+                            TuttiException failure = catchThrowableOfType(TuttiException.class, pending::await);
+                            failed.countDown();
+                            assertThat(failure.category()).isEqualTo(Category.PEER);
+                            return failure.getMessage();
+                        });
         assertThat(messages.get(1))
                 .contains("'lossy'")
                 .contains("rank 0 (host-0)")

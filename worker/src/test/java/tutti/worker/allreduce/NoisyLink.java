@@ -2,11 +2,13 @@ package tutti.worker.allreduce;
 
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.zip.CRC32C;
+import java.util.stream.Stream;
 import org.agrona.MutableDirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
+import tutti.common.protocol.GradientKey;
 
 /**
  * Sends frames nobody asked for, each directly before a real one (so that the receiver has seen all of them when it is done),
@@ -20,26 +22,37 @@ final class NoisyLink implements ChunkLink {
         FLIPPED,
         /** A real frame cut short. */
         CUT,
-        /** Sound checksum, impossible field. */
+        /** Soundly sealed, impossible field. */
         ABSURD,
         OTHER_RUN,
         OTHER_GENERATION,
         /** The frame sent before, once more. */
-        AGAIN
+        AGAIN,
+        /** A real frame with another payload, sealed by somebody who has not got the key. A group without one would take it. */
+        FORGED,
+        /** What was sent before to another peer. A group without a key would take it. */
+        MISDIRECTED
     }
 
     private final ChunkLink link;
     private final SplittableRandom random;
-    private final CRC32C crc = new CRC32C();
+    private final FrameSeal seal;
+    private final FrameSeal forger;
+    private final List<Noise> noises;
     private final byte[][] previous;
     private final Map<Noise, int[]> sent = new EnumMap<>(Noise.class);
 
-    NoisyLink(ChunkLink link, int ranks, long seed) {
+    NoisyLink(ChunkLink link, Group group, long seed) {
         this.link = link;
+        seal = FrameSeal.of(group);
+        forger = new SignatureSeal(GradientKey.random(), group.rank());
+        noises = Stream.of(Noise.values())
+                .filter(noise -> group.key().isPresent() || noise != Noise.FORGED && noise != Noise.MISDIRECTED)
+                .toList();
         random = new SplittableRandom(seed);
-        previous = new byte[ranks][];
+        previous = new byte[group.worldSize()][];
         for (Noise noise : Noise.values()) {
-            sent.put(noise, new int[ranks]);
+            sent.put(noise, new int[group.worldSize()]);
         }
     }
 
@@ -57,7 +70,7 @@ final class NoisyLink implements ChunkLink {
     public Offer offer(int peer, int length, FrameWriter writer) {
         byte[] frame = new byte[length];
         writer.write(new UnsafeBuffer(frame), 0, length);
-        Noise noise = Noise.values()[random.nextInt(Noise.values().length)];
+        Noise noise = noises.get(random.nextInt(noises.size()));
         byte[] disturbed = disturb(noise, peer, frame.clone());
         if (disturbed != null && offer(peer, disturbed) == Offer.SENT) {
             sent.get(noise)[peer]++;
@@ -98,25 +111,32 @@ final class NoisyLink implements ChunkLink {
                     case 3 -> buffer.putLong(FrameLayout.OFFSET, random.nextBoolean() ? -8 : Long.MAX_VALUE);
                     default -> buffer.putLong(FrameLayout.OFFSET, Integer.MAX_VALUE);
                 }
-                return resealed(buffer);
+                return sealed(seal, buffer, peer);
             }
             case OTHER_RUN -> {
                 buffer.putLong(FrameLayout.RUN, Ranks.RUN + 1);
-                return resealed(buffer);
+                return sealed(seal, buffer, peer);
             }
             case OTHER_GENERATION -> {
                 buffer.putInt(FrameLayout.GENERATION, Ranks.GENERATION - 1);
-                return resealed(buffer);
+                return sealed(seal, buffer, peer);
             }
             case AGAIN -> {
                 return previous[peer];
+            }
+            case FORGED -> {
+                frame[FrameLayout.HEADER + random.nextInt(frame.length - FrameLayout.HEADER - seal.trailer())] ^= 1;
+                return sealed(forger, buffer, peer);
+            }
+            case MISDIRECTED -> {
+                return previous[(peer + 1 + random.nextInt(previous.length - 1)) % previous.length];
             }
         }
         throw new AssertionError(noise);
     }
 
-    private byte[] resealed(UnsafeBuffer frame) {
-        frame.putInt(FrameLayout.CHECKSUM, FrameLayout.checksum(crc, frame, 0, frame.capacity()));
+    private static byte[] sealed(FrameSeal seal, UnsafeBuffer frame, int destination) {
+        seal.seal(frame, 0, frame.capacity(), destination);
         return frame.byteArray();
     }
 

@@ -3,6 +3,7 @@ package tutti.worker.allreduce;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -11,10 +12,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
+import tutti.common.protocol.GradientKey;
 import tutti.worker.tensor.torch.TorchAddition;
 
-/** Runs W ranks as threads and waits for all of them; the first failure is the test's. */
-final class Ranks {
+/**
+ * Runs W ranks as threads and waits for all of them; the first failure is the test's.
+ *
+ * @param key of the group
+ */
+record Ranks(Optional<GradientKey> key) {
     static final long RUN = 0x7475747469L;
     static final int GENERATION = 3;
 
@@ -23,12 +29,10 @@ final class Ranks {
         R run(int rank, TreeAllReduce collectives) throws Exception;
     }
 
-    private Ranks() {}
-
-    static Group group(int rank, int ranks) {
+    Group group(int rank, int ranks) {
         List<String> hosts =
                 IntStream.range(0, ranks).mapToObj(r -> "host-" + r).toList();
-        return new Group(RUN, GENERATION, rank, hosts);
+        return new Group(RUN, GENERATION, rank, hosts, key);
     }
 
     static TreeAllReduce open(ChunkLink link, Group group, Duration deadline) {
@@ -46,12 +50,12 @@ final class Ranks {
                 sharing.segments(group));
     }
 
-    static <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
+    <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {
         return run(IntStream.range(0, ranks).toArray(), ranks, links, rank -> deadline, body);
     }
 
     /** As above, with only some of the ranks there, and a deadline for each. */
-    static <R> List<R> run(
+    <R> List<R> run(
             int[] present, int ranks, IntFunction<ChunkLink> links, IntFunction<Duration> deadlines, Body<R> body)
             throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(present.length);

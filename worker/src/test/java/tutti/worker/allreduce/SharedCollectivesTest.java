@@ -49,8 +49,8 @@ class SharedCollectivesTest extends CollectivesContract {
 
     @Test
     void shouldRefuseASegmentOfAnotherRun() throws IOException {
-        Group here = Ranks.group(0, 2);
-        Group peer = new Group(here.run() + 1, here.generation(), 1, here.hosts());
+        Group here = ranks().group(0, 2);
+        Group peer = new Group(here.run() + 1, here.generation(), 1, here.hosts(), here.key());
         try (SharedSegments own = new SharedSegments(folder, here, STRIPE);
                 SharedSegments other = new SharedSegments(folder, peer, STRIPE)) {
             assertThat(own.isThere(1)).isFalse();
@@ -67,7 +67,7 @@ class SharedCollectivesTest extends CollectivesContract {
     @Test
     void shouldSayWhereThereIsNoRoom() {
         Path missing = folder.resolve("missing");
-        assertThatThrownBy(() -> new SharedSegments(missing, Ranks.group(0, 2), STRIPE))
+        assertThatThrownBy(() -> new SharedSegments(missing, ranks().group(0, 2), STRIPE))
                 .hasMessageContaining(missing.toString())
                 .hasMessageContaining("bytes=" + SharedSegments.bytes(2, STRIPE));
     }
@@ -83,8 +83,8 @@ class SharedCollectivesTest extends CollectivesContract {
         }
     }
 
-    private static List<byte[]> sums(IntFunction<ChunkLink> wire) throws Exception {
-        return Ranks.run(4, wire, Duration.ofSeconds(20), (rank, collectives) -> {
+    private List<byte[]> sums(IntFunction<ChunkLink> wire) throws Exception {
+        return ranks().run(4, wire, Duration.ofSeconds(20), (rank, collectives) -> {
             ByteBuffer data = NaiveSum.values(9, rank, 50_001, DType.F32);
             collectives.allReduceSum("both", data, DType.F32).await();
             return NaiveSum.bytes(data);

@@ -66,8 +66,8 @@ class GradientBucketsTest {
         for (int i = 0; i < layout.size(); i++) {
             memory.bytes().putDouble(i * Double.BYTES, i);
         }
-        GradientBuckets buckets = new GradientBuckets(
-                layout, new Far(memory), wire, 64 * Double.BYTES, new ReferenceKernels()::hostBuffer);
+        GradientBuckets buckets =
+                new GradientBuckets(plan(64), new Far(memory), wire, new ReferenceKernels()::hostBuffer);
         for (int pass = 1; pass <= 2; pass++) {
             buckets.begin();
             buckets.ready(2);
@@ -80,8 +80,11 @@ class GradientBucketsTest {
     }
 
     private GradientBuckets buckets(int elements) {
-        return new GradientBuckets(
-                layout, flat(), wire, elements * DType.F64.bytes(), new ReferenceKernels()::hostBuffer);
+        return new GradientBuckets(plan(elements), flat(), wire, new ReferenceKernels()::hostBuffer);
+    }
+
+    private BucketPlan plan(int elements) {
+        return new BucketPlan(layout, DType.F64.bytes(), elements * DType.F64.bytes(), 2, false);
     }
 
     private Tensor flat() {

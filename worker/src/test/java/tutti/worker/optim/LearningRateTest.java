@@ -50,11 +50,11 @@ class LearningRateTest {
 
     @Test
     void shouldRoundTheWarmUpRatioUp() {
-        OptimConfig config = new OptimConfig(1, Schedule.LINEAR, 0.03, 0, 0, 0.9, 0.999, 1e-8, 1);
+        OptimConfig config = new OptimConfig(1, Schedule.LINEAR, 0.03, 0, 0, 0.9, 0.999, 1e-8, 1, 0);
         assertThat(config.warmup(24)).isEqualTo(1);
     }
 
     private static LearningRate rate(double base, Schedule schedule, long warmup, long total) {
-        return new LearningRate(new OptimConfig(base, schedule, 0, warmup, 0, 0.9, 0.999, 1e-8, 1), total);
+        return new LearningRate(new OptimConfig(base, schedule, 0, warmup, 0, 0.9, 0.999, 1e-8, 1, 0), total);
     }
 }

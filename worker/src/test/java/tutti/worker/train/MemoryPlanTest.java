@@ -99,7 +99,7 @@ class MemoryPlanTest {
                 MemoryPlan.of(run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, COMMUNICATION);
         try (Kernels kernels = Backends.open(Backend.REFERENCE, Device.CPU, 1);
                 Arena arena = kernels.arena("test", plan.arenaBytes())) {
-            Parts.of(run, MODEL, kernels, LONGEST, arena, System::nanoTime);
+            Parts.of(run, MODEL, kernels, LONGEST, 0, run.launch().worldSize(), arena, System::nanoTime);
             assertThat(arena.used()).isEqualTo(arena.capacity()).isEqualTo(plan.total() - COMMUNICATION);
         }
     }

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -65,7 +66,7 @@ class AeronLinkTest {
                 results.add(CompletableFuture.supplyAsync(
                         () -> {
                             AeronLink link = new AeronLink(driver.dir(), 1, self, listen, peers.get(self));
-                            Group group = new Group(1, 1, self, List.of("a", "a", "b"));
+                            Group group = new Group(1, 1, self, List.of("a", "a", "b"), Optional.empty());
                             try (TreeAllReduce collectives = new TreeAllReduce(
                                     link,
                                     group,

@@ -1,0 +1,95 @@
+package tutti.worker.gradient;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tutti.worker.model.ParameterSpec;
+import tutti.worker.tensor.Shape;
+import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.ShardLayout.Segment;
+
+class BucketPlanTest {
+    private static final FlatLayout LAYOUT = new FlatLayout(List.of(
+            new ParameterSpec("embedding", Shape.of(400, 50), 0),
+            new ParameterSpec("norm 1", Shape.of(50), 1),
+            new ParameterSpec("block 1", Shape.of(30, 1000), 1),
+            new ParameterSpec("norm 2", Shape.of(50), 2),
+            new ParameterSpec("head", Shape.of(401, 50), 2)));
+
+    @Test
+    void shouldPutNormsFirstAndCompleteThemWithTheFirstPart() {
+        assertThat(LAYOUT.slot("norm 1").start()).isZero();
+        assertThat(LAYOUT.slot("norm 2").start()).isEqualTo(64);
+        assertThat(LAYOUT.replicated()).isEqualTo(128);
+        assertThat(LAYOUT.slot("embedding").start()).isEqualTo(128);
+        assertThat(LAYOUT.partStart(0)).isZero();
+        assertThat(LAYOUT.partStart(1)).isEqualTo(LAYOUT.slot("block 1").start());
+        assertThat(LAYOUT.partStart(2)).isEqualTo(LAYOUT.slot("head").start());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2,1000,false", "2,1000,true", "3,30000,true", "8,100000,true", "5,1000000,true", "1,5000,true"})
+    void shouldCoverEveryElementOnce(int ranks, int bucketBytes, boolean sharded) {
+        BucketPlan plan = new BucketPlan(LAYOUT, Float.BYTES, bucketBytes, ranks, sharded);
+        List<BucketPlan.Bucket> buckets = plan.buckets();
+        long end = LAYOUT.size();
+        for (BucketPlan.Bucket bucket : buckets) {
+            assertThat(bucket.start() + bucket.count()).isEqualTo(end);
+            assertThat(bucket.count()).isPositive();
+            end = bucket.start();
+        }
+        assertThat(end).isEqualTo(ranks == 1 ? LAYOUT.size() : 0);
+
+        List<Segment> matrices = new ArrayList<>();
+        for (int rank = 0; rank < ranks; rank++) {
+            List<Segment> segments = plan.shard(rank).segments();
+            long at = 0;
+            for (Segment segment : segments) {
+                assertThat(segment.at()).isEqualTo(at);
+                at += segment.count();
+            }
+            assertThat(plan.shard(rank).within(0, LAYOUT.replicated()))
+                    .as("norms are everybody's")
+                    .containsExactly(new Segment(0, LAYOUT.replicated(), 0));
+            matrices.addAll(plan.shard(rank).within(LAYOUT.replicated(), LAYOUT.size()));
+        }
+        matrices.sort(Comparator.comparingLong(Segment::start));
+        long copies = sharded || ranks == 1 ? 1 : ranks;
+        assertThat(matrices.stream().mapToLong(Segment::count).sum())
+                .isEqualTo(copies * (LAYOUT.size() - LAYOUT.replicated()));
+    }
+
+    @Test
+    void shouldGiveEveryRankAboutTheSame() {
+        for (int ranks = 2; ranks <= 8; ranks++) {
+            BucketPlan plan = new BucketPlan(LAYOUT, Float.BYTES, 1 << 20, ranks, true);
+            for (int rank = 0; rank < ranks; rank++) {
+                long fair = (LAYOUT.size() - LAYOUT.replicated()) / ranks;
+                assertThat(plan.shard(rank).size() - LAYOUT.replicated())
+                        .isBetween(fair - LAYOUT.grain(), fair + LAYOUT.grain());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,false", "2,false", "2,true", "3,true", "7,true"})
+    void shouldSumSquaresOverTheSameGrainsWhoeverOwnsThem(int ranks, boolean sharded) {
+        List<BucketPlan.Grain> alone = new BucketPlan(LAYOUT, Float.BYTES, 1000, 1, false).grains();
+        BucketPlan plan = new BucketPlan(LAYOUT, Float.BYTES, 50_000, ranks, sharded);
+        List<BucketPlan.Grain> grains = plan.grains();
+        assertThat(grains)
+                .extracting(BucketPlan.Grain::start)
+                .isEqualTo(alone.stream().map(BucketPlan.Grain::start).toList());
+        for (BucketPlan.Grain grain : grains) {
+            assertThat(plan.shard(grain.owner()).within(grain.start(), grain.count()))
+                    .as("its owner has the sums of all of it")
+                    .singleElement()
+                    .satisfies(segment -> assertThat(segment.count()).isEqualTo(grain.count()));
+        }
+    }
+}
