@@ -81,6 +81,9 @@ public final class Agent {
 
         node = new NodeProcesses(terminal, patience, output::close);
         try {
+            if (launch.nnodes() > 1) {
+                SocketBuffers.probe().warnIfSmall();
+            }
             Path aeronDir = node.startDriver();
             int port =
                     launch.masterPort() == 0 ? Ports.anyFree("master_addr", launch.masterAddr()) : launch.masterPort();

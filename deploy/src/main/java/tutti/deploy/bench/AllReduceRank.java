@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Collections;
@@ -69,13 +70,12 @@ public final class AllReduceRank {
     }
 
     private Collectives collectives(GradientMemory memory) {
-        String host = InetAddress.getLoopbackAddress().getHostAddress();
-        List<GradientAddress> addresses = IntStream.range(0, seat.worldSize())
-                .mapToObj(rank -> new GradientAddress(host, apart ? seat.ports().get(rank) : 0))
-                .toList();
+        List<GradientAddress> addresses =
+                IntStream.range(0, seat.worldSize()).mapToObj(this::address).toList();
+        String host = addresses.get(0).host();
         List<Peer> peers = IntStream.range(0, seat.worldSize())
                 .mapToObj(rank -> new Peer(
-                        rank, apart ? rank : 0, host, addresses.get(rank).endpoint()))
+                        rank, apart ? rank : 0, host, addresses.get(rank).text()))
                 .toList();
         return GradientCollectives.open(
                 seat.aeronDir(),
@@ -85,6 +85,17 @@ public final class AllReduceRank {
                 memory,
                 seat.backend(),
                 DEADLINE);
+    }
+
+    private GradientAddress address(int rank) {
+        InetAddress loopback = InetAddress.getLoopbackAddress();
+        try {
+            return apart
+                    ? GradientAddress.at(loopback, seat.ports().get(rank))
+                    : new GradientAddress(loopback.getHostAddress(), 0, 0);
+        } catch (SocketException e) {
+            throw environment("%s: the loopback interface cannot be asked: %s", loopback, e.getMessage());
+        }
     }
 
     /** What AUTO came to. */

@@ -44,7 +44,7 @@ public final class GradientCollectives {
                 group.generation(),
                 group.rank(),
                 address.listen(),
-                GradientAddress.channels(peers, nodeRank, memory.termBytes()));
+                address.channels(peers, nodeRank, memory.termBytes()));
         try {
             Addition addition = Backends.addition(backend);
             Group neighbours = group.onNode(memory.topology());
