@@ -39,17 +39,19 @@ public record GradientAddress(String host, int port, int mtu) {
                 return new GradientAddress(local.getHostAddress(), 0, 0);
             }
             try (DatagramSocket port = new DatagramSocket(0, local)) {
-                return new GradientAddress(local.getHostAddress(), port.getLocalPort(), mtu(local));
+                return at(local, port.getLocalPort());
             }
         } catch (IOException e) {
             throw environment("--master_addr=%s: no way there: %s", seat.masterAddr(), e.getMessage());
         }
     }
 
-    private static int mtu(InetAddress local) throws SocketException {
+    /** A UDP port of this machine, with the packets that the interface of {@code local} carries. */
+    public static GradientAddress at(InetAddress local, int port) throws SocketException {
         NetworkInterface card = NetworkInterface.getByInetAddress(local);
         int packet = card == null || card.getMTU() <= 0 ? ETHERNET_MTU : card.getMTU();
-        return AeronChannels.mtu(packet - (local instanceof Inet6Address ? IP6_AND_UDP_HEADERS : IP_AND_UDP_HEADERS));
+        int headers = local instanceof Inet6Address ? IP6_AND_UDP_HEADERS : IP_AND_UDP_HEADERS;
+        return new GradientAddress(local.getHostAddress(), port, AeronChannels.mtu(packet - headers));
     }
 
     /** What {@link #text} wrote. */
