@@ -6,6 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import picocli.CommandLine;
@@ -89,6 +91,14 @@ final class Failures {
         return flag.isPresent()
                 ? RunFlags.noSuchFlag(command.getCommandSpec(), word)
                 : "%s: a word without a flag; torchrun's script name is left out here".formatted(word);
+    }
+
+    /** Names of the commands below this one that people type. */
+    static List<String> subcommands(CommandLine command) {
+        return command.getSubcommands().entrySet().stream()
+                .filter(one -> !one.getValue().getCommandSpec().usageMessage().hidden())
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     /** What picocli names as unmatched is often the flag's value alone: the flag is what to talk about. */

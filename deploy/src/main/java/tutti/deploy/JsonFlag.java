@@ -10,7 +10,7 @@ final class JsonFlag {
             fallbackValue = "true",
             defaultValue = "false",
             paramLabel = "<json>",
-            description = "print one JSON object")
+            description = "print JSON: one object, or one a line")
     private boolean given;
 
     boolean given() {

@@ -36,8 +36,7 @@ record NodePlan(MemoryPlan worker, Device device, int workers, int longest, long
         LaunchConfig launch = run.launch();
         Device device = Backends.device(run.train().backend(), run.train().device(), 0);
         KernelSizes sizes = Backends.sizes(run.train().backend(), device);
-        GradientMemory gradients =
-                GradientMemory.of(Topology.even(launch.nnodes(), launch.nprocPerNode()), 0, sharedMemory());
+        GradientMemory gradients = GradientMemory.of(Topology.of(launch.nodes()), launch.firstRank(), sharedMemory());
         int longest = Math.min(run.model().maxLength(), model.maxPositions());
         MemoryPlan worker = MemoryPlan.of(run, model, sizes, longest, gradients.bytes());
         return new NodePlan(

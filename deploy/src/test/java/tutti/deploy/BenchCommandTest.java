@@ -16,8 +16,8 @@ class BenchCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "bench|what to measure is missing: step or kernels (see tutti bench --help)",
-                "bench steps|steps: no such command; there are step, kernels",
+                "bench|what to measure is missing: step or kernels or allreduce (see tutti bench --help)",
+                "bench steps|steps: no such command; there are step, kernels, allreduce",
                 "bench step --shap tiny|--shap: no such flag; did you mean --shape?",
                 "bench step --shape huge|--shape huge: neither tiny, 15m, 42m, 110m nor a file; a config.json is needed",
                 "bench step --steps 0|--steps=0: at least 1",
@@ -28,7 +28,11 @@ class BenchCommandTest {
                 "bench step --steps few|Invalid value for option '--steps': 'few' is not an int (see tutti bench step --help)",
                 "bench kernels --threads 0|--threads=0: at least 1",
                 "bench kernels --per-device-train-batch-size 0|--per_device_train_batch_size=0: at least 1",
-                "bench kernels --shape tiny --backend reference --dtype bf16|--dtype bf16: the reference backend has [f64]"
+                "bench kernels --shape tiny --backend reference --dtype bf16|--dtype bf16: the reference backend has [f64]",
+                "bench allreduce --world_size 1|--world_size=1: 2 to 256 ranks",
+                "bench allreduce --bytes 1k,1.5m|--bytes 1.5m: a size such as 256k or 4m is needed",
+                "bench allreduce --transport ucx|Invalid value for option '--transport'",
+                "bench allreduce-rank none|a rank is started by `tutti bench allreduce`, not by hand: "
             })
     void shouldSayWhatIsWrong(String words, String message) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();

@@ -86,7 +86,7 @@ class PlanCommandTest {
         }
         assertThat(json.get("planned_peak_bytes").asLong()).isEqualTo(sum);
         long logs = 2 * (3 * (64L << 10) + 4096);
-        long segments = 2 * (4096 + 3 * 4 * (128L << 10));
+        long segments = 2 * (4096 + 2 * (16L << 10) + 3 * 4 * (128L << 10));
         assertThat(json.get("node_bytes").asLong())
                 .as("two workers map the same logs and the same segments of sums")
                 .isEqualTo(2 * sum - logs - segments);

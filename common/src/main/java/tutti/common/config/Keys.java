@@ -18,8 +18,12 @@ public final class Keys {
     private static final String OUTPUT = "Output";
     private static final String CLUSTER = "Cluster";
 
-    public static final Key NPROC_PER_NODE =
-            key("nproc_per_node", Kind.WORD, "1", LAUNCH, "workers on this node; auto: one for each core");
+    public static final Key NPROC_PER_NODE = key(
+            "nproc_per_node",
+            Kind.WORD,
+            "1",
+            LAUNCH,
+            "workers on each node, or one number for each as in 2,1,1, the same list everywhere; auto: one for each core");
     public static final Key NNODES = key("nnodes", Kind.WORD, "1", LAUNCH, "number of nodes");
     public static final Key NODE_RANK =
             key("node_rank", Kind.INTEGER, "0", LAUNCH, "number of this node; node 0 starts the coordinator");

@@ -3,46 +3,77 @@ package tutti.common.config;
 import static tutti.common.error.TuttiException.require;
 import static tutti.common.error.TuttiException.user;
 
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.IntStream;
+
 /**
  * Which processes run where.
  *
- * @param nprocPerNode workers of one node
+ * @param workers of each node
  * @param masterPort port of the coordinator; 0 lets the launcher pick a free one
  * @param rdzvTimeoutSeconds how long the coordinator waits for all workers
  */
 public record LaunchConfig(
-        int nprocPerNode, int nnodes, int nodeRank, String masterAddr, int masterPort, int rdzvTimeoutSeconds) {
+        List<Integer> workers, int nodeRank, String masterAddr, int masterPort, int rdzvTimeoutSeconds) {
     /** Workers of one run. */
     static final int MAX_WORKERS = 4096;
 
     private static final int TORCHRUN_PORT = 29500;
 
     public LaunchConfig {
-        require(nprocPerNode >= 1, "--nproc_per_node=%d: at least 1", nprocPerNode);
-        require(nnodes >= 1, "--nnodes=%d: at least 1", nnodes);
+        workers = List.copyOf(workers);
         require(
-                (long) nprocPerNode * nnodes <= MAX_WORKERS,
-                "--nproc_per_node=%d times --nnodes=%d: at most %d workers",
-                nprocPerNode,
-                nnodes,
+                sum(workers) <= MAX_WORKERS,
+                "--nproc_per_node with --nnodes=%d: %d workers; at most %d",
+                workers.size(),
+                sum(workers),
                 MAX_WORKERS);
+        workers.forEach(count -> require(count >= 1, "--nproc_per_node=%d: at least 1", count));
         require(
-                nodeRank >= 0 && nodeRank < nnodes,
+                nodeRank >= 0 && nodeRank < workers.size(),
                 "--node_rank=%d: 0 to %d with --nnodes=%d",
                 nodeRank,
-                nnodes - 1,
-                nnodes);
+                workers.size() - 1,
+                workers.size());
         require(masterPort >= 0 && masterPort <= 65535, "--master_port=%d: 0 to 65535", masterPort);
         require(rdzvTimeoutSeconds >= 1, "--rdzv_timeout=%d: at least 1 second", rdzvTimeoutSeconds);
     }
 
-    public int worldSize() {
-        return nprocPerNode * nnodes;
+    public int nnodes() {
+        return workers.size();
     }
 
-    /** With another number of workers on each node. */
-    public LaunchConfig with(int workers) {
-        return new LaunchConfig(workers, nnodes, nodeRank, masterAddr, masterPort, rdzvTimeoutSeconds);
+    /** Workers of this node. */
+    public int nprocPerNode() {
+        return workers.get(nodeRank);
+    }
+
+    public int worldSize() {
+        return (int) sum(workers);
+    }
+
+    /** The lowest rank on this node. */
+    public int firstRank() {
+        return (int) sum(workers.subList(0, nodeRank));
+    }
+
+    /** The node of every rank. */
+    public List<Integer> nodes() {
+        return IntStream.range(0, nnodes())
+                .boxed()
+                .flatMap(node -> Collections.nCopies(workers.get(node), node).stream())
+                .toList();
+    }
+
+    private static long sum(List<Integer> counts) {
+        return counts.stream().mapToLong(Integer::longValue).sum();
+    }
+
+    /** With another number of workers, the same on each node. */
+    public LaunchConfig with(int each) {
+        return new LaunchConfig(
+                Collections.nCopies(nnodes(), each), nodeRank, masterAddr, masterPort, rdzvTimeoutSeconds);
     }
 
     static LaunchConfig read(Settings settings) {
@@ -62,12 +93,23 @@ public record LaunchConfig(
             port = TORCHRUN_PORT;
         }
         return new LaunchConfig(
-                workers(settings.text(Keys.NPROC_PER_NODE)),
-                nnodes,
+                workers(settings.list(Keys.NPROC_PER_NODE), nnodes),
                 settings.int32(Keys.NODE_RANK),
                 host,
                 port,
                 settings.int32(Keys.RDZV_TIMEOUT));
+    }
+
+    /** One number for all nodes, or one for each. */
+    private static List<Integer> workers(List<String> words, int nnodes) {
+        require(1 <= nnodes && nnodes <= MAX_WORKERS, "--nnodes=%d: 1 to %d", nnodes, MAX_WORKERS);
+        List<Integer> counts = words.stream().map(LaunchConfig::workers).toList();
+        require(
+                counts.size() == 1 || counts.size() == nnodes,
+                "--nproc_per_node=%s: one number, or one for each node of --nnodes=%d",
+                String.join(",", words),
+                nnodes);
+        return counts.size() == nnodes ? counts : Collections.nCopies(nnodes, counts.get(0));
     }
 
     private static int workers(String text) {

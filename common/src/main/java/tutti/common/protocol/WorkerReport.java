@@ -104,6 +104,9 @@ public sealed interface WorkerReport extends WireMessage {
      */
     record BucketTimes(int bucket, double total, double exposed) {}
 
+    /** A collective of this rank stands still, and the rank goes on waiting; {@code message} names for whom. */
+    record Stalled(int rank, int generation, String message) implements WorkerReport {}
+
     /** This rank's files of a checkpoint lie in the partial folder, synced. */
     record PartWritten(int rank, int generation, long step, List<WrittenFile> files) implements WorkerReport {}
 

@@ -88,8 +88,10 @@ class SettingsTest {
         "bf16,maybe,not True or False",
         "save_strategy,often,'not one of no, steps, epoch'",
         "nnodes,1:4,not supported yet",
-        "nnodes,2000000000,at most 4096 workers",
-        "nproc_per_node,4097,at most 4096 workers",
+        "nnodes,2000000000,1 to 4096",
+        "nproc_per_node,4097,at most 4096",
+        "nproc_per_node,'2,1',one number",
+        "nproc_per_node,'',one number",
         "per_device_train_batch_size,2000000,1 to 1000000",
         "gradient_accumulation_steps,2000000000,1 to 1000000"
     })
@@ -101,6 +103,23 @@ class SettingsTest {
                 .isInstanceOfSatisfying(
                         TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
                 .hasMessageContainingAll("--" + key, value, rule);
+    }
+
+    @Test
+    void shouldTakeANumberOfWorkersForEachNode() {
+        Map<String, String> flags = new LinkedHashMap<>(needed());
+        flags.putAll(Map.of("nnodes", "3", "nproc_per_node", "2,1,4", "node_rank", "2"));
+        LaunchConfig last = RunConfig.read(Settings.of(flags, null)).launch();
+        assertThat(last.nprocPerNode()).isEqualTo(4);
+        assertThat(last.firstRank()).isEqualTo(3);
+        assertThat(last.worldSize()).isEqualTo(7);
+        assertThat(last.nodes()).containsExactly(0, 0, 1, 2, 2, 2, 2);
+
+        flags.put("nproc_per_node", "2");
+        assertThat(RunConfig.read(Settings.of(flags, null)).launch())
+                .isEqualTo(last.with(2))
+                .extracting(LaunchConfig::firstRank, LaunchConfig::worldSize)
+                .containsExactly(4, 6);
     }
 
     @Test

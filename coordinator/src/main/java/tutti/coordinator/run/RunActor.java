@@ -30,6 +30,7 @@ import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Finished;
 import tutti.common.protocol.WorkerReport.PartWritten;
 import tutti.common.protocol.WorkerReport.Ready;
+import tutti.common.protocol.WorkerReport.Stalled;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.coordinator.ledger.RunLedger;
 import tutti.coordinator.membership.Membership;
@@ -261,6 +262,10 @@ public final class RunActor {
         } else if (report instanceof Finished finished) {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
+        } else if (report instanceof Stalled stalled) {
+            ledger.happened(
+                    "collective_stalled",
+                    Map.of("generation", generation, "rank", stalled.rank(), "message", stalled.message()));
         } else {
             return unexpected(report, "training");
         }

@@ -78,6 +78,7 @@ class RunActorTest {
                 .as("no step beyond a checkpoint that is not written")
                 .containsExactly(0L, 1L);
         assertThat(steps(1)).containsExactly(0L, 1L);
+        run.tell(new WorkerReport.Stalled(1, 1, "waits for rank 0"));
         trainThrough(0, 1);
         writeParts(1);
         assertThat(steps(0)).containsExactly(2L, 3L);
@@ -102,6 +103,7 @@ class RunActorTest {
                 .containsOnlyOnce("memory: planned 64 MiB, measured 63 MiB a worker (98.4 %)");
         assertThat(Files.readString(output.resolve("events.jsonl")))
                 .contains(
+                        "\"collective_stalled\",\"generation\":1,\"message\":\"waits for rank 0\",\"rank\":1",
                         "\"planned_peak_bytes\":{\"0\":67108864,\"1\":67108864}",
                         "\"measured_peak_bytes\":{\"0\":66060288,\"1\":0}");
         assertThat(board.status().state()).isEqualTo(RunState.DONE);

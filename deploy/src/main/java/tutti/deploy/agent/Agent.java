@@ -5,17 +5,11 @@ import static tutti.common.error.TuttiException.require;
 
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import tutti.common.config.CoordinatorSeat;
 import tutti.common.config.LaunchConfig;
 import tutti.common.config.RunConfig;
@@ -28,12 +22,10 @@ import tutti.deploy.agent.ChildCommand.Role;
 /**
  * One node's part of a run. {@link #run} may be called once.
  *
- * <p>Whatever ends the agent, its children end too: an orderly end and SIGINT or SIGTERM through {@link Supervisor#stop}, a
- * SIGKILL through {@link ParentWatch} in each child.
+ * <p>Whatever ends the agent, its children end too: an orderly end and SIGINT or SIGTERM through {@link NodeProcesses}, a SIGKILL
+ * through {@link ParentWatch} in each child.
  */
 public final class Agent {
-    private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
-    private static final long PUMP_SECONDS = 2;
     private static final String CONSOLE_TOKEN = "TUTTI_CONSOLE_TOKEN";
     private static final String RUN_ID = "TUTTI_RUN_ID";
     private static final String OMP_THREADS = "OMP_NUM_THREADS";
@@ -44,10 +36,7 @@ public final class Agent {
     private final Map<String, String> environment;
     private final Terminal terminal;
     private final boolean progressBar;
-    private final Queue<Pump> pumps = new ConcurrentLinkedQueue<>();
-    private NodeDriver driver;
-    private Supervisor supervisor;
-    private boolean closed;
+    private NodeProcesses node;
 
     /** An agent that talks to the terminal of this process. */
     public Agent(ChildCommand command, List<Preflight> preflights, Patience patience) {
@@ -90,29 +79,21 @@ public final class Agent {
         output.prepare();
         Path runFile = output.writeRunFile(settings);
 
-        AeronFolders.deleteStale(AeronFolders.SHARED_MEMORY);
-        Path aeronDir = AeronFolders.name(
-                AeronFolders.SHARED_MEMORY, ProcessHandle.current().pid());
-        supervisor = new Supervisor(terminal, patience, hostName());
-        Thread cleanUp = new Thread(
-                () -> {
-                    close();
-                    output.close();
-                },
-                "tutti-agent-shutdown");
-        Runtime.getRuntime().addShutdownHook(cleanUp);
+        node = new NodeProcesses(terminal, patience, output::close);
         try {
-            startDriver(aeronDir);
+            if (launch.nnodes() > 1) {
+                SocketBuffers.probe().warnIfSmall();
+            }
+            Path aeronDir = node.startDriver();
             int port =
                     launch.masterPort() == 0 ? Ports.anyFree("master_addr", launch.masterAddr()) : launch.masterPort();
             startChildren(config, output, runFile, aeronDir, port, runId);
-            return supervisor.watch();
+            return node.watch();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return Category.PEER.exitCode();
         } finally {
-            close();
-            forget(cleanUp);
+            node.close();
         }
     }
 
@@ -141,13 +122,6 @@ public final class Agent {
         return given;
     }
 
-    private synchronized void startDriver(Path aeronDir) {
-        // A signal may have come before the driver: then its hook is through, and nobody would delete the folder.
-        if (!closed) {
-            driver = NodeDriver.start(aeronDir);
-        }
-    }
-
     private void startChildren(
             RunConfig config, OutputFolder output, Path runFile, Path aeronDir, int port, String runId) {
         LaunchConfig launch = config.launch();
@@ -160,12 +134,12 @@ public final class Agent {
                     environment.getOrDefault(CONSOLE_TOKEN, ConsoleOptions.newToken()),
                     progressBar,
                     CoordinatorSeat.columns(environment));
-            going = supervisor.start(() -> startCoordinator(seat, runFile, aeronDir));
+            going = node.start(() -> startCoordinator(seat, runFile, aeronDir));
         }
         int threads = threads(launch, environment);
         for (int local = 0; going && local < launch.nprocPerNode(); local++) {
             WorkerSeat seat = new WorkerSeat(
-                    launch.nodeRank() * launch.nprocPerNode() + local,
+                    launch.firstRank() + local,
                     local,
                     launch.nodeRank(),
                     launch.worldSize(),
@@ -174,16 +148,16 @@ public final class Agent {
                     runId,
                     aeronDir,
                     threads);
-            going = supervisor.start(() -> startWorker(seat, launch, runFile, output.log(seat.rank())));
+            going = node.start(() -> startWorker(seat, launch, runFile, output.log(seat.rank())));
         }
     }
 
     private Child startCoordinator(CoordinatorSeat seat, Path runFile, Path aeronDir) {
         ProcessBuilder builder = builder(Role.COORDINATOR, runFile, seat.environment());
         builder.environment().put("TUTTI_AERON_DIR", aeronDir.toString());
-        Process process = start(builder);
-        pumps.add(Pump.raw("tutti-pump-coordinator-out", process.getInputStream(), terminal, false));
-        pumps.add(Pump.raw("tutti-pump-coordinator-err", process.getErrorStream(), terminal, true));
+        Process process = NodeProcesses.launch(builder);
+        node.add(Pump.raw("tutti-pump-coordinator-out", process.getInputStream(), terminal, false));
+        node.add(Pump.raw("tutti-pump-coordinator-err", process.getErrorStream(), terminal, true));
         return new Child(-1, process, null);
     }
 
@@ -198,10 +172,10 @@ public final class Agent {
         variables.put("MKL_NUM_THREADS", threads);
         // The console's secret is the coordinator's alone.
         variables.remove(CONSOLE_TOKEN);
-        Process process = start(builder);
+        Process process = NodeProcesses.launch(builder);
         String name = "tutti-pump-rank-" + seat.rank();
         try {
-            pumps.add(Pump.lines(name, process.getInputStream(), terminal, "[rank %d] ".formatted(seat.rank()), log));
+            node.add(Pump.lines(name, process.getInputStream(), terminal, "[rank %d] ".formatted(seat.rank()), log));
         } catch (IOException e) {
             process.destroyForcibly();
             throw environment("%s: cannot be written: %s", log, e);
@@ -210,44 +184,12 @@ public final class Agent {
     }
 
     private ProcessBuilder builder(Role role, Path runFile, Map<String, String> seat) {
-        ProcessBuilder builder = new ProcessBuilder(command.of(role, runFile));
+        ProcessBuilder builder =
+                new ProcessBuilder(command.of(role, List.of(role.word(), "--config", runFile.toString())));
         builder.environment().putAll(seat);
         builder.environment()
                 .put("TUTTI_PARENT", Long.toString(ProcessHandle.current().pid()));
         return builder;
-    }
-
-    private static Process start(ProcessBuilder builder) {
-        try {
-            return builder.start();
-        } catch (IOException e) {
-            throw environment("cannot start %s: %s", builder.command().get(0), e.getMessage());
-        }
-    }
-
-    /** Also the shutdown hook; whoever comes second waits for the first and finds nothing to do. */
-    private synchronized void close() {
-        closed = true;
-        supervisor.stop();
-        for (Pump pump : pumps) {
-            try {
-                pump.finish(PUMP_SECONDS, TimeUnit.SECONDS);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }
-        pumps.clear();
-        if (driver != null) {
-            driver.close();
-        }
-    }
-
-    private static void forget(Thread hook) {
-        try {
-            Runtime.getRuntime().removeShutdownHook(hook);
-        } catch (IllegalStateException e) {
-            LOG.debug("the hook is running: this end is a signal's", e);
-        }
     }
 
     /** Threads of one worker: what the user set, as torchrun does it; else the cores shared out among this node's workers. */
@@ -267,14 +209,5 @@ public final class Agent {
 
     private static String newRunId() {
         return HexFormat.of().toHexDigits(new SecureRandom().nextLong());
-    }
-
-    /** The kernel's name for this machine: no DNS, which may take seconds to fail. */
-    private static String hostName() {
-        try {
-            return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
-        } catch (IOException e) {
-            return "this host";
-        }
     }
 }

@@ -3,7 +3,6 @@ package tutti.deploy.agent;
 import static tutti.common.error.TuttiException.require;
 
 import java.io.File;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -14,7 +13,7 @@ import tutti.common.error.TuttiException;
 @FunctionalInterface
 public interface ChildCommand {
 
-    /** What a child is. */
+    /** What a child does, and so what its JVM is tuned for. */
     enum Role {
         /** Short-lived code all over: the quick compiler alone halves its processor time. */
         COORDINATOR("512m", "-XX:TieredStopAtLevel=1"),
@@ -48,8 +47,8 @@ public interface ChildCommand {
     /** Environment variable: the largest heap of a worker, such as {@code 4g}; 2g if unset. */
     String WORKER_HEAP = "TUTTI_WORKER_HEAP";
 
-    /** @param runFile settings of the run, readable as {@code --config} */
-    List<String> of(Role role, Path runFile);
+    /** @param words of the {@code tutti} command that the child runs */
+    List<String> of(Role role, List<String> words);
 
     /**
      * The same Java and the same class path as this process.
@@ -63,8 +62,8 @@ public interface ChildCommand {
                 "%s=%s in the environment: a size such as 4g or 1500m is needed, at least 64m",
                 WORKER_HEAP,
                 given);
-        return (role, runFile) -> {
-            List<String> words = new ArrayList<>(List.of(
+        return (role, words) -> {
+            List<String> line = new ArrayList<>(List.of(
                     System.getProperty("java.home") + File.separator + "bin" + File.separator + "java",
                     // Agrona reaches into jdk.internal.misc.
                     "--add-opens",
@@ -80,15 +79,13 @@ public interface ChildCommand {
                     "-Dlogback.configurationFile=" + System.getProperty("logback.configurationFile", "logback.xml"),
                     "-cp",
                     System.getProperty("java.class.path"),
-                    main.getName(),
-                    role.word(),
-                    "--config",
-                    runFile.toString()));
-            words.addAll(1, role.tuning);
+                    main.getName()));
+            line.addAll(1, role.tuning);
+            line.addAll(words);
             if (verbose) {
-                words.add("--verbose");
+                line.add("--verbose");
             }
-            return words;
+            return line;
         };
     }
 }

@@ -29,6 +29,7 @@ final class NodeDriver implements AutoCloseable {
 
     /** @throws TuttiException (environment) if shared memory is full or not writable */
     static NodeDriver start(Path folder) {
+        SocketBuffers sockets = SocketBuffers.probe();
         MediaDriver.Context context = new MediaDriver.Context()
                 .aeronDirectoryName(folder.toString())
                 .dirDeleteOnStart(true)
@@ -39,8 +40,11 @@ final class NodeDriver implements AutoCloseable {
                 .clientLivenessTimeoutNs(AeronChannels.CLIENT_LIVENESS.toNanos())
                 .publicationUnblockTimeoutNs(AeronChannels.PUBLICATION_UNBLOCK.toNanos())
                 .driverTimeoutMs(AeronChannels.CLIENT_LIVENESS.toMillis())
+                .socketRcvbufLength(sockets.receive())
+                .socketSndbufLength(sockets.send())
+                .initialWindowLength(sockets.window())
                 .warnIfDirectoryExists(false)
-                .errorHandler(error -> LOG.warn("media driver: {}", error.toString()));
+                .errorHandler(new DriverErrors(LOG::warn));
         try {
             return new NodeDriver(folder, MediaDriver.launch(context));
         } catch (RuntimeException e) {

@@ -53,33 +53,48 @@ final class Pump {
                 Files.newOutputStream(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
         return new Pump(name, () -> {
             try (LogFile kept = new LogFile(log, file, terminal)) {
-                byte[] chunk = new byte[CHUNK_BYTES];
-                byte[] line = new byte[MAX_LINE_BYTES];
-                int length = 0;
-                for (int count; (count = from.read(chunk)) >= 0; ) {
-                    for (int i = 0; i < count; i++) {
-                        boolean end = chunk[i] == '\n';
-                        if (!end) {
-                            line[length++] = chunk[i];
-                        }
-                        if (end || length == MAX_LINE_BYTES) {
-                            terminal.workerLine(prefix, line, length);
-                            kept.line(line, length);
-                            length = 0;
-                        }
-                    }
-                }
-                if (length > 0) {
+                forEachLine(from, (line, length) -> {
                     terminal.workerLine(prefix, line, length);
                     kept.line(line, length);
-                }
+                });
             }
         });
+    }
+
+    /** Whole lines to a reader, which must not throw. */
+    static Pump lines(String name, InputStream from, LineReader reader) {
+        return new Pump(name, () -> forEachLine(from, reader));
+    }
+
+    private static void forEachLine(InputStream from, LineReader reader) throws IOException {
+        byte[] chunk = new byte[CHUNK_BYTES];
+        byte[] line = new byte[MAX_LINE_BYTES];
+        int length = 0;
+        for (int count; (count = from.read(chunk)) >= 0; ) {
+            for (int i = 0; i < count; i++) {
+                boolean end = chunk[i] == '\n';
+                if (!end) {
+                    line[length++] = chunk[i];
+                }
+                if (end || length == MAX_LINE_BYTES) {
+                    reader.line(line, length);
+                    length = 0;
+                }
+            }
+        }
+        if (length > 0) {
+            reader.line(line, length);
+        }
     }
 
     /** Waits until the child's last byte is through; not for ever, since a stray grandchild may hold the pipe. */
     void finish(long timeout, TimeUnit unit) throws InterruptedException {
         thread.join(unit.toMillis(timeout));
+    }
+
+    /** Gets one line at a time, without its end; the array is the pump's. */
+    interface LineReader {
+        void line(byte[] bytes, int length);
     }
 
     private interface Body {

@@ -10,6 +10,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
@@ -52,7 +53,22 @@ final class Supervisor {
     /** Waits for the end of the run, then stops every child that is left. */
     int watch() throws InterruptedException {
         // No deadline: this wait is the run. Hangs inside it are the coordinator's to find.
-        Child first = ended.take();
+        return watch(ended.take());
+    }
+
+    /** As {@link #watch()}, but says so and stops them all if none has ended for so long. */
+    int watch(Duration most) throws InterruptedException {
+        Child first = ended.poll(most.toSeconds(), TimeUnit.SECONDS);
+        if (first == null) {
+            terminal.error("none of %d processes ended within %d s; all of them were stopped"
+                    .formatted(children.size(), most.toSeconds()));
+            stop();
+            return Category.PEER.exitCode();
+        }
+        return watch(first);
+    }
+
+    private int watch(Child first) throws InterruptedException {
         int code = first.isCoordinator() ? coordinatorEnded(first) : workerEnded(first);
         stop();
         return code;
@@ -111,16 +127,25 @@ final class Supervisor {
             return Category.PEER.exitCode();
         }
         boolean allEnded = awaitAll(alive(), grace);
-        Optional<Child> failed = children.stream()
-                .filter(child -> !child.process().isAlive() && child.process().exitValue() != 0)
-                .findFirst();
+        Optional<Child> failed = firstFailed(worker);
         if (allEnded && failed.isEmpty()) {
             return 0;
         }
-        Child culprit = inPeace ? failed.orElse(worker) : worker;
+        Child culprit = failed.orElse(worker);
         tell(culprit);
         int code = culprit.process().exitValue();
         return code == 0 || Child.killed(code) ? Category.PEER.exitCode() : code;
+    }
+
+    /** One with a cause of its own, if there is one: a worker that only lost that peer may have ended before it. */
+    private Optional<Child> firstFailed(Child first) {
+        List<Child> failed = Stream.concat(Stream.of(first), children.stream())
+                .filter(child -> !child.process().isAlive() && child.process().exitValue() != 0)
+                .toList();
+        return failed.stream()
+                .filter(child -> child.process().exitValue() != Category.PEER.exitCode())
+                .findFirst()
+                .or(() -> failed.stream().findFirst());
     }
 
     private synchronized List<Child> alive() {

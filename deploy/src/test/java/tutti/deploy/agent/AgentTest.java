@@ -212,6 +212,14 @@ class AgentTest {
     }
 
     @Test
+    void shouldBlameTheWorkerThatHasACauseOfItsOwn() throws Exception {
+        startWith(List.of("--nnodes=2", "--node_rank=1"), "unused", "after:rank-3 exit:5", "sleep:300 exit:3");
+
+        assertThat(exitCode()).isEqualTo(3);
+        assertThat(stderr()).contains("worker rank 3 ", "ended with code 3").hasLineCount(1);
+    }
+
+    @Test
     void shouldRefuseASecondRunInTheSameFolder() throws Exception {
         start("after:go exit:0", "exit:0");
         pid("coordinator");

@@ -24,7 +24,7 @@ final class FakeAgent {
                 .forEach(arg -> flags.put(arg.substring(2, arg.indexOf('=')), arg.substring(arg.indexOf('=') + 1)));
         List<String> words =
                 Arrays.stream(args).filter(arg -> !arg.startsWith("--")).toList();
-        ChildCommand command = (role, runFile) -> java(FakeChild.class, words);
+        ChildCommand command = (role, unused) -> java(FakeChild.class, words);
         Settings settings = Settings.of(flags, null);
         Patience patience = new Patience(
                 Duration.ofSeconds(Long.parseLong(System.getenv()

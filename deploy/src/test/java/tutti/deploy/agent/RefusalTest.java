@@ -195,7 +195,7 @@ class RefusalTest {
     }
 
     private static String heap(ChildCommand.Role role, Map<String, String> environment) {
-        return ChildCommand.sameJava(RefusalTest.class, false, environment).of(role, Path.of("run.json")).stream()
+        return ChildCommand.sameJava(RefusalTest.class, false, environment).of(role, List.of()).stream()
                 .filter(word -> word.startsWith("-Xmx"))
                 .findFirst()
                 .orElseThrow();
@@ -212,7 +212,7 @@ class RefusalTest {
         new Agent(RefusalTest::noChild, List.of(), FakeAgent.LITTLE).run(settings(flags), config(flags));
     }
 
-    private static List<String> noChild(ChildCommand.Role role, Path runFile) {
+    private static List<String> noChild(ChildCommand.Role role, List<String> words) {
         throw new AssertionError("nothing may be started");
     }
 

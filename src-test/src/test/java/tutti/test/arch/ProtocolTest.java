@@ -162,6 +162,7 @@ class ProtocolTest {
                         1L << 34),
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),
+                new WorkerReport.Stalled(1, 1, "waits for rank 0"),
                 new WorkerReport.Finished(1, 1, 12, "ab12", 1L << 35),
                 new WorkerReport.Failed(1, 1, Category.NUMERIC, "step 3: NaN"));
     }

@@ -76,6 +76,7 @@ final class InProcessRun {
                         4096,
                         Duration.ofSeconds(30),
                         System::nanoTime,
+                        stall -> {},
                         new PlainAddition());
                 Trainer trainer = Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, 0))) {
             BatchPlan plan = new BatchPlan(

@@ -8,9 +8,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** The run of {@code fixtures/stories260k/train_spec.json} and what PyTorch in float64 made of it. */
 public final class TrainSpec {
+    private static final int IGNORED = -100;
 
     private TrainSpec() {}
 
@@ -23,11 +25,50 @@ public final class TrainSpec {
         JsonNode spec = Shared.json("fixtures/stories260k/train_spec.json");
         StringBuilder lines = new StringBuilder();
         for (int i = 0; i < spec.path("sequences").size(); i++) {
-            lines.append("{\"input_ids\":%s,\"labels\":%s}\n"
-                    .formatted(
-                            spec.path("sequences").get(i), spec.path("labels").get(i)));
+            JsonNode sequence = spec.path("sequences").get(i);
+            lines.append(line(sequence, labels(spec, i, 0, sequence.size())));
         }
         return Files.writeString(folder.resolve("train.jsonl"), lines);
+    }
+
+    /**
+     * The same steps with one sample more in each, for a rank more than they have samples: the last one comes twice, each time with
+     * half of its labels. A step's loss and gradient are sums over its labels, so they stay what they are.
+     */
+    public static Path writeDataForOneMore(Path folder) throws IOException {
+        JsonNode spec = Shared.json("fixtures/stories260k/train_spec.json");
+        int globalBatch = spec.path("global_batch").asInt();
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < spec.path("sequences").size(); i++) {
+            JsonNode sequence = spec.path("sequences").get(i);
+            int length = sequence.size();
+            int cut =
+                    (i + 1) % globalBatch == 0 ? middleLabel(spec.path("labels").get(i)) : length;
+            lines.append(line(sequence, labels(spec, i, 0, cut)));
+            if (cut < length) {
+                lines.append(line(sequence, labels(spec, i, cut, length)));
+            }
+        }
+        return Files.writeString(folder.resolve("train-one-more.jsonl"), lines);
+    }
+
+    private static int middleLabel(JsonNode labels) {
+        int[] places = IntStream.range(0, labels.size())
+                .filter(at -> labels.get(at).asInt() != IGNORED)
+                .toArray();
+        return places[places.length / 2];
+    }
+
+    /** Those of sample {@code i} from {@code from} to {@code to}; the others are ignored. */
+    private static List<Integer> labels(JsonNode spec, int i, int from, int to) {
+        JsonNode all = spec.path("labels").get(i);
+        return IntStream.range(0, all.size())
+                .mapToObj(at -> from <= at && at < to ? all.get(at).asInt() : IGNORED)
+                .toList();
+    }
+
+    private static String line(JsonNode sequence, List<Integer> labels) {
+        return "{\"input_ids\":%s,\"labels\":%s}\n".formatted(sequence, labels);
     }
 
     /** Tokens of the longest sample. */

@@ -26,10 +26,16 @@ record RunOutput(Path folder) {
         return metrics().stream().map(line -> line.get(name).asDouble()).toList();
     }
 
-    /** Of the last event with this name. */
-    JsonNode event(String name) {
+    /** With this name, in the order in which they happened. */
+    List<JsonNode> events(String name) {
         return jsonLines("events.jsonl").stream()
                 .filter(line -> line.get("event").asText().equals(name))
+                .toList();
+    }
+
+    /** Of the last event with this name. */
+    JsonNode event(String name) {
+        return events(name).stream()
                 .reduce((first, second) -> second)
                 .orElseThrow(() -> new AssertionError("no event " + name + " in " + jsonLines("events.jsonl")));
     }

@@ -78,7 +78,14 @@ final class TuttiProcess implements AutoCloseable {
     }
 
     static TuttiProcess start(Path folder, Map<String, String> environment, List<String> words) {
-        List<String> command = new ArrayList<>(List.of(program().toString()));
+        return start(folder, List.of(), environment, words);
+    }
+
+    /** @param prefix words that become the command in the end, without a process of their own */
+    private static TuttiProcess start(
+            Path folder, List<String> prefix, Map<String, String> environment, List<String> words) {
+        List<String> command = new ArrayList<>(prefix);
+        command.add(program().toString());
         command.addAll(words);
         ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
         builder.environment().keySet().removeAll(List.of("OMP_NUM_THREADS", "TUTTI_RUN_ID", "TUTTI_CONSOLE_TOKEN"));
@@ -92,9 +99,15 @@ final class TuttiProcess implements AutoCloseable {
 
     /** {@code tutti run} with flags as a map. */
     static TuttiProcess run(Path folder, Map<String, String> flags) {
+        return run(folder, List.of(), Map.of(), flags);
+    }
+
+    /** @param prefix such as {@link Hosts#on} */
+    static TuttiProcess run(
+            Path folder, List<String> prefix, Map<String, String> environment, Map<String, String> flags) {
         List<String> words = new ArrayList<>(List.of("run"));
         flags.forEach((name, value) -> words.addAll(List.of("--" + name, value)));
-        return start(folder, Map.of(), words);
+        return start(folder, prefix, environment, words);
     }
 
     /** Of the agent: the script becomes the JVM. */

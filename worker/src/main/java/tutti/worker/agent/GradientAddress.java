@@ -4,8 +4,11 @@ import static tutti.common.error.TuttiException.environment;
 
 import java.io.IOException;
 import java.net.DatagramSocket;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.List;
 import tutti.common.config.LaunchConfig;
@@ -14,14 +17,17 @@ import tutti.common.protocol.Peer;
 import tutti.worker.allreduce.aeron.AeronChannels;
 
 /**
- * Where the gradients of this rank arrive.
+ * Where the gradients of a rank arrive.
  *
- * @param host address of this machine as the others see it
+ * @param host address of its machine as the others see it
  * @param port UDP port, or 0 where all ranks are on one node
+ * @param mtu UDP payload bytes that the interface of that address carries in one packet; two ranks use the smaller one of theirs
  */
-public record GradientAddress(String host, int port) {
-    /** Ethernet's payload; larger only where a probe shows that the network carries it. */
-    private static final int MTU = 1408;
+public record GradientAddress(String host, int port, int mtu) {
+    private static final int IP_AND_UDP_HEADERS = 28;
+    private static final int IP6_AND_UDP_HEADERS = 48;
+    /** What any network carries, for an interface that does not tell. */
+    private static final int ETHERNET_MTU = 1500;
 
     /** The address from which this machine reaches the coordinator; with several nodes also a free UDP port there. */
     public static GradientAddress of(LaunchConfig launch, WorkerSeat seat) {
@@ -30,19 +36,37 @@ public record GradientAddress(String host, int port) {
             probe.connect(new InetSocketAddress(InetAddress.getByName(seat.masterAddr()), seat.masterPort()));
             InetAddress local = probe.getLocalAddress();
             if (launch.nnodes() == 1) {
-                return new GradientAddress(local.getHostAddress(), 0);
+                return new GradientAddress(local.getHostAddress(), 0, 0);
             }
             try (DatagramSocket port = new DatagramSocket(0, local)) {
-                return new GradientAddress(local.getHostAddress(), port.getLocalPort());
+                return at(local, port.getLocalPort());
             }
         } catch (IOException e) {
             throw environment("--master_addr=%s: no way there: %s", seat.masterAddr(), e.getMessage());
         }
     }
 
-    /** {@code host:port}, or empty where all ranks are on one node. */
-    public String endpoint() {
-        return port == 0 ? "" : host + ":" + port;
+    /** A UDP port of this machine, with the packets that the interface of {@code local} carries. */
+    public static GradientAddress at(InetAddress local, int port) throws SocketException {
+        NetworkInterface card = NetworkInterface.getByInetAddress(local);
+        int packet = card == null || card.getMTU() <= 0 ? ETHERNET_MTU : card.getMTU();
+        int headers = local instanceof Inet6Address ? IP6_AND_UDP_HEADERS : IP_AND_UDP_HEADERS;
+        return new GradientAddress(local.getHostAddress(), port, AeronChannels.mtu(packet - headers));
+    }
+
+    /** What {@link #text} wrote. */
+    static GradientAddress parse(String text) {
+        int colon = text.lastIndexOf(':');
+        int slash = text.lastIndexOf('/');
+        return new GradientAddress(
+                text.substring(0, colon),
+                Integer.parseInt(text.substring(colon + 1, slash)),
+                Integer.parseInt(text.substring(slash + 1)));
+    }
+
+    /** {@code host:port/mtu}, or empty where all ranks are on one node. */
+    public String text() {
+        return port == 0 ? "" : host + ":" + port + "/" + mtu;
     }
 
     /** Channels on which this rank listens. */
@@ -59,18 +83,15 @@ public record GradientAddress(String host, int port) {
      *
      * @param ipcTerm bytes of a term between ranks of this node
      */
-    static List<String> channels(List<Peer> peers, int nodeRank, int ipcTerm) {
+    List<String> channels(List<Peer> peers, int nodeRank, int ipcTerm) {
         return peers.stream()
                 .map(peer -> {
                     if (peer.nodeRank() == nodeRank) {
                         return AeronChannels.ipc(ipcTerm);
                     }
-                    int colon = peer.address().lastIndexOf(':');
+                    GradientAddress there = parse(peer.address());
                     return AeronChannels.udp(
-                            peer.address().substring(0, colon),
-                            Integer.parseInt(peer.address().substring(colon + 1)),
-                            MTU,
-                            AeronChannels.TERM_BYTES);
+                            there.host(), there.port(), Math.min(mtu, there.mtu()), AeronChannels.TERM_BYTES);
                 })
                 .toList();
     }

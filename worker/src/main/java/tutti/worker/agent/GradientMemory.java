@@ -34,10 +34,14 @@ public record GradientMemory(
      * @param sharedMemory bytes of the file system where logs and segments lie
      */
     public static GradientMemory of(Topology nodes, int rank, long sharedMemory) {
+        // Where a node cannot add its ranks first, memory of their own would not save a frame.
+        return of(nodes, nodes.nested() ? nodes : Topology.apart(nodes.worldSize()), rank, sharedMemory);
+    }
+
+    /** As above, with the choice taken: {@code topology} is {@code nodes}, or every rank apart. */
+    public static GradientMemory of(Topology nodes, Topology topology, int rank, long sharedMemory) {
         int worldSize = nodes.worldSize();
         int neighbours = nodes.neighbours(rank);
-        // Where a node cannot add its ranks first, memory of their own would not save a frame.
-        Topology topology = nodes.nested() ? nodes : Topology.apart(worldSize);
         boolean shares = topology.neighbours(rank) > 1;
         // What is left for the logs are numbers and last words.
         int term = shares ? AeronChannels.MIN_TERM_BYTES : AeronChannels.termBytesFor(neighbours, sharedMemory);

@@ -1,8 +1,6 @@
 package tutti.worker.agent;
 
 import akka.actor.typed.ActorRef;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -27,12 +25,8 @@ import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
-import tutti.worker.allreduce.SharedSegments;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
-import tutti.worker.allreduce.aeron.AeronLink;
-import tutti.worker.tensor.Addition;
-import tutti.worker.train.Backends;
 import tutti.worker.train.Host;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
@@ -111,21 +105,22 @@ final class TrainingThread {
         if (group.key().isPresent()) {
             LOG.info("frames of generation {} are signed", generation);
         }
-        long sharedMemory = sharedMemory();
         Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
         Topology topology =
                 Topology.of(assign.peers().stream().map(Peer::nodeRank).toList());
-        GradientMemory gradients = GradientMemory.of(topology, rank, sharedMemory);
+        GradientMemory gradients = GradientMemory.of(topology, rank, GradientCollectives.sharedMemory(seat.aeronDir()));
         Host host = new Host(
                 seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
-        // Last, since what follows owns it and closes it.
-        AeronLink link = new AeronLink(
-                seat.aeronDir(),
-                generation,
-                rank,
-                address.listen(),
-                GradientAddress.channels(assign.peers(), seat.nodeRank(), gradients.termBytes()));
-        try (TreeAllReduce collectives = collectives(link, group, gradients, deadline);
+        try (TreeAllReduce collectives = GradientCollectives.open(
+                        seat.aeronDir(),
+                        group,
+                        address,
+                        assign.peers(),
+                        gradients,
+                        config.train().backend(),
+                        deadline,
+                        this::stalled,
+                        new FlightRecorder(lastCollectives(), System::nanoTime, InstantSource.system()));
                 Trainer trainer = Trainer.load(config, collectives, resume, host)) {
             coordinator.tell(new WorkerReport.Ready(
                     rank,
@@ -144,30 +139,15 @@ final class TrainingThread {
                     begin.totalSteps(),
                     this::nextShard,
                     new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
+            if (collectives.dropped().total() > 0) {
+                LOG.warn("all-reduce: frames dropped: {}", collectives.dropped());
+            }
         }
     }
 
-    private TreeAllReduce collectives(AeronLink link, Group group, GradientMemory gradients, Duration deadline) {
-        try {
-            Addition addition = Backends.addition(config.train().backend());
-            Group neighbours = group.onNode(gradients.topology());
-            SharedSegments shared = neighbours.worldSize() > 1
-                    ? new SharedSegments(seat.aeronDir(), neighbours, gradients.stripeBytes())
-                    : null;
-            return new TreeAllReduce(
-                    link,
-                    group,
-                    GradientMemory.CHUNK_BYTES,
-                    deadline,
-                    System::nanoTime,
-                    addition,
-                    gradients.topology(),
-                    shared,
-                    new FlightRecorder(lastCollectives(), System::nanoTime, InstantSource.system()));
-        } catch (RuntimeException | Error e) {
-            link.close();
-            throw e;
-        }
+    private void stalled(String report) {
+        LOG.warn("{}", report);
+        coordinator.tell(new WorkerReport.Stalled(assign.rank(), assign.generation(), report));
     }
 
     private Path lastCollectives() {
@@ -177,14 +157,6 @@ final class TrainingThread {
     /** 0 where a device of its own holds what was planned: the system counts the process's memory alone. */
     private static long measuredBytes(Trainer trainer) {
         return trainer.device().cuda() ? 0 : Math.max(0, ProcessMemory.peakBytes() - trainer.baseBytes());
-    }
-
-    private long sharedMemory() {
-        try {
-            return Files.getFileStore(seat.aeronDir()).getTotalSpace();
-        } catch (IOException e) {
-            throw TuttiException.environment("%s: the agent's media driver is not there: %s", seat.aeronDir(), e);
-        }
     }
 
     private Begin awaitBegin() {

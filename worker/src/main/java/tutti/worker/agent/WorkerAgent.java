@@ -112,7 +112,7 @@ public final class WorkerAgent {
                 ProcessHandle.current().pid(),
                 Backends.device(config.train().backend(), config.train().device(), seat.localRank())
                         .toString(),
-                address.endpoint(),
+                address.text(),
                 commands));
         return Behaviors.same();
     }

@@ -4,7 +4,7 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLongArray;
 
-/** Frames that arrived and were not used, counted by reason. Written by the communication thread, read by any. */
+/** Frames that arrived and were not used, counted by reason. Written by the thread that runs a collective, read by any. */
 public final class DroppedFrames {
 
     public enum Kind {

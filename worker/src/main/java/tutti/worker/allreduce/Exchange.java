@@ -2,7 +2,7 @@ package tutti.worker.allreduce;
 
 /**
  * One collective while it runs: what is still to be sent to and received from each peer. Knows no queue, no clock and no
- * link; touched by the communication thread only.
+ * link; touched by the thread that runs the collective.
  */
 abstract class Exchange {
 

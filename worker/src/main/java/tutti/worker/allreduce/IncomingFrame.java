@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import org.agrona.DirectBuffer;
 import tutti.worker.allreduce.DroppedFrames.Kind;
 
-/** A flyweight over a frame that has arrived; one per communication thread, valid until the next wrap. */
+/** A flyweight over a frame that has arrived; one per TreeAllReduce, valid until the next wrap. */
 final class IncomingFrame {
     private final Group group;
     private final FrameSeal seal;

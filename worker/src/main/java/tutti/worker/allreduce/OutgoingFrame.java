@@ -5,7 +5,7 @@ import static tutti.worker.allreduce.FrameLayout.ORDER;
 import java.nio.ByteBuffer;
 import org.agrona.MutableDirectBuffer;
 
-/** The frame that is offered next; one per communication thread, its fields overwritten for every frame. */
+/** The frame that is offered next; one per TreeAllReduce, its fields overwritten for every frame. */
 final class OutgoingFrame implements ChunkLink.FrameWriter {
     private final long run;
     private final int generation;

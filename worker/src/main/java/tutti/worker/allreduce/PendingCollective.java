@@ -54,7 +54,7 @@ final class PendingCollective implements Pending {
     @Override
     public void await() {
         try {
-            // The communication thread ends every collective within its deadline; this loop only survives that thread's
+            // Whoever runs it ends every collective within its deadline; this loop only survives that thread's
             // loss.
             while (!ended.await(1, TimeUnit.SECONDS)) {
                 if (!worker.isAlive() && ended.getCount() > 0) {

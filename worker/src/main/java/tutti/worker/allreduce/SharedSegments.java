@@ -32,7 +32,7 @@ import org.agrona.concurrent.UnsafeBuffer;
  * behind   a ring of {@value #DEPTH} stripes: the sums of the part that this rank owns
  * </pre>
  *
- * <p>Owned by one TreeAllReduce; all but the constructor is for its communication thread.
+ * <p>Owned by one TreeAllReduce; all but the constructor is for the thread that runs a collective.
  */
 public final class SharedSegments implements AutoCloseable {
     /** Stripes of a ring: one is filled and one is emptied while two wait. */

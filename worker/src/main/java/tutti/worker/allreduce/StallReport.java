@@ -25,8 +25,7 @@ final class StallReport {
         String drops = dropped.total() > 0 ? " Frames dropped: " + dropped + "." : "";
         return String.format(
                 Locale.ROOT,
-                "%s of generation %d: no progress for %.1f s on %s, which waits for %s. "
-                        + "See that rank's log; a rank that is slow but alive needs a longer deadline.%s",
+                "%s of generation %d: no progress for %.1f s on %s, which waits for %s.%s",
                 pending.describe(),
                 group.generation(),
                 idleNanos / 1e9,

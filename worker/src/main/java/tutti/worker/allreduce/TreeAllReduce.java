@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.agrona.DirectBuffer;
 import org.agrona.concurrent.BackoffIdleStrategy;
@@ -48,6 +49,9 @@ public final class TreeAllReduce implements Collectives {
 
     private static final Duration JOIN_DEADLINE = Duration.ofSeconds(10);
 
+    /** So long without progress, and people should know which rank is waited for; it may only be slow. */
+    private static final long WARNING_NANOS = Duration.ofSeconds(5).toNanos();
+
     // A few spins for the answer that is nearly there, a few yields for the peer on the same core, then sleeps of
     // 1 to 100 us (Linux adds about 50): a waiting rank leaves its core to the training thread and still answers
     // well within 1 ms.
@@ -62,6 +66,7 @@ public final class TreeAllReduce implements Collectives {
 
     private final long deadlineNanos;
     private final LongSupplier nanoClock;
+    private final Consumer<String> onStall;
     private final DroppedFrames dropped = new DroppedFrames();
     private final CollectiveCounters counters = new CollectiveCounters();
     private final FlightRecorder recorder;
@@ -95,16 +100,25 @@ public final class TreeAllReduce implements Collectives {
      * @param chunkBytes most payload bytes in one frame, the same on all ranks; a link with smaller frames sends smaller ones
      * @param deadline longest time without progress of the collective that runs, connecting included
      * @param nanoClock monotonic, in nanoseconds; {@code System::nanoTime}
+     * @param onStall told, by the thread that runs a collective, for whom it waits when it has stood still for five seconds and goes on
+     *     waiting; once each time it stands still
      * @param addition used by one thread at a time
      */
     public TreeAllReduce(
-            ChunkLink link, Group group, int chunkBytes, Duration deadline, LongSupplier nanoClock, Addition addition) {
+            ChunkLink link,
+            Group group,
+            int chunkBytes,
+            Duration deadline,
+            LongSupplier nanoClock,
+            Consumer<String> onStall,
+            Addition addition) {
         this(
                 link,
                 group,
                 chunkBytes,
                 deadline,
                 nanoClock,
+                onStall,
                 addition,
                 Topology.apart(group.worldSize()),
                 null,
@@ -124,6 +138,7 @@ public final class TreeAllReduce implements Collectives {
             int chunkBytes,
             Duration deadline,
             LongSupplier nanoClock,
+            Consumer<String> onStall,
             Addition addition,
             Topology topology,
             SharedSegments shared,
@@ -141,6 +156,7 @@ public final class TreeAllReduce implements Collectives {
         this.recorder = recorder;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
+        this.onStall = onStall;
         FrameSeal seal = FrameSeal.of(group);
         wire = new Wire(link, group, chunkBytes, seal);
         algorithms = new Algorithms(group, topology, shared, addition, windowBytes(chunkBytes));
@@ -176,6 +192,11 @@ public final class TreeAllReduce implements Collectives {
     @Override
     public int worldSize() {
         return group.worldSize();
+    }
+
+    /** Frames that came and were not used, since the start. */
+    public DroppedFrames dropped() {
+        return dropped;
     }
 
     @Override
@@ -464,6 +485,7 @@ public final class TreeAllReduce implements Collectives {
     private void exchange(PendingCollective pending, IdleStrategy waiting) {
         waiting.reset();
         long lastProgress = nanoClock.getAsLong();
+        boolean warned = false;
         while (!exchange.done()) {
             if (closed) {
                 throw new TuttiException(
@@ -474,16 +496,28 @@ public final class TreeAllReduce implements Collectives {
             int work = step();
             if (work > 0) {
                 lastProgress = nanoClock.getAsLong();
+                warned = false;
                 waiting.reset();
             } else {
                 long still = nanoClock.getAsLong() - lastProgress;
                 if (still > deadlineNanos) {
                     throw new TuttiException(
-                            Category.PEER, StallReport.of(group, pending, exchange, wire, still, dropped));
+                            Category.PEER,
+                            stall(pending, still)
+                                    + " See that rank's log; a rank that is slow but alive needs a longer deadline.");
+                }
+                if (still > WARNING_NANOS && !warned) {
+                    warned = true;
+                    onStall.accept(stall(pending, still)
+                            + " It fails after %d s without progress.".formatted(deadlineNanos / 1_000_000_000));
                 }
                 waiting.idle();
             }
         }
+    }
+
+    private String stall(PendingCollective pending, long idleNanos) {
+        return StallReport.of(group, pending, exchange, wire, idleNanos, dropped);
     }
 
     /** Receive, add, send: a little of each, never waiting. Returns how much moved. */

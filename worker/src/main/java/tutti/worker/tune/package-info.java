@@ -6,6 +6,9 @@
  * {@link tutti.worker.tune.Replica#linear}; only what learns gets a place in {@link tutti.worker.tune.FlatLayout}, and the step
  * sees nothing but the flat buffers.
  *
+ * <p>{@link tutti.worker.tune.ShardLayout} says which elements of the flat buffers one rank updates: what only the update reads is as long
+ * as that.
+ *
  * <p>Called by worker.train, worker.generate, worker.checkpoint. Calls worker.tensor, worker.model.
  */
 package tutti.worker.tune;

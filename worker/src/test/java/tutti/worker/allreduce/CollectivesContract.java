@@ -11,7 +11,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
@@ -277,6 +279,30 @@ public abstract class CollectivesContract {
         assertThat(messages.get(0))
                 .contains("all-gather 'tokens'")
                 .contains("waits for rank 1 (host-1): received 0 of 16 bytes");
+    }
+
+    /** On a clock that runs a hundred times too fast, so that nobody waits for real seconds. */
+    @Test
+    void shouldNameARankThatIsLateLongBeforeTheDeadlineAndGoOnWhenItComes() throws Exception {
+        IntFunction<ChunkLink> wire = wire(2, 1);
+        CompletableFuture<String> report = new CompletableFuture<>();
+        try (TreeAllReduce waiting = Ranks.open(
+                        wire.apply(0),
+                        ranks().group(0, 2),
+                        Duration.ofHours(1),
+                        () -> 100 * System.nanoTime(),
+                        report::complete);
+                TreeAllReduce late = Ranks.open(wire.apply(1), ranks().group(1, 2), PATIENT)) {
+            ByteBuffer data = NaiveSum.values(5, 0, 1000, DType.F32);
+            Pending pending = waiting.allReduceSum("layer.7", data, DType.F32);
+            assertThat(report.get(20, TimeUnit.SECONDS))
+                    .contains("all-reduce 'layer.7'", "rank 0 (host-0), which waits for rank 1 (host-1)")
+                    .contains("received 0 of 4000 bytes", "It fails after 3600 s");
+            late.allReduceSum("layer.7", NaiveSum.values(5, 1, 1000, DType.F32), DType.F32)
+                    .await();
+            pending.await();
+            assertThat(NaiveSum.bytes(data)).isEqualTo(NaiveSum.expected(5, 2, 1000, DType.F32));
+        }
     }
 
     private static String assertThatThrownByGather(Collectives collectives) {

@@ -10,7 +10,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
+import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import tutti.common.protocol.GradientKey;
 import tutti.worker.tensor.torch.TorchAddition;
@@ -36,15 +38,21 @@ record Ranks(Optional<GradientKey> key) {
     }
 
     static TreeAllReduce open(ChunkLink link, Group group, Duration deadline) {
+        return open(link, group, deadline, System::nanoTime, stall -> {});
+    }
+
+    static TreeAllReduce open(
+            ChunkLink link, Group group, Duration deadline, LongSupplier nanoClock, Consumer<String> onStall) {
         if (!(link instanceof SharingLink sharing)) {
-            return new TreeAllReduce(link, group, 16 << 10, deadline, System::nanoTime, new PlainAddition());
+            return new TreeAllReduce(link, group, 16 << 10, deadline, nanoClock, onStall, new PlainAddition());
         }
         return new TreeAllReduce(
                 link,
                 group,
                 16 << 10,
                 deadline,
-                System::nanoTime,
+                nanoClock,
+                onStall,
                 new TorchAddition(),
                 sharing.topology(),
                 sharing.segments(group),

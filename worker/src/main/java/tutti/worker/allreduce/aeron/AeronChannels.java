@@ -26,6 +26,8 @@ public final class AeronChannels {
     public static final int MIN_TERM_BYTES = 64 << 10;
 
     private static final int MAX_MTU = 65504;
+    private static final int MIN_MTU = 128;
+    private static final int MTU_STEP = 32;
     private static final int TERMS_PER_LOG = 3;
     private static final int PAGE = 4096;
 
@@ -44,18 +46,25 @@ public final class AeronChannels {
     /**
      * To a rank on another node, whose listening channel is {@link #listenUdp} of the same host and port.
      *
-     * @param mtu UDP payload bytes, a multiple of 32; 1408 passes everywhere, up to 65504 is faster where the network lets it
+     * @param mtu as {@link #mtu} gives it
      * @param termBytes power of two from 64 KiB to 1 GiB; three of them per peer on both nodes
      */
     public static String udp(String host, int port, int mtu, int termBytes) {
         checkTerm(termBytes);
         require(
-                mtu % 32 == 0 && 128 <= mtu && mtu <= MAX_MTU,
-                "aeron: mtu=%d is not a multiple of 32 from 128 to %d",
+                mtu == mtu(mtu),
+                "aeron: mtu=%d is not a multiple of %d from %d to %d",
                 mtu,
+                MTU_STEP,
+                MIN_MTU,
                 MAX_MTU);
         require(mtu <= termBytes / 8, "aeron: mtu=%d is above an eighth of term bytes %d", mtu, termBytes);
         return listenUdp(host, port) + "|mtu=" + mtu + "|term-length=" + termBytes;
+    }
+
+    /** What Aeron takes of so many UDP payload bytes in one packet: the more it is, the fewer packets there are. */
+    public static int mtu(int payload) {
+        return Math.max(MIN_MTU, Math.min(MAX_MTU, payload / MTU_STEP * MTU_STEP));
     }
 
     /** What a rank listens on for peers of other nodes; ranks of one node may share it. */

@@ -9,9 +9,9 @@ import tutti.worker.tensor.Dimensions;
 public final class TorchWorkspace {
     /**
      * What oneDNN's compiled primitives and packed operands, and the arenas of malloc that hold them, came to where {@code tutti
-     * bench step} trained the shapes 15m and 110m: 14 to 30 MiB, whatever the checkpointing and the dtype.
+     * bench step} trained the shapes 15m and 110m: 10 to 18 MiB, whatever the checkpointing and the dtype.
      */
-    public static final long LIBRARY_BYTES = 24L << 20;
+    public static final long LIBRARY_BYTES = 14L << 20;
 
     private TorchWorkspace() {}
 

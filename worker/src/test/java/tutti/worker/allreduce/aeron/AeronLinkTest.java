@@ -82,7 +82,13 @@ class AeronLinkTest {
                         AeronLink link = new AeronLink(driver.dir(), 1, self, listen, peers.get(self));
                         Group group = new Group(1, 1, self, List.of("a", "a", "b"), Optional.empty());
                         try (TreeAllReduce collectives = new TreeAllReduce(
-                                link, group, 32 << 10, Duration.ofSeconds(20), System::nanoTime, new PlainAddition())) {
+                                link,
+                                group,
+                                32 << 10,
+                                Duration.ofSeconds(20),
+                                System::nanoTime,
+                                stall -> {},
+                                new PlainAddition())) {
                             ByteBuffer data = ByteBuffer.allocateDirect(elements * Float.BYTES)
                                     .order(ByteOrder.LITTLE_ENDIAN);
                             for (int i = 0; i < elements; i++) {
