@@ -78,7 +78,7 @@ public sealed interface WorkerReport extends WireMessage {
      *
      * @param millis in which one of them ran, hidden behind backward or not, waits for slow ranks included
      * @param bytesSent payload handed to other ranks, over the network or in memory that they share
-     * @param busBytes of gradients and weights, as nccl-tests' bus bandwidth counts them
+     * @param busBytes as nccl-tests' bus bandwidth counts them; of long collectives, which are gradients and weights
      * @param busMillis the part of {@code millis} in which those ran
      * @param refusedOffers frames that the wire had no room for and that were offered again: back pressure
      * @param retransmits requests of other ranks to send again what the network had lost

@@ -15,11 +15,17 @@ class ShardedOptimizerTest {
     @TempDir
     Path folder;
 
-    @ParameterizedTest(name = "bf16 {0}, {1} ranks")
-    @CsvSource({"false, 2", "true, 2", "true, 4"})
-    void shouldLeaveTheBitsOfAWholeOptimizer(boolean bf16, int ranks) throws Exception {
-        InProcessRun whole = run(bf16, ranks, 0);
-        InProcessRun sharded = run(bf16, ranks, 1);
+    @ParameterizedTest(name = "bf16 {0}, {1} ranks, buckets of {2} MiB")
+    @CsvSource({
+        "false, 2, 0.1",
+        "true, 2, 0.1",
+        "true, 4, 0.1",
+        // A bucket of one grain is one rank's.
+        "true, 4, 0.001"
+    })
+    void shouldLeaveTheBitsOfAWholeOptimizer(boolean bf16, int ranks, String bucketMiB) throws Exception {
+        InProcessRun whole = run(bf16, ranks, 0, bucketMiB);
+        InProcessRun sharded = run(bf16, ranks, 1, bucketMiB);
         assertThat(sharded.hashes()).containsOnly(whole.hashes().get(0));
         assertThat(sharded.losses()).isEqualTo(whole.losses());
         assertThat(sharded.gradNorms()).isEqualTo(whole.gradNorms());
@@ -28,12 +34,11 @@ class ShardedOptimizerTest {
                 .isEqualTo(-1);
     }
 
-    private InProcessRun run(boolean bf16, int ranks, int zero) throws Exception {
+    private InProcessRun run(boolean bf16, int ranks, int zero, String bucketMiB) throws Exception {
         Map<String, String> flags = TrainSpec.flags(TrainSpec.writeData(folder), out(zero), 4 / ranks, 1);
         flags.put("bf16", Boolean.toString(bf16));
         flags.put("zero", Integer.toString(zero));
-        // Several buckets, each cut among the ranks.
-        flags.put("bucket_cap_mb", "0.1");
+        flags.put("bucket_cap_mb", bucketMiB);
         Files.createDirectories(out(zero));
         return InProcessRun.of(flags, ranks);
     }

@@ -1,6 +1,7 @@
 package tutti.worker.agent;
 
 import static tutti.common.error.TuttiException.environment;
+import static tutti.common.error.TuttiException.require;
 
 import java.io.IOException;
 import java.net.DatagramSocket;
@@ -11,8 +12,11 @@ import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import tutti.common.config.LaunchConfig;
 import tutti.common.config.WorkerSeat;
+import tutti.common.error.Category;
 import tutti.common.protocol.Peer;
 import tutti.worker.allreduce.aeron.AeronChannels;
 
@@ -24,6 +28,7 @@ import tutti.worker.allreduce.aeron.AeronChannels;
  * @param mtu UDP payload bytes that the interface of that address carries in one packet; two ranks use the smaller one of theirs
  */
 public record GradientAddress(String host, int port, int mtu) {
+    private static final Pattern TEXT = Pattern.compile("([\\w.:%\\[\\]-]+):(\\d{1,5})/(\\d{1,5})");
     private static final int IP_AND_UDP_HEADERS = 28;
     private static final int IP6_AND_UDP_HEADERS = 48;
     /** What any network carries, for an interface that does not tell. */
@@ -54,14 +59,20 @@ public record GradientAddress(String host, int port, int mtu) {
         return new GradientAddress(local.getHostAddress(), port, AeronChannels.mtu(packet - headers));
     }
 
-    /** What {@link #text} wrote. */
+    /**
+     * What {@link #text} wrote.
+     *
+     * @throws tutti.common.error.TuttiException (peer) if it is something else
+     */
     static GradientAddress parse(String text) {
-        int colon = text.lastIndexOf(':');
-        int slash = text.lastIndexOf('/');
+        Matcher parts = TEXT.matcher(text);
+        require(
+                parts.matches(),
+                Category.PEER,
+                "a worker of another node is reached at '%s', needed host:port/mtu; do all nodes have the same --nnodes and Tutti?",
+                text);
         return new GradientAddress(
-                text.substring(0, colon),
-                Integer.parseInt(text.substring(colon + 1, slash)),
-                Integer.parseInt(text.substring(slash + 1)));
+                parts.group(1), Integer.parseInt(parts.group(2)), AeronChannels.mtu(Integer.parseInt(parts.group(3))));
     }
 
     /** {@code host:port/mtu}, or empty where all ranks are on one node. */

@@ -50,11 +50,13 @@ public final class GradientCollectives {
                 group.rank(),
                 address.listen(),
                 address.channels(peers, nodeRank, memory.termBytes()));
+        SharedSegments shared = null;
         try {
             Addition addition = Backends.addition(backend);
             Group neighbours = group.onNode(memory.topology());
-            SharedSegments shared =
-                    neighbours.worldSize() > 1 ? new SharedSegments(aeronDir, neighbours, memory.stripeBytes()) : null;
+            if (neighbours.worldSize() > 1) {
+                shared = new SharedSegments(aeronDir, neighbours, memory.stripeBytes());
+            }
             return new TreeAllReduce(
                     link,
                     group,
@@ -68,6 +70,9 @@ public final class GradientCollectives {
                     recorder);
         } catch (RuntimeException | Error e) {
             link.close();
+            if (shared != null) {
+                shared.close();
+            }
             throw e;
         }
     }

@@ -48,11 +48,6 @@ record Collective(Kind kind, String name, DType dtype, Partition parts, ByteBuff
         return buffer.limit();
     }
 
-    /** Numbers that ranks tell each other lie on the heap. */
-    boolean carriesTensor() {
-        return buffer.isDirect();
-    }
-
     /**
      * Bytes of nccl-tests' bus bandwidth: each half of an all-reduce moves all but one part of the buffer, a broadcast all of it,
      * whatever the way. So what hardware can do is one number for all kinds and numbers of ranks.

@@ -18,7 +18,8 @@ final class CollectiveCounters {
     synchronized void ended(Collective what, long sent, long ran, long refused, long resent) {
         nanos += ran;
         bytesSent += sent;
-        if (what.carriesTensor()) {
+        // What is shorter takes the latency of a hop, whatever the wire could carry.
+        if (what.bytes() > Algorithms.SHORT_BYTES) {
             busBytes += what.busBytes();
             busNanos += ran;
         }

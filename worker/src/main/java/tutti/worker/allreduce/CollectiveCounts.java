@@ -9,7 +9,7 @@ import java.util.Map;
  *
  * @param nanos in which one of them ran, waits for other ranks included
  * @param bytesSent payload handed to other ranks, in frames or in memory that they share; once for each rank that gets it
- * @param busBytes of those that carry tensors; see {@link Collective#busBytes}
+ * @param busBytes of those above {@value Algorithms#SHORT_BYTES} bytes; see {@link Collective#busBytes}
  * @param busNanos the part of {@code nanos} in which those ran
  * @param refusedOffers frames that the link had no room for and that were offered again
  * @param retransmits see {@link ChunkLink#retransmits}

@@ -1,6 +1,7 @@
 package tutti.worker.allreduce;
 
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import tutti.worker.tensor.DType;
 
 /**
@@ -43,6 +44,20 @@ public interface Collectives extends AutoCloseable {
      * @param dtype any: elements are only counted
      */
     Pending allGather(String name, ByteBuffer data, DType dtype, Partition partition);
+
+    /** {@link #allGather} and its {@link Pending#await}, as {@link #allReduceSumAndWait}. */
+    default void allGatherAndWait(String name, ByteBuffer data, DType dtype, Partition partition) {
+        allGather(name, data, dtype, partition).await();
+    }
+
+    /**
+     * As above, for ranks that do other things between two of these, such as writing to a disk.
+     *
+     * @param patience longest time without progress, where there is a limit to it
+     */
+    default void allGatherAndWait(String name, ByteBuffer data, DType dtype, Partition partition, Duration patience) {
+        allGatherAndWait(name, data, dtype, partition);
+    }
 
     /** Starts copying all of {@code data} from rank {@code root} to all others; as {@link #allGather}. */
     Pending broadcast(String name, ByteBuffer data, DType dtype, int root);

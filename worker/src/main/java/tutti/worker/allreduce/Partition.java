@@ -5,7 +5,7 @@ import static tutti.common.error.TuttiException.require;
 import java.util.Arrays;
 
 /**
- * How a buffer is cut among ranks: rank r owns elements {@code start(r) .. start(r + 1) - 1}. Partition follow each other in rank order; a
+ * How a buffer is cut among ranks: rank r owns elements {@code start(r) .. start(r + 1) - 1}. Parts follow each other in rank order; a
  * part may be empty.
  */
 public final class Partition {
@@ -15,18 +15,27 @@ public final class Partition {
         this.starts = starts;
     }
 
-    /** Partition that differ by one element at most. */
+    /** Parts that differ by one element at most. */
     public static Partition even(int elements, int ranks) {
         return even(elements, ranks, 1);
     }
 
-    /** Partition that begin at multiples of {@code grain} elements and differ by one grain at most, the last one by what is left. */
+    /** Parts that begin at multiples of {@code grain} elements and differ by one grain at most, the last one by what is left. */
     public static Partition even(int elements, int ranks, int grain) {
         require(grain >= 1, "parts: grain=%d, expected at least 1", grain);
         long grains = ((long) elements + grain - 1) / grain;
         int[] starts = new int[ranks + 1];
         for (int rank = 0; rank <= ranks; rank++) {
             starts[rank] = (int) Math.min(elements, grains * rank / ranks * grain);
+        }
+        return new Partition(starts);
+    }
+
+    /** Parts of these lengths, in rank order. */
+    public static Partition of(int... lengths) {
+        int[] starts = new int[lengths.length + 1];
+        for (int rank = 0; rank < lengths.length; rank++) {
+            starts[rank + 1] = Math.addExact(starts[rank], lengths[rank]);
         }
         return new Partition(starts);
     }

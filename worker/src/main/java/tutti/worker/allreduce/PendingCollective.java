@@ -9,6 +9,9 @@ import tutti.common.error.TuttiException;
 final class PendingCollective implements Pending {
     final Collective what;
     final int sequence;
+    /** Longest time without progress. */
+    final long patienceNanos;
+
     private final int fingerprint;
     private final long startNanos;
     private final Thread worker;
@@ -18,12 +21,13 @@ final class PendingCollective implements Pending {
     private TuttiException failure;
 
     /** {@code worker} is the thread that completes this, if it is not the one that waits. */
-    PendingCollective(Collective what, int sequence, long startNanos, Thread worker) {
+    PendingCollective(Collective what, int sequence, long startNanos, Thread worker, long patienceNanos) {
         this.what = what;
         this.sequence = sequence;
         this.fingerprint = what.fingerprint();
         this.startNanos = startNanos;
         this.worker = worker;
+        this.patienceNanos = patienceNanos;
     }
 
     String describe() {
@@ -56,7 +60,7 @@ final class PendingCollective implements Pending {
         try {
             // Whoever runs it ends every collective within its deadline; this loop only survives that thread's
             // loss.
-            while (!ended.await(1, TimeUnit.SECONDS)) {
+            while (ended.getCount() > 0 && !ended.await(1, TimeUnit.SECONDS)) {
                 if (!worker.isAlive() && ended.getCount() > 0) {
                     throw TuttiException.bug("%s: thread %s ended without completing it", describe(), worker.getName());
                 }

@@ -13,7 +13,7 @@ import tutti.worker.tensor.DType;
  * in the order of {@link SumTree}; but nothing is framed, checked or staged: a contribution is copied once, added where it lies, and
  * the sum copied once by every other rank.
  *
- * <p>Partition go in stripes. Stripes are counted from the start of the run, so that counters never go back and a fast rank may be in
+ * <p>Parts go in stripes. Stripes are counted from the start of the run, so that counters never go back and a fast rank may be in
  * the next collective while a slow one copies the last stripes of this one. Stripe g takes the place of stripe g - DEPTH in its
  * ring: a rank contributes it when all owners have added the old one, and an owner publishes its sum when all ranks have copied the
  * old one. A collective that only reduces, or only spreads, moves all counters too and leaves out the copies.
@@ -102,7 +102,11 @@ final class SharedExchange extends Exchange {
 
     @Override
     int advance() {
-        return contribute() + reduce() + take();
+        int moved = contribute() + reduce() + take();
+        if (moved == 0) {
+            shared.requireSame(pending);
+        }
+        return moved;
     }
 
     private int contribute() {

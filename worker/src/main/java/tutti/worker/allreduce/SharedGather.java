@@ -62,6 +62,9 @@ final class SharedGather extends Exchange {
                 missing--;
             }
         }
+        if (before == missing) {
+            shared.requireSame(pending);
+        }
         return before - missing;
     }
 

@@ -26,7 +26,8 @@ import org.agrona.concurrent.UnsafeBuffer;
  * 0        run and generation, written before the file gets its name
  * 128      {@link Counter#CONTRIBUTED}, 256 {@link Counter#REDUCED}, 384 {@link Counter#TAKEN}: stripes since the start
  * 512      {@link Counter#GATHERED}: gathers since the start; 640 {@link Counter#MAPPED}
- * 768      tags of the last two collectives in stripes and of the last two gathers: number and fingerprint
+ * 768      the collective that this rank came into last: number and fingerprint
+ * 896      tags of the last two collectives in stripes and of the last two gathers: number and fingerprint
  * 4096     two slots of {@value #SLOT_BYTES} bytes: what this rank gives to a gather
  * behind   for every part, a ring of {@value #DEPTH} stripes: what this rank contributes
  * behind   a ring of {@value #DEPTH} stripes: the sums of the part that this rank owns
@@ -56,7 +57,8 @@ public final class SharedSegments implements AutoCloseable {
 
     private static final int HEADER = 4096;
     private static final int LINE = 128;
-    private static final int TAGS = 6 * LINE;
+    private static final int LATEST = 6 * LINE;
+    private static final int TAGS = 7 * LINE;
     private static final int KEPT = 2;
     private static final int GATHER_TAGS = TAGS + KEPT * Long.BYTES;
     /** Most bytes that a rank gives to a gather. */
@@ -202,7 +204,7 @@ public final class SharedSegments implements AutoCloseable {
     /** Enters the next collective in stripes. */
     Turn nextTurn(long count, PendingCollective pending) {
         Turn turn = new Turn(turns, stripes, TAGS + (int) (turns % KEPT) * Long.BYTES, tagOf(pending));
-        segments[group.rank()].putLong(turn.tagAt(), turn.tag());
+        enter(turn);
         turns++;
         stripes += count;
         return turn;
@@ -213,10 +215,31 @@ public final class SharedSegments implements AutoCloseable {
         Turn turn = new Turn(gathers, 0, GATHER_TAGS + (int) (gathers % KEPT) * Long.BYTES, tagOf(pending));
         UnsafeBuffer own = segments[group.rank()];
         own.putBytes(slot(turn), source, from, count);
-        own.putLong(turn.tagAt(), turn.tag());
+        enter(turn);
         gathers++;
         publish(Counter.GATHERED, gathers);
         return turn;
+    }
+
+    private void enter(Turn turn) {
+        UnsafeBuffer own = segments[group.rank()];
+        own.putLong(turn.tagAt(), turn.tag());
+        own.putLongOrdered(LATEST, turn.tag());
+    }
+
+    /**
+     * For a rank that waits.
+     *
+     * @throws tutti.common.error.TuttiException (bug) if another one runs a different collective as the same number
+     */
+    void requireSame(PendingCollective pending) {
+        long own = tagOf(pending);
+        for (int rank = 0; rank < segments.length; rank++) {
+            long latest = segments[rank] == null ? own : segments[rank].getLongVolatile(LATEST);
+            if (latest != own && latest >>> Integer.SIZE == own >>> Integer.SIZE) {
+                throw pending.divergedFrom(group.describe(rank));
+            }
+        }
     }
 
     boolean hasGathered(int rank, Turn turn) {
@@ -232,7 +255,8 @@ public final class SharedSegments implements AutoCloseable {
     }
 
     private static long tagOf(PendingCollective pending) {
-        return (long) pending.sequence << 32 | pending.fingerprint() & 0xffffffffL;
+        // From 1: a segment that is new says 0.
+        return pending.sequence + 1L << Integer.SIZE | pending.fingerprint() & 0xffffffffL;
     }
 
     /** The segment that holds what {@code rank} wrote; for it, {@link #contribution} and {@link #sum} are offsets. */

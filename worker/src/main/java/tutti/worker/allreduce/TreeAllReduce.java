@@ -87,7 +87,9 @@ public final class TreeAllReduce implements Collectives {
     // Guarded by lock.
     private final ArrayDeque<PendingCollective> queue = new ArrayDeque<>();
     private int nextSequence;
-    private boolean callerRuns;
+    /** A thread runs {@link #current}, or has failed in it. */
+    private boolean busy;
+
     private Throwable callerFailed;
     private TuttiException failure;
     /** Written under the lock, read without it in the hot loop. */
@@ -225,6 +227,17 @@ public final class TreeAllReduce implements Collectives {
     }
 
     @Override
+    public void allGatherAndWait(String name, ByteBuffer data, DType dtype, Partition parts) {
+        start(collective(Kind.ALL_GATHER, name, data, dtype, parts), true).await();
+    }
+
+    @Override
+    public void allGatherAndWait(String name, ByteBuffer data, DType dtype, Partition parts, Duration patience) {
+        start(collective(Kind.ALL_GATHER, name, data, dtype, parts), true, patience.toNanos())
+                .await();
+    }
+
+    @Override
     public Pending broadcast(String name, ByteBuffer data, DType dtype, int root) {
         Partition parts = Partition.whole(data.remaining() / dtype.bytes(), group.worldSize(), root);
         return start(collective(Kind.BROADCAST, name, data, dtype, parts), false);
@@ -281,6 +294,10 @@ public final class TreeAllReduce implements Collectives {
 
     /** @param waits the caller does: it runs the collective itself if nothing else runs */
     private PendingCollective start(Collective what, boolean waits) {
+        return start(what, waits, deadlineNanos);
+    }
+
+    private PendingCollective start(Collective what, boolean waits, long patienceNanos) {
         PendingCollective pending;
         lock.lock();
         try {
@@ -289,18 +306,18 @@ public final class TreeAllReduce implements Collectives {
             }
             require(!closed, Category.PEER, "collective '%s' was started after close", what.name());
             long now = nanoClock.getAsLong();
-            pending = new PendingCollective(what, nextSequence++, now, thread);
+            pending = new PendingCollective(what, nextSequence++, now, thread, patienceNanos);
             if (group.worldSize() == 1) {
                 pending.complete(nanoClock.getAsLong());
                 return pending;
             }
             recorder.started(pending.sequence, what, now);
-            if (!waits || !queue.isEmpty() || current != null) {
+            if (!waits || busy || !queue.isEmpty()) {
                 queue.add(pending);
                 changed.signal();
                 return pending;
             }
-            callerRuns = true;
+            busy = true;
             current = pending;
         } finally {
             lock.unlock();
@@ -311,18 +328,12 @@ public final class TreeAllReduce implements Collectives {
 
     /** What goes wrong here ends on the communication thread, as everything else does. */
     private void runHere(PendingCollective pending) {
-        Throwable failed = null;
         try {
             execute(pending, callerIdle);
         } catch (RuntimeException | Error e) {
-            failed = e;
-        } finally {
             lock.lock();
-            callerRuns = false;
-            callerFailed = failed;
-            if (failed != null || closed || !queue.isEmpty()) {
-                changed.signal();
-            }
+            callerFailed = e;
+            changed.signal();
             lock.unlock();
         }
     }
@@ -425,7 +436,7 @@ public final class TreeAllReduce implements Collectives {
     private PendingCollective take() {
         lock.lock();
         try {
-            while (callerRuns || queue.isEmpty() && !closed && callerFailed == null) {
+            while (callerFailed == null && (busy || queue.isEmpty() && !closed)) {
                 // No deadline: idle is the normal state between steps, and close() signals.
                 changed.awaitUninterruptibly();
             }
@@ -437,6 +448,7 @@ public final class TreeAllReduce implements Collectives {
             }
             // What is still queued after close is taken too, and fails in execute, where the peers get to know.
             current = queue.poll();
+            busy = current != null;
             return current;
         } finally {
             lock.unlock();
@@ -476,10 +488,17 @@ public final class TreeAllReduce implements Collectives {
             counters.ended(pending.what, exchange.sent(group), ended - began, wire.refusedOffers(), link.retransmits());
         }
         recorder.ended(pending.sequence, ended);
-        pending.complete(ended);
         lock.lock();
-        current = null;
-        lock.unlock();
+        try {
+            current = null;
+            busy = false;
+            if (closed || !queue.isEmpty()) {
+                changed.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
+        pending.complete(ended);
     }
 
     private void exchange(PendingCollective pending, IdleStrategy waiting) {
@@ -493,6 +512,9 @@ public final class TreeAllReduce implements Collectives {
                         "%s: closed while it waited for %s"
                                 .formatted(pending.describe(), StallReport.waitedFor(group, exchange, wire)));
             }
+            if (Thread.currentThread().isInterrupted()) {
+                throw new TuttiException(Category.PEER, pending.describe() + ": interrupted while it was running");
+            }
             int work = step();
             if (work > 0) {
                 lastProgress = nanoClock.getAsLong();
@@ -500,7 +522,7 @@ public final class TreeAllReduce implements Collectives {
                 waiting.reset();
             } else {
                 long still = nanoClock.getAsLong() - lastProgress;
-                if (still > deadlineNanos) {
+                if (still > pending.patienceNanos) {
                     throw new TuttiException(
                             Category.PEER,
                             stall(pending, still)
@@ -566,7 +588,14 @@ public final class TreeAllReduce implements Collectives {
             fault = current.divergedFrom(group.describe(incoming.source()));
             return false;
         }
-        switch (exchange.accept(incoming)) {
+        Exchange.Verdict verdict;
+        try {
+            verdict = exchange.accept(incoming);
+        } catch (RuntimeException | Error e) {
+            fault = new TuttiException(Category.BUG, "%s: %s".formatted(current.describe(), e), e);
+            return false;
+        }
+        switch (verdict) {
             case TAKEN -> {
                 taken++;
                 return true;

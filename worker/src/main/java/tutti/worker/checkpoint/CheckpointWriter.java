@@ -33,10 +33,18 @@ import tutti.worker.tune.Replica;
  * write at the same step: where master weights are sharded, they hand them to the one that writes the model.
  *
  * @param source folder that the model came from: its config and tokenizer files travel along
- * @param plan that the replica's shard comes from
+ * @param masters of the replica
  */
 public record CheckpointWriter(
-        Path source, Replica replica, AdamW optimizer, BucketPlan plan, Collectives collectives) {
+        Path source, Replica replica, AdamW optimizer, MasterWeights masters, Collectives collectives) {
+
+    /** @param plan that the replica's shard comes from */
+    public static CheckpointWriter of(
+            Path source, Replica replica, AdamW optimizer, BucketPlan plan, Collectives collectives) {
+        return new CheckpointWriter(
+                source, replica, optimizer, new MasterWeights(replica, plan, collectives), collectives);
+    }
+
     private static final int HASH_SLICE = 1 << 20;
     private static final String WEIGHTS = "model.safetensors";
     private static final List<String> COMPANIONS = List.of(
@@ -56,7 +64,7 @@ public record CheckpointWriter(
             writeModel(folder, written);
             written.add(write(folder, TrainerState.FILE, state.toJson()));
         } else {
-            masterWeights().pass();
+            masters.pass();
         }
         String name = OptimizerShards.name(rank, collectives.worldSize());
         List<SafetensorsWriter.Entry> entries =
@@ -65,15 +73,10 @@ public record CheckpointWriter(
         return written;
     }
 
-    private MasterWeights masterWeights() {
-        return new MasterWeights(replica, plan, collectives);
-    }
-
     /** SHA-256 over the master weights, in lower-case hex. */
     public String weightsHash() {
         try {
             MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-            MasterWeights masters = masterWeights();
             int width = replica.masterDType().bytes();
             ByteBuffer host = ByteBuffer.allocateDirect(HASH_SLICE * width);
             long size = replica.layout().size();
@@ -82,6 +85,7 @@ public record CheckpointWriter(
                 masters.read(at, host);
                 sha256.update(host.flip());
             }
+            masters.pass();
             return HexFormat.of().formatHex(sha256.digest());
         } catch (NoSuchAlgorithmException e) {
             throw data("this JDK has no SHA-256: %s", e.getMessage());
@@ -91,7 +95,7 @@ public record CheckpointWriter(
     /** The final model into the output folder by rank 0: the weights appear under their name when they are whole. */
     public void writeFinal(Path folder) {
         if (collectives.rank() > 0) {
-            masterWeights().pass();
+            masters.pass();
             return;
         }
         writeModel(folder, new ArrayList<>());
@@ -110,7 +114,6 @@ public record CheckpointWriter(
                     written.add(write(folder, name, Files.readAllBytes(source.resolve(name))));
                 }
             }
-            MasterWeights masters = masterWeights();
             int width = replica.masterDType().bytes();
             List<SafetensorsWriter.Entry> entries = new ArrayList<>();
             for (FlatLayout.Slot slot : replica.layout().slots()) {

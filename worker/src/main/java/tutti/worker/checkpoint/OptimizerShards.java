@@ -49,14 +49,13 @@ public final class OptimizerShards {
     /** The tensors that one rank writes; all ranks together write each element exactly once. */
     static List<SafetensorsWriter.Entry> entries(Replica replica, AdamW optimizer, int rank, int worldSize) {
         FlatLayout layout = replica.layout();
-        boolean sharded = replica.shard().size() < layout.size();
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
         for (FlatLayout.Slot slot : layout.slots()) {
             long count = slot.spec().shape().count();
             // The rank in whose equal share of the flat buffer the weight's middle lies.
             boolean dealt = (slot.start() + count / 2) * worldSize / layout.size() == rank;
-            boolean everybodys = !sharded || slot.start() < layout.replicated();
-            if (everybodys ? dealt : true) {
+            boolean everybodys = replica.shard().whole() || slot.start() < layout.replicated();
+            if (dealt || !everybodys) {
                 for (ShardLayout.Segment segment : replica.shard().within(slot.start(), count)) {
                     entries.add(entry(FIRST, slot, segment, optimizer.firstMoment(segment)));
                     entries.add(entry(SECOND, slot, segment, optimizer.secondMoment(segment)));

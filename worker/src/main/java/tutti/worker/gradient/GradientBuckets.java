@@ -1,14 +1,21 @@
 package tutti.worker.gradient;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 import tutti.common.protocol.WorkerReport.BucketTimes;
 import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.Pending;
 import tutti.worker.model.GradientListener;
+import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Tensor;
 import tutti.worker.tune.FlatLayout;
@@ -24,9 +31,14 @@ public final class GradientBuckets implements GradientListener {
     /** As many buckets tell their times: the last ones, which backward hides least. */
     static final int TIMED = 64;
 
-    private final BucketPlan plan;
+    /** From the end of the buffer to its start. */
     private final List<BucketPlan.Bucket> buckets;
+
     private final List<BucketPlan.Grain> grains;
+    /** How many grains are each rank's, and a sum for each grain: those of one rank behind each other. */
+    private final Partition grainsOf;
+
+    private final ByteBuffer squares;
     private final FlatLayout layout;
     private final Tensor gradients;
     private final Collectives collectives;
@@ -36,7 +48,7 @@ public final class GradientBuckets implements GradientListener {
     private final LongSupplier clock;
 
     private final List<Pending> started = new ArrayList<>();
-    private List<BucketTimes> times = List.of();
+    private final List<BucketTimes> times = new ArrayList<>();
     private int next;
 
     /**
@@ -49,9 +61,13 @@ public final class GradientBuckets implements GradientListener {
             Collectives collectives,
             IntFunction<ByteBuffer> hostBuffer,
             LongSupplier clock) {
-        this.plan = plan;
-        this.buckets = plan.buckets();
+        this.buckets = new ArrayList<>(plan.ascending());
+        Collections.reverse(buckets);
         this.grains = plan.grains();
+        int[] counts = new int[collectives.worldSize()];
+        grains.forEach(grain -> counts[grain.owner()]++);
+        this.grainsOf = Partition.of(counts);
+        this.squares = ByteBuffer.allocateDirect(grains.size() * Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         this.layout = plan.layout();
         this.gradients = gradients;
         this.collectives = collectives;
@@ -80,10 +96,9 @@ public final class GradientBuckets implements GradientListener {
             BucketPlan.Bucket bucket = buckets.get(next);
             ByteBuffer host = host(next, slice(gradients, bucket));
             String name = "gradients/" + next;
-            started.add(
-                    bucket.sharded()
-                            ? collectives.reduceScatterSum(name, host, gradients.dtype(), plan.partition(bucket))
-                            : collectives.allReduceSum(name, host, gradients.dtype()));
+            started.add(bucket.partition()
+                    .map(parts -> collectives.reduceScatterSum(name, host, gradients.dtype(), parts))
+                    .orElseGet(() -> collectives.allReduceSum(name, host, gradients.dtype())));
             next++;
         }
     }
@@ -105,32 +120,28 @@ public final class GradientBuckets implements GradientListener {
         if (next < buckets.size()) {
             throw new IllegalStateException("backward marked %d of %d buckets ready".formatted(next, buckets.size()));
         }
-        times = land(gradients);
+        times.clear();
+        for (int bucket = 0; bucket < next; bucket++) {
+            Pending pending = started.get(bucket);
+            long start = clock.getAsLong();
+            pending.await();
+            long waited = clock.getAsLong() - start;
+            if (bucket >= next - TIMED) {
+                times.add(new BucketTimes(bucket, pending.nanos() / 1e6, waited / 1e6));
+            }
+            land(bucket, gradients);
+        }
     }
 
     /** Of the buckets that {@link #await} waited for last; at most the last {@value #TIMED} of them. */
     public List<BucketTimes> times() {
-        return times;
+        return List.copyOf(times);
     }
 
-    private List<BucketTimes> land(Tensor flat) {
-        List<BucketTimes> landed = new ArrayList<>();
-        for (int bucket = 0; bucket < started.size(); bucket++) {
-            Pending pending = started.get(bucket);
-            if (pending != null) {
-                long start = clock.getAsLong();
-                pending.await();
-                long waited = clock.getAsLong() - start;
-                if (bucket >= started.size() - TIMED) {
-                    landed.add(new BucketTimes(bucket, pending.nanos() / 1e6, waited / 1e6));
-                }
-                if (staging != null) {
-                    slice(flat, buckets.get(bucket)).write(staging[bucket].rewind());
-                }
-            }
+    private void land(int bucket, Tensor flat) {
+        if (staging != null) {
+            slice(flat, buckets.get(bucket)).write(staging[bucket].rewind());
         }
-        started.clear();
-        return landed;
     }
 
     /**
@@ -139,18 +150,18 @@ public final class GradientBuckets implements GradientListener {
      * @param weights (size) in the layout, what products read; this rank's shard is new
      */
     public void spread(Tensor weights) {
+        Map<Integer, Pending> gathers = new LinkedHashMap<>();
         for (int i = 0; i < buckets.size(); i++) {
-            BucketPlan.Bucket bucket = buckets.get(i);
-            started.add(
-                    bucket.sharded()
-                            ? collectives.allGather(
-                                    "weights/" + i,
-                                    host(i, slice(weights, bucket)),
-                                    weights.dtype(),
-                                    plan.partition(bucket))
-                            : null);
+            Partition parts = buckets.get(i).partition().orElse(null);
+            if (parts != null) {
+                ByteBuffer host = host(i, slice(weights, buckets.get(i)));
+                gathers.put(i, collectives.allGather("weights/" + i, host, weights.dtype(), parts));
+            }
         }
-        land(weights);
+        gathers.forEach((bucket, gather) -> {
+            gather.await();
+            land(bucket, weights);
+        });
     }
 
     /**
@@ -158,19 +169,24 @@ public final class GradientBuckets implements GradientListener {
      * their order everywhere: the same bits on every rank, for any number of ranks, sharded or not.
      */
     public double norm(Kernels kernels) {
-        long[] sums = new long[grains.size()];
-        for (int i = 0; i < sums.length; i++) {
-            BucketPlan.Grain grain = grains.get(i);
+        int[] next = new int[collectives.worldSize()];
+        for (BucketPlan.Grain grain : grains) {
+            int at = position(grain, next);
             if (grain.owner() == collectives.rank()) {
-                Tensor slice = gradients.rows(grain.start(), grain.count());
-                sums[i] = Double.doubleToRawLongBits(kernels.squaredNorm(slice));
+                squares.putDouble(at, kernels.squaredNorm(gradients.rows(grain.start(), grain.count())));
             }
         }
-        long[][] all = collectives.allGather("grad norm", sums);
+        collectives.allGatherAndWait("grad norm", squares, DType.F64, grainsOf);
+        Arrays.fill(next, 0);
         double total = 0;
-        for (int i = 0; i < sums.length; i++) {
-            total += Double.longBitsToDouble(all[grains.get(i).owner()][i]);
+        for (BucketPlan.Grain grain : grains) {
+            total += squares.getDouble(position(grain, next));
         }
         return Math.sqrt(total);
+    }
+
+    /** @param next how many grains of each rank came before; counts this one */
+    private int position(BucketPlan.Grain grain, int[] next) {
+        return (grainsOf.start(grain.owner()) + next[grain.owner()]++) * Double.BYTES;
     }
 }

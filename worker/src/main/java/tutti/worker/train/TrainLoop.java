@@ -59,9 +59,11 @@ public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
                 reports.partWritten(step, trainer.writePart(folder, shard));
             }
         }
+        // Before the model is written: no rank then waits for another's disk.
+        String hash = trainer.weightsHash();
         if (output.saveFinalModel()) {
             trainer.writeFinal(output.folder());
         }
-        reports.finished(totalSteps, trainer.weightsHash());
+        reports.finished(totalSteps, hash);
     }
 }

@@ -37,6 +37,7 @@ public final class Trainer implements AutoCloseable {
     private final long baseBytes;
     private final Arena arena;
     private final Parts parts;
+    private final CheckpointWriter writer;
     private final long firstStep;
     private final List<String> notes;
     private TrainStep step;
@@ -67,6 +68,8 @@ public final class Trainer implements AutoCloseable {
             this.parts = Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, clock);
             kernels.reserve(
                     parts.activations().dimensions(), parts.activations().compute());
+            this.writer = CheckpointWriter.of(
+                    config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
             this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
         } catch (RuntimeException e) {
             arena.close();
@@ -222,21 +225,16 @@ public final class Trainer implements AutoCloseable {
                 globalBatch(),
                 collectives.worldSize(),
                 fingerprint());
-        return writer().writePart(folder, state);
+        return writer.writePart(folder, state);
     }
 
     void writeFinal(Path folder) {
-        writer().writeFinal(folder);
+        writer.writeFinal(folder);
     }
 
     /** SHA-256 over the master weights, in lower-case hex; all ranks ask. */
     String weightsHash() {
-        return writer().weightsHash();
-    }
-
-    private CheckpointWriter writer() {
-        return new CheckpointWriter(
-                config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
+        return writer.weightsHash();
     }
 
     /** Closes the collectives first: one that still runs reads and writes this memory. */

@@ -88,7 +88,7 @@ public final class Replica implements Weights {
 
     /** True if this rank has the master weights of every element: always where they are what products read. */
     public boolean hasAllMasters() {
-        return master.count() == layout.size();
+        return !hasCopy() || shard.whole();
     }
 
     /** The master weights of a part of the shard. */

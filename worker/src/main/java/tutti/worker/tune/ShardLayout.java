@@ -8,8 +8,9 @@ import java.util.List;
  * reads is as long as the shard.
  *
  * @param segments ascending, without overlap
+ * @param whole every rank updates every element; else segments are this rank's alone, but for the norms
  */
-public record ShardLayout(List<Segment> segments) {
+public record ShardLayout(List<Segment> segments, boolean whole) {
     /**
      * @param start element in the flat buffer
      * @param at element in buffers of the shard
@@ -26,7 +27,7 @@ public record ShardLayout(List<Segment> segments) {
 
     /** Every element, where it is. */
     public static ShardLayout whole(FlatLayout layout) {
-        return new ShardLayout(List.of(new Segment(0, layout.size(), 0)));
+        return new ShardLayout(List.of(new Segment(0, layout.size(), 0)), true);
     }
 
     /** Elements. */

@@ -13,6 +13,9 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
@@ -312,11 +315,13 @@ public abstract class CollectivesContract {
         return failure.getMessage();
     }
 
-    @Test
-    void shouldTellRanksThatRunDifferentCollectives() throws Exception {
+    /** The second ones travel different ways. */
+    @ParameterizedTest
+    @CsvSource({"800, 804", "800, 80000"})
+    void shouldTellRanksThatRunDifferentCollectives(int bytes, int otherBytes) throws Exception {
         List<TuttiException> failures = ranks().run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
             collectives.barrier("same");
-            ByteBuffer data = ByteBuffer.allocateDirect(rank == 0 ? 800 : 804);
+            ByteBuffer data = ByteBuffer.allocateDirect(rank == 0 ? bytes : otherBytes);
             Pending pending = collectives.allReduceSum("bucket", data, DType.F32);
             return catchThrowableOfType(TuttiException.class, pending::await);
         });
@@ -326,6 +331,36 @@ public abstract class CollectivesContract {
                         failure -> assertThat(failure).hasMessageContaining("runs another collective as its number 1"));
         assertThat(failures)
                 .anySatisfy(failure -> assertThat(failure.category()).isEqualTo(Category.BUG));
+    }
+
+    /** Collectives that cannot be told apart may be started by any thread: each runs once, and one at a time. */
+    @Test
+    void shouldTakeCallsFromSeveralThreads() throws Exception {
+        int threads = 3;
+        List<Integer> sums = ranks().run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
+            ExecutorService callers = Executors.newFixedThreadPool(threads);
+            try {
+                List<Future<Integer>> futures = new ArrayList<>();
+                for (int thread = 0; thread < threads; thread++) {
+                    futures.add(callers.submit(() -> {
+                        int sum = 0;
+                        for (int i = 0; i < 300; i++) {
+                            long[][] all = collectives.allGather("any", new long[] {rank + 1});
+                            sum += (int) (10 * all[0][0] + all[1][0]);
+                        }
+                        return sum;
+                    }));
+                }
+                int sum = 0;
+                for (Future<Integer> future : futures) {
+                    sum += future.get(20, TimeUnit.SECONDS);
+                }
+                return sum;
+            } finally {
+                callers.shutdownNow();
+            }
+        });
+        assertThat(sums).containsOnly(12 * 300 * threads);
     }
 
     @Test

@@ -36,14 +36,13 @@ class BucketPlanTest {
     @CsvSource({"2,1000,false", "2,1000,true", "3,30000,true", "8,100000,true", "5,1000000,true", "1,5000,true"})
     void shouldCoverEveryElementOnce(int ranks, int bucketBytes, boolean sharded) {
         BucketPlan plan = new BucketPlan(LAYOUT, Float.BYTES, bucketBytes, ranks, sharded);
-        List<BucketPlan.Bucket> buckets = plan.buckets();
-        long end = LAYOUT.size();
-        for (BucketPlan.Bucket bucket : buckets) {
-            assertThat(bucket.start() + bucket.count()).isEqualTo(end);
+        long end = ranks == 1 ? LAYOUT.size() : 0;
+        for (BucketPlan.Bucket bucket : plan.ascending()) {
+            assertThat(bucket.start()).isEqualTo(end);
             assertThat(bucket.count()).isPositive();
-            end = bucket.start();
+            end = bucket.end();
         }
-        assertThat(end).isEqualTo(ranks == 1 ? LAYOUT.size() : 0);
+        assertThat(end).isEqualTo(LAYOUT.size());
 
         List<Segment> matrices = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
@@ -64,15 +63,18 @@ class BucketPlanTest {
                 .isEqualTo(copies * (LAYOUT.size() - LAYOUT.replicated()));
     }
 
-    @Test
-    void shouldGiveEveryRankAboutTheSame() {
-        for (int ranks = 2; ranks <= 8; ranks++) {
-            BucketPlan plan = new BucketPlan(LAYOUT, Float.BYTES, 1 << 20, ranks, true);
-            for (int rank = 0; rank < ranks; rank++) {
-                long fair = (LAYOUT.size() - LAYOUT.replicated()) / ranks;
-                assertThat(plan.shard(rank).size() - LAYOUT.replicated())
-                        .isBetween(fair - LAYOUT.grain(), fair + LAYOUT.grain());
-            }
+    /** Over all buckets, even where each has fewer grains than there are ranks. */
+    @ParameterizedTest
+    @CsvSource({"2,1048576", "3,5000", "3,60000", "7,30000", "8,1000", "64,5000", "100,1000"})
+    void shouldGiveEveryRankAboutTheSame(int ranks, int bucketBytes) {
+        BucketPlan plan = new BucketPlan(LAYOUT, Float.BYTES, bucketBytes, ranks, true);
+        long fair = (LAYOUT.size() - LAYOUT.replicated()) / ranks;
+        long first = plan.shard(0).size();
+        for (int rank = 0; rank < ranks; rank++) {
+            assertThat(plan.shard(rank).size() - LAYOUT.replicated())
+                    .isBetween(fair - 2L * LAYOUT.grain(), fair + 2L * LAYOUT.grain());
+            assertThat(plan.shard(rank).size()).isLessThanOrEqualTo(first + LAYOUT.grain());
+            assertThat(plan.shard(rank).whole()).isFalse();
         }
     }
 
