@@ -17,7 +17,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param recomputeMs forward passes done again under gradient checkpointing; backwardMs is without them
  * @param allreduceMs in which collectives ran, hidden behind backward or not
  * @param allreduceExposedMs waits for other ranks that backward did not hide
- * @param allreduceBusbwGbps bus bandwidth of gradients and weights as nccl-tests define it, in 10^9 bytes per second, mean over the
+ * @param allreduceBusbwGbps bus bandwidth of long collectives as nccl-tests define it, in 10^9 bytes per second, mean over the
  *     ranks; 0 where nothing travels
  * @param clipMs norm of all gradients
  * @param optimizerMs zeroing the gradients, and the update
