@@ -29,7 +29,7 @@ class StepPhasesTest {
 
         // Two micro-batches: each adds a tick to data, forward and backward, and one between them and what comes
         // before.
-        StepTimes expected = new StepTimes(14, 2, 2, 0, 2, 2, 1, 2);
+        StepTimes expected = new StepTimes(15, 2, 2, 0, 2, 3, 1, 2);
         assertThat(run.times()).hasSize(2).containsOnly(expected);
     }
 }
