@@ -15,7 +15,10 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param stepMs wall time of the slowest rank; the other times are of that rank too
  * @param dataMs building the batches
  * @param recomputeMs forward passes done again under gradient checkpointing; backwardMs is without them
+ * @param allreduceMs in which collectives ran, hidden behind backward or not
  * @param allreduceExposedMs waits for other ranks that backward did not hide
+ * @param allreduceBusbwGbps bus bandwidth of gradients and weights as nccl-tests define it, in 10^9 bytes per second, mean over the
+ *     ranks; 0 where nothing travels
  * @param clipMs norm of all gradients
  * @param optimizerMs zeroing the gradients, and the update
  * @param memoryBytes resident memory of the largest worker process
@@ -34,7 +37,9 @@ public record StepMetrics(
         double forwardMs,
         double recomputeMs,
         double backwardMs,
+        double allreduceMs,
         double allreduceExposedMs,
+        double allreduceBusbwGbps,
         double clipMs,
         double optimizerMs,
         long memoryBytes,

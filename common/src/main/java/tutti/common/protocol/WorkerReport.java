@@ -1,6 +1,7 @@
 package tutti.common.protocol;
 
 import java.util.List;
+import java.util.Map;
 import tutti.common.error.Category;
 
 /** One worker -> the coordinator's run. */
@@ -35,6 +36,7 @@ public sealed interface WorkerReport extends WireMessage {
      * @param labelledTokens of this rank
      * @param tokens of this rank that went through the model
      * @param times of this rank
+     * @param wire what the step's collectives did on this rank
      * @param memoryBytes resident memory of the worker process
      */
     record StepDone(
@@ -47,6 +49,7 @@ public sealed interface WorkerReport extends WireMessage {
             double gradNorm,
             double learningRate,
             StepTimes times,
+            StepWire wire,
             long memoryBytes)
             implements WorkerReport {}
 
@@ -69,6 +72,37 @@ public sealed interface WorkerReport extends WireMessage {
             double exposed,
             double clip,
             double optimizer) {}
+
+    /**
+     * The collectives of one step as one rank saw them; loading and checkpoints are not in it.
+     *
+     * @param millis in which one of them ran, hidden behind backward or not, waits for slow ranks included
+     * @param bytesSent payload handed to other ranks, over the network or in memory that they share
+     * @param busBytes as nccl-tests' bus bandwidth counts them; of long collectives, which are gradients and weights
+     * @param busMillis the part of {@code millis} in which those ran
+     * @param refusedOffers frames that the wire had no room for and that were offered again: back pressure
+     * @param retransmits requests of other ranks to send again what the network had lost
+     * @param dropped frames that came and were not used: every kind, in lower case, with its number
+     * @param buckets of gradients that travelled, in the order in which they were started; of many the last ones
+     */
+    record StepWire(
+            double millis,
+            long bytesSent,
+            long busBytes,
+            double busMillis,
+            long refusedOffers,
+            long retransmits,
+            Map<String, Long> dropped,
+            List<BucketTimes> buckets) {}
+
+    /**
+     * Milliseconds of one bucket of gradients.
+     *
+     * @param bucket number, from 0, in the order in which backward fills them
+     * @param total from full to summed, the wait for buckets before it included
+     * @param exposed in which training waited for it, with nothing else left to do; up to a wake-up more than {@code total}
+     */
+    record BucketTimes(int bucket, double total, double exposed) {}
 
     /** A collective of this rank stands still, and the rank goes on waiting; {@code message} names for whom. */
     record Stalled(int rank, int generation, String message) implements WorkerReport {}

@@ -35,12 +35,16 @@ public final class StepGather {
         long labelled = 0;
         long tokens = 0;
         long memory = 0;
+        double busBytes = 0;
+        double busMillis = 0;
         StepDone slowest = ranks.firstEntry().getValue();
         for (StepDone rank : ranks.values()) {
             loss += rank.lossSum();
             labelled += rank.labelledTokens();
             tokens += rank.tokens();
             memory = Math.max(memory, rank.memoryBytes());
+            busBytes += rank.wire().busBytes();
+            busMillis += rank.wire().busMillis();
             slowest = rank.times().total() > slowest.times().total() ? rank : slowest;
         }
         StepTimes times = slowest.times();
@@ -57,7 +61,9 @@ public final class StepGather {
                 times.forward(),
                 times.recompute(),
                 times.backward(),
+                slowest.wire().millis(),
                 times.exposed(),
+                busMillis == 0 ? 0 : busBytes / busMillis / 1e6,
                 times.clip(),
                 times.optimizer(),
                 memory,

@@ -71,6 +71,7 @@ public final class Announcer {
     }
 
     void worker(StepDone done) {
+        meters.collectives(done.wire());
         double compute = done.times().total() - done.times().exposed();
         set(workers.get(done.rank()), "training", done.step() + 1, done.times().total(), compute, done.memoryBytes());
     }

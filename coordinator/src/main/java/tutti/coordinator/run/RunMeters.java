@@ -8,36 +8,50 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 import tutti.common.metrics.Meter;
 import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.WorkerReport.BucketTimes;
+import tutti.common.protocol.WorkerReport.StepWire;
 
 /**
  * The one emitter of every {@link Meter}. Subscribe it to the {@link StatusBoard}; report commits with
- * {@link #checkpointCommitted()}. Gauges are not-a-number until there is something to show. Any thread may call.
+ * {@link #checkpointCommitted()} and what workers counted with {@link #collectives}. Gauges are not-a-number until there is something to show. Any thread may call.
  */
 public final class RunMeters implements StatusBoard.Listener {
+    private final MeterRegistry registry;
     private final AtomicReference<Double> step;
     private final AtomicReference<Double> loss;
     private final AtomicReference<Double> learningRate;
     private final AtomicReference<Double> gradNorm;
     private final AtomicReference<Double> tokensPerSecond;
+    private final AtomicReference<Double> busBandwidth;
     private final AtomicReference<Double> workers;
     private final AtomicReference<Double> generation;
     private final Counter tokens;
     private final Counter checkpoints;
+    private final Counter bytesSent;
+    private final Counter backPressure;
+    private final Counter retransmits;
     private final Timer stepTime;
+    private final Timer allreduceTime;
     private final Timer allreduceExposed;
 
     public RunMeters(MeterRegistry registry) {
-        step = gauge(registry, Meter.STEP);
-        loss = gauge(registry, Meter.LOSS);
-        learningRate = gauge(registry, Meter.LEARNING_RATE);
-        gradNorm = gauge(registry, Meter.GRAD_NORM);
-        tokensPerSecond = gauge(registry, Meter.TOKENS_PER_SECOND);
-        workers = gauge(registry, Meter.WORKERS);
-        generation = gauge(registry, Meter.GENERATION);
-        tokens = counter(registry, Meter.TOKENS);
-        checkpoints = counter(registry, Meter.CHECKPOINTS);
-        stepTime = timer(registry, Meter.STEP_TIME);
-        allreduceExposed = timer(registry, Meter.ALLREDUCE_EXPOSED);
+        this.registry = registry;
+        step = gauge(Meter.STEP);
+        loss = gauge(Meter.LOSS);
+        learningRate = gauge(Meter.LEARNING_RATE);
+        gradNorm = gauge(Meter.GRAD_NORM);
+        tokensPerSecond = gauge(Meter.TOKENS_PER_SECOND);
+        busBandwidth = gauge(Meter.BUS_BANDWIDTH);
+        workers = gauge(Meter.WORKERS);
+        generation = gauge(Meter.GENERATION);
+        tokens = counter(Meter.TOKENS);
+        checkpoints = counter(Meter.CHECKPOINTS);
+        bytesSent = counter(Meter.BYTES_SENT);
+        backPressure = counter(Meter.BACK_PRESSURE);
+        retransmits = counter(Meter.RETRANSMITS);
+        stepTime = timer(Meter.STEP_TIME);
+        allreduceTime = timer(Meter.ALLREDUCE_TIME);
+        allreduceExposed = timer(Meter.ALLREDUCE_EXPOSED);
     }
 
     @Override
@@ -49,6 +63,8 @@ public final class RunMeters implements StatusBoard.Listener {
         tokensPerSecond.set(metrics.tokensPerSecond());
         tokens.increment(metrics.tokens());
         stepTime.record(milliseconds(metrics.stepMs()));
+        busBandwidth.set(metrics.allreduceBusbwGbps() * 1e9);
+        allreduceTime.record(milliseconds(metrics.allreduceMs()));
         allreduceExposed.record(milliseconds(metrics.allreduceExposedMs()));
     }
 
@@ -63,7 +79,22 @@ public final class RunMeters implements StatusBoard.Listener {
         checkpoints.increment();
     }
 
-    private static AtomicReference<Double> gauge(MeterRegistry registry, Meter meter) {
+    /** Adds what one rank did in one step. */
+    public void collectives(StepWire wire) {
+        bytesSent.increment(wire.bytesSent());
+        backPressure.increment(wire.refusedOffers());
+        retransmits.increment(wire.retransmits());
+        wire.dropped()
+                .forEach((kind, frames) ->
+                        counter(Meter.DROPPED_FRAMES, "kind", kind).increment(frames));
+        for (BucketTimes bucket : wire.buckets()) {
+            String number = Integer.toString(bucket.bucket());
+            timer(Meter.BUCKET_TIME, "bucket", number).record(milliseconds(bucket.total()));
+            timer(Meter.BUCKET_EXPOSED, "bucket", number).record(milliseconds(bucket.exposed()));
+        }
+    }
+
+    private AtomicReference<Double> gauge(Meter meter) {
         AtomicReference<Double> value = new AtomicReference<>(Double.NaN);
         Gauge.builder(meter.id(), value, AtomicReference::get)
                 .baseUnit(unit(meter))
@@ -73,15 +104,17 @@ public final class RunMeters implements StatusBoard.Listener {
         return value;
     }
 
-    private static Counter counter(MeterRegistry registry, Meter meter) {
+    /** The registry makes a meter of a name and its tags once, and finds it again. */
+    private Counter counter(Meter meter, String... tags) {
         return Counter.builder(meter.id())
+                .tags(tags)
                 .baseUnit(unit(meter))
                 .description(meter.meaning())
                 .register(registry);
     }
 
-    private static Timer timer(MeterRegistry registry, Meter meter) {
-        return Timer.builder(meter.id()).description(meter.meaning()).register(registry);
+    private Timer timer(Meter meter, String... tags) {
+        return Timer.builder(meter.id()).tags(tags).description(meter.meaning()).register(registry);
     }
 
     /** Micrometer takes null, not an empty text, for a number without a unit. */

@@ -226,13 +226,14 @@ class ConsoleServerTest {
     void shouldShowEveryMeterAtMetrics() throws Exception {
         RunMeters meters = new RunMeters(registry);
         meters.onStep(Sample.step(1));
+        meters.collectives(Sample.wire());
 
         String text = get("/metrics").body();
 
         for (Meter meter : Meter.values()) {
             String name = meter.id().replace('.', '_');
             assertThat(text).contains(meter.meaning());
-            assertThat(text).containsPattern(Pattern.compile("(?m)^" + name + "[a-z_]* [-+0-9.eENaInf]+$"));
+            assertThat(text).containsPattern(Pattern.compile("(?m)^" + name + "[a-z_]*(\\{[^}]*})? [-+0-9.eENaInf]+$"));
         }
     }
 

@@ -14,6 +14,7 @@ import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.StepWire;
 
 class RunPlanTest {
 
@@ -78,11 +79,24 @@ class RunPlanTest {
                         StepMetrics::clipMs,
                         StepMetrics::optimizerMs)
                 .containsExactly(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
+        assertThat(step.get().allreduceMs()).as("of the slowest rank").isEqualTo(200);
+        assertThat(step.get().allreduceBusbwGbps()).as("3 MB in 150 ms").isEqualTo(0.02);
         assertThat(step.get().tokensPerSecond()).isEqualTo(2 * 50 / 0.4);
     }
 
     private static StepDone done(int rank, double lossSum, long labelled, double ms) {
-        return new StepDone(rank, 1, 0, lossSum, labelled, 50, 1.0, 1e-3, new StepTimes(ms, 1, 2, 3, 4, 5, 6, 7), 7);
+        return new StepDone(
+                rank,
+                1,
+                0,
+                lossSum,
+                labelled,
+                50,
+                1.0,
+                1e-3,
+                new StepTimes(ms, 1, 2, 3, 4, 5, 6, 7),
+                new StepWire(ms / 2, 0, 1_000_000L * (rank + 1), ms / 4, 0, 0, Map.of(), List.of()),
+                7);
     }
 
     private static RunPlan plan(Map<String, String> more, int samples) {

@@ -251,7 +251,8 @@ class RunActorTest {
     private void trainThrough(long from, long to) {
         for (long step = from; step <= to; step++) {
             for (int rank = 0; rank < 2; rank++) {
-                run.tell(new StepDone(rank, 1, step, 10, 10, 20, 1, 1e-3, new StepTimes(1, 1, 1, 1, 1, 1, 1, 1), 1));
+                run.tell(new StepDone(
+                        rank, 1, step, 10, 10, 20, 1, 1e-3, new StepTimes(1, 1, 1, 1, 1, 1, 1, 1), Sample.wire(), 1));
             }
         }
         kit.createTestProbe().awaitAssert(() -> {

@@ -2,6 +2,7 @@ package tutti.coordinator.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
@@ -15,10 +16,15 @@ class RunMetersTest {
 
     @Test
     void shouldEmitEveryMeterAndNoOther() {
-        assertThat(registry.getMeters().stream().map(meter -> meter.getId().getName()))
+        meters.collectives(Sample.wire());
+        assertThat(registry.getMeters().stream()
+                        .map(meter -> meter.getId().getName())
+                        .distinct())
                 .containsExactlyInAnyOrderElementsOf(
                         Arrays.stream(Meter.values()).map(Meter::id).toList());
-        assertThat(registry.getMeters().stream().map(meter -> meter.getId().getDescription()))
+        assertThat(registry.getMeters().stream()
+                        .map(meter -> meter.getId().getDescription())
+                        .distinct())
                 .containsExactlyInAnyOrderElementsOf(
                         Arrays.stream(Meter.values()).map(Meter::meaning).toList());
     }
@@ -47,6 +53,37 @@ class RunMetersTest {
         assertThat(registry.get(Meter.STEP_TIME.id()).timer().count()).isEqualTo(2);
         assertThat(registry.get(Meter.ALLREDUCE_EXPOSED.id()).timer().max(TimeUnit.MICROSECONDS))
                 .isEqualTo(31_700);
+        assertThat(registry.get(Meter.ALLREDUCE_TIME.id()).timer().max(TimeUnit.MICROSECONDS))
+                .isEqualTo(118_900);
+        assertThat(gauge(Meter.BUS_BANDWIDTH)).as("bytes per second").isEqualTo(2.75e9);
+    }
+
+    @Test
+    void shouldSumUpWhatTheRanksCounted() {
+        for (int rank = 0; rank < 4; rank++) {
+            meters.collectives(Sample.wire());
+        }
+
+        assertThat(count(Meter.BYTES_SENT)).isEqualTo(1_320_000_000);
+        assertThat(count(Meter.BACK_PRESSURE)).isEqualTo(164);
+        assertThat(count(Meter.RETRANSMITS)).isEqualTo(12);
+        assertThat(count(Meter.DROPPED_FRAMES, "kind", "bad_checksum")).isEqualTo(8);
+        assertThat(count(Meter.DROPPED_FRAMES, "kind", "duplicate"))
+                .as("there before the first one is dropped")
+                .isZero();
+        Timer total = registry.get(Meter.BUCKET_TIME.id()).tag("bucket", "1").timer();
+        assertThat(total.count()).isEqualTo(4);
+        assertThat(total.totalTime(TimeUnit.MILLISECONDS)).isEqualTo(332);
+        Timer exposed =
+                registry.get(Meter.BUCKET_EXPOSED.id()).tag("bucket", "1").timer();
+        assertThat(exposed.totalTime(TimeUnit.MILLISECONDS)).isEqualTo(118);
+        Timer hidden =
+                registry.get(Meter.BUCKET_EXPOSED.id()).tag("bucket", "0").timer();
+        assertThat(hidden.totalTime(TimeUnit.MILLISECONDS)).isZero();
+    }
+
+    private double count(Meter meter, String... tags) {
+        return registry.get(meter.id()).tags(tags).counter().count();
     }
 
     private double gauge(Meter meter) {

@@ -2,8 +2,11 @@ package tutti.coordinator.run;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.WorkerReport.BucketTimes;
+import tutti.common.protocol.WorkerReport.StepWire;
 
 /** A run as it could be, for tests: the same every time. */
 public final class Sample {
@@ -61,12 +64,27 @@ public final class Sample {
                 112.4,
                 96.3,
                 141.8,
+                118.9,
                 31.7,
+                2.75,
                 8.4,
                 16.5,
                 6_200L << 20,
                 4,
                 2);
+    }
+
+    /** What the collectives of a step did on one rank: two buckets, of which backward hid one. */
+    public static StepWire wire() {
+        return new StepWire(
+                118.9,
+                330_000_000,
+                326_000_000,
+                117.5,
+                41,
+                3,
+                Map.of("duplicate", 0L, "bad_checksum", 2L),
+                List.of(new BucketTimes(0, 52.5, 0), new BucketTimes(1, 83.0, 29.5)));
     }
 
     /** A step that went wrong: loss and gradient are no finite numbers. */
@@ -85,7 +103,9 @@ public final class Sample {
                 good.forwardMs(),
                 good.recomputeMs(),
                 good.backwardMs(),
+                good.allreduceMs(),
                 good.allreduceExposedMs(),
+                good.allreduceBusbwGbps(),
                 good.clipMs(),
                 good.optimizerMs(),
                 good.memoryBytes(),

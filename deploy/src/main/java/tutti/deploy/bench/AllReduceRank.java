@@ -18,6 +18,7 @@ import tutti.worker.agent.GradientAddress;
 import tutti.worker.agent.GradientCollectives;
 import tutti.worker.agent.GradientMemory;
 import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.tensor.Arena;
@@ -85,7 +86,8 @@ public final class AllReduceRank {
                 memory,
                 seat.backend(),
                 DEADLINE,
-                System.err::println);
+                System.err::println,
+                FlightRecorder.withoutFile());
     }
 
     private GradientAddress address(int rank) {

@@ -11,6 +11,7 @@ import java.util.Deque;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import tutti.common.error.TuttiException;
+import tutti.worker.allreduce.CollectiveCounts;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.Pending;
@@ -120,6 +121,11 @@ class AllReduceTimingTest {
         @Override
         public long[][] allGather(String name, long[] values) {
             return new long[][] {rank == 0 ? values : new long[] {answers.remove()}, values};
+        }
+
+        @Override
+        public CollectiveCounts counts() {
+            throw new UnsupportedOperationException();
         }
 
         @Override

@@ -15,6 +15,7 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -149,6 +150,15 @@ class ProtocolTest {
                         1e-300,
                         3.0153689607045842E-5,
                         new WorkerReport.StepTimes(1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5),
+                        new WorkerReport.StepWire(
+                                1.5,
+                                1L << 33,
+                                1L << 34,
+                                2.5,
+                                3,
+                                4,
+                                Map.of("duplicate", 0L, "bad_checksum", 1L << 35),
+                                List.of(new WorkerReport.BucketTimes(7, 3.5, 4.5))),
                         1L << 34),
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),

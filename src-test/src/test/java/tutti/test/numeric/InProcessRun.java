@@ -16,6 +16,7 @@ import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.common.shard.BatchPlan;
 import tutti.worker.allreduce.Group;
@@ -33,6 +34,7 @@ final class InProcessRun {
     private final List<List<Double>> gradNorms = new ArrayList<>();
     private final List<List<Double>> rates = new ArrayList<>();
     private final List<List<StepTimes>> times = new ArrayList<>();
+    private final List<List<StepWire>> wires = new ArrayList<>();
     private final List<Long> allocatedBytes = new ArrayList<>();
     private final List<String> hashes = new ArrayList<>();
 
@@ -55,6 +57,7 @@ final class InProcessRun {
             run.gradNorms.add(new ArrayList<>());
             run.rates.add(new ArrayList<>());
             run.times.add(new ArrayList<>());
+            run.wires.add(new ArrayList<>());
             run.hashes.add("");
             ranks.add(CompletableFuture.runAsync(
                     () -> run.rank(
@@ -108,12 +111,20 @@ final class InProcessRun {
 
         @Override
         public void stepDone(
-                long step, double lossSum, long count, long tokens, double gradNorm, double rate, StepTimes times) {
+                long step,
+                double lossSum,
+                long count,
+                long tokens,
+                double gradNorm,
+                double rate,
+                StepTimes times,
+                StepWire wire) {
             lossSums.get(rank).add(lossSum);
             labelled.get(rank).add(count);
             gradNorms.get(rank).add(gradNorm);
             rates.get(rank).add(rate);
             InProcessRun.this.times.get(rank).add(times);
+            wires.get(rank).add(wire);
             if (rank == 0) {
                 allocatedBytes.add(allocatedByThisThread() - before);
                 before = allocatedByThisThread();
@@ -149,6 +160,11 @@ final class InProcessRun {
 
     List<StepTimes> times() {
         return times.get(0);
+    }
+
+    /** By rank and step. */
+    List<List<StepWire>> wires() {
+        return wires;
     }
 
     /** Bytes of Java heap that the training thread of rank 0 took in each step. */

@@ -2,10 +2,12 @@ package tutti.test.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -44,6 +46,27 @@ class FailureTest {
         assertThat(run.errors())
                 .as(run::text)
                 .anySatisfy(line -> assertThat(line).contains("rank 1", "pid " + worker, "signal 9", "rank-1.log"));
+        run.assertLeftNothing(SOON);
+    }
+
+    @Test
+    void shouldEndAndLeaveTheLastCollectivesWhenAWorkerHangs() throws Exception {
+        Map<String, String> flags = flags();
+        flags.put("allreduce_timeout", "3");
+        startAndAwaitASecondStep(flags);
+        run.signal(run.pidOf("worker", 1), "STOP");
+
+        assertThat(run.exitCode(SOON)).as(run::text).isEqualTo(Category.PEER.exitCode());
+        Path file = folder.resolve("out/logs/rank-0-collectives.jsonl");
+        assertThat(run.errors())
+                .as(run::text)
+                .anySatisfy(line -> assertThat(line).contains("waits for rank 1", "[last collectives: " + file + "]"));
+        List<JsonNode> lines = new RunOutput(folder.resolve("out")).jsonLines("logs/rank-0-collectives.jsonl");
+        assertThat(lines.size()).isBetween(8, 1000);
+        JsonNode failed = lines.get(lines.size() - 1);
+        assertThat(failed.get("state").asText()).isEqualTo("failed");
+        assertThat(failed.get("error").asText()).contains(failed.get("name").asText(), "waits for rank 1");
+        assertThat(lines.get(0).get("state").asText()).isEqualTo("done");
         run.assertLeftNothing(SOON);
     }
 
@@ -93,7 +116,11 @@ class FailureTest {
     }
 
     private void startAndAwaitASecondStep() throws Exception {
-        run = TuttiProcess.run(folder, flags());
+        startAndAwaitASecondStep(flags());
+    }
+
+    private void startAndAwaitASecondStep(Map<String, String> flags) throws Exception {
+        run = TuttiProcess.run(folder, flags);
         run.awaitLine("^step [2-9]\\d*/");
     }
 

@@ -97,7 +97,7 @@ record RunOutput(Path folder) {
         }
     }
 
-    private List<JsonNode> jsonLines(String name) {
+    List<JsonNode> jsonLines(String name) {
         try {
             return Files.readAllLines(folder.resolve(name)).stream()
                     .map(RunOutput::parse)

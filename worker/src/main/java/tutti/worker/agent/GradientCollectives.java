@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.protocol.Peer;
+import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.SharedSegments;
 import tutti.worker.allreduce.TreeAllReduce;
@@ -29,6 +30,7 @@ public final class GradientCollectives {
      * @param peers by rank, this one included
      * @param deadline longest time without progress
      * @param onStall as {@link TreeAllReduce} has it
+     * @param recorder of this rank
      * @throws tutti.common.error.TuttiException (environment) if there is no driver, or no room in shared memory
      */
     public static TreeAllReduce open(
@@ -39,7 +41,8 @@ public final class GradientCollectives {
             GradientMemory memory,
             Backend backend,
             Duration deadline,
-            Consumer<String> onStall) {
+            Consumer<String> onStall,
+            FlightRecorder recorder) {
         int nodeRank = peers.get(group.rank()).nodeRank();
         AeronLink link = new AeronLink(
                 aeronDir,
@@ -63,7 +66,8 @@ public final class GradientCollectives {
                     onStall,
                     addition,
                     memory.topology(),
-                    shared);
+                    shared,
+                    recorder);
         } catch (RuntimeException | Error e) {
             link.close();
             if (shared != null) {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.LongSupplier;
 import tutti.common.protocol.WorkerReport;
 import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.worker.train.TrainLoop;
 
@@ -24,7 +25,8 @@ record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation, Lo
             long tokens,
             double gradNorm,
             double learningRate,
-            StepTimes times) {
+            StepTimes times,
+            StepWire wire) {
         coordinator.tell(new WorkerReport.StepDone(
                 rank,
                 generation,
@@ -35,6 +37,7 @@ record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation, Lo
                 gradNorm,
                 learningRate,
                 times,
+                wire,
                 ProcessMemory.residentBytes()));
     }
 

@@ -3,6 +3,7 @@ package tutti.worker.agent;
 import akka.actor.typed.ActorRef;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -22,6 +23,7 @@ import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
+import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
@@ -117,7 +119,8 @@ final class TrainingThread {
                         gradients,
                         config.train().backend(),
                         deadline,
-                        this::stalled);
+                        this::stalled,
+                        new FlightRecorder(lastCollectives(), System::nanoTime, InstantSource.system()));
                 Trainer trainer = Trainer.load(config, collectives, resume, host)) {
             coordinator.tell(new WorkerReport.Ready(
                     rank,
@@ -145,6 +148,10 @@ final class TrainingThread {
     private void stalled(String report) {
         LOG.warn("{}", report);
         coordinator.tell(new WorkerReport.Stalled(assign.rank(), assign.generation(), report));
+    }
+
+    private Path lastCollectives() {
+        return config.output().folder().resolve("logs").resolve("rank-%d-collectives.jsonl".formatted(assign.rank()));
     }
 
     /** 0 where a device of its own holds what was planned: the system counts the process's memory alone. */

@@ -64,7 +64,7 @@ final class Algorithms {
         }
         boolean roundedOnce = what.dtype() != DType.BF16 || !what.kind().reduces();
         if (topology.nodes() < topology.worldSize() && topology.nested() && roundedOnce) {
-            return new NodesExchange(stages(pending), neighbours);
+            return new NodesExchange(stages(pending), group, neighbours);
         }
         return framed(everybody, what);
     }

@@ -10,7 +10,7 @@ import org.agrona.MutableDirectBuffer;
  * the frame's own checksum and offsets find out); frames of different senders may arrive in any order. Memory is bounded: a
  * sender whose frames are not taken sees back pressure, and only that sender.
  *
- * <p>One thread calls offer and poll, and closes after its last call.
+ * <p>One thread calls offer, poll and retransmits, and closes after its last call.
  */
 public interface ChunkLink extends AutoCloseable {
 
@@ -51,6 +51,11 @@ public interface ChunkLink extends AutoCloseable {
      * @throws tutti.common.error.TuttiException ENVIRONMENT when the link itself is broken
      */
     int poll(FrameReader reader, int limit);
+
+    /** How often, since the start, a peer asked this end to send again what had been lost. On the thread that polls. */
+    default long retransmits() {
+        return 0;
+    }
 
     @Override
     void close();

@@ -31,6 +31,10 @@ record Collective(Kind kind, String name, DType dtype, Partition parts, ByteBuff
             this.spreads = spreads;
         }
 
+        String word() {
+            return word;
+        }
+
         boolean reduces() {
             return reduces;
         }
@@ -42,6 +46,18 @@ record Collective(Kind kind, String name, DType dtype, Partition parts, ByteBuff
 
     int bytes() {
         return buffer.limit();
+    }
+
+    /**
+     * Bytes of nccl-tests' bus bandwidth: each half of an all-reduce moves all but one part of the buffer, a broadcast all of it,
+     * whatever the way. So what hardware can do is one number for all kinds and numbers of ranks.
+     */
+    long busBytes() {
+        if (kind == Kind.BROADCAST) {
+            return bytes();
+        }
+        long halves = (kind.reduces ? 1 : 0) + (kind.spreads ? 1 : 0);
+        return halves * bytes() * (parts.ranks() - 1) / parts.ranks();
     }
 
     /** Every rank's copy of the buffer for every rank. */

@@ -73,6 +73,9 @@ public interface Collectives extends AutoCloseable {
     /** Returns when every rank has called it; blocks and fails like {@link #allGather}. */
     void barrier(String name);
 
+    /** What has been counted so far; complete for every collective that somebody has waited for. Any thread may ask. */
+    CollectiveCounts counts();
+
     /**
      * Stops the communication thread and closes the link. Collectives still pending fail with PEER, so this is also how
      * another thread aborts one. When it returns no buffer is touched any more.

@@ -1,5 +1,7 @@
 package tutti.worker.allreduce;
 
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /** Frames that arrived and were not used, counted by reason. Written by the thread that runs a collective, read by any. */
@@ -38,6 +40,15 @@ public final class DroppedFrames {
             sum += counts.get(i);
         }
         return sum;
+    }
+
+    /** Every kind, in their order. */
+    Map<Kind, Long> counts() {
+        Map<Kind, Long> all = new EnumMap<>(Kind.class);
+        for (Kind kind : Kind.values()) {
+            all.put(kind, count(kind));
+        }
+        return all;
     }
 
     /** Kinds that occurred, as {@code BAD_CHECKSUM=2 DUPLICATE=1}; {@code none} otherwise. */

@@ -37,6 +37,17 @@ abstract class Exchange {
 
     abstract long toSend(int peer, int kind);
 
+    /** Bytes that have gone to the other ranks, of all kinds. */
+    long sent(Group group) {
+        long sum = 0;
+        for (int peer = 0; peer < group.worldSize(); peer++) {
+            if (peer != group.rank()) {
+                sum += sent(peer, FrameLayout.CONTRIBUTION) + sent(peer, FrameLayout.RESULT);
+            }
+        }
+        return sum;
+    }
+
     /** Is the payload the next stretch of a stream of {@code expected} bytes of which {@code received} have come? */
     static Verdict next(IncomingFrame frame, int received, int expected) {
         long end = frame.offset() + frame.payloadLength();

@@ -12,15 +12,19 @@ import java.util.function.Supplier;
  */
 final class NodesExchange extends Exchange {
     private final Queue<Supplier<Exchange>> stages;
+    private final Group group;
     private final Group neighbours;
     private Exchange stage;
+    private long sentBefore;
 
     /**
      * @param stages each made when the one before has ended
+     * @param group all ranks
      * @param neighbours the ranks of this node
      */
-    NodesExchange(List<Supplier<Exchange>> stages, Group neighbours) {
+    NodesExchange(List<Supplier<Exchange>> stages, Group group, Group neighbours) {
         this.stages = new ArrayDeque<>(stages);
+        this.group = group;
         this.neighbours = neighbours;
         this.stage = this.stages.remove().get();
     }
@@ -33,6 +37,7 @@ final class NodesExchange extends Exchange {
     @Override
     int advance() {
         if (stage.done() && !stages.isEmpty()) {
+            sentBefore = sent(group);
             stage = stages.remove().get();
             return 1;
         }
@@ -71,6 +76,11 @@ final class NodesExchange extends Exchange {
     @Override
     long sent(int peer, int kind) {
         return isIn(peer) ? stage.sent(number(peer), kind) : 0;
+    }
+
+    @Override
+    long sent(Group all) {
+        return sentBefore + super.sent(all);
     }
 
     @Override

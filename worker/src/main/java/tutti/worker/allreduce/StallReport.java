@@ -22,23 +22,29 @@ final class StallReport {
             Wire wire,
             long idleNanos,
             DroppedFrames dropped) {
-        List<Integer> late = late(group, exchange);
-        String peers = late.stream()
-                .limit(NAMED)
-                .map(peer -> line(group, exchange, wire, peer))
-                .collect(Collectors.joining("; "));
-        String more = late.size() > NAMED ? "; and " + (late.size() - NAMED) + " more" : "";
         String drops = dropped.total() > 0 ? " Frames dropped: " + dropped + "." : "";
         return String.format(
                 Locale.ROOT,
-                "%s of generation %d: no progress for %.1f s on %s, which waits for %s%s.%s",
+                "%s of generation %d: no progress for %.1f s on %s, which waits for %s.%s",
                 pending.describe(),
                 group.generation(),
                 idleNanos / 1e9,
                 group.describe(group.rank()),
-                peers,
-                more,
+                waitedFor(group, exchange, wire),
                 drops);
+    }
+
+    /** The peers that hold it up, each with bytes, the first few of them; {@code no peer} if it could go on. */
+    static String waitedFor(Group group, Exchange exchange, Wire wire) {
+        List<Integer> late = late(group, exchange);
+        if (late.isEmpty()) {
+            return "no peer";
+        }
+        String peers = late.stream()
+                .limit(NAMED)
+                .map(peer -> line(group, exchange, wire, peer))
+                .collect(Collectors.joining("; "));
+        return late.size() > NAMED ? peers + "; and " + (late.size() - NAMED) + " more" : peers;
     }
 
     /**

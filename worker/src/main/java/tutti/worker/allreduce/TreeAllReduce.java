@@ -68,6 +68,8 @@ public final class TreeAllReduce implements Collectives {
     private final LongSupplier nanoClock;
     private final Consumer<String> onStall;
     private final DroppedFrames dropped = new DroppedFrames();
+    private final CollectiveCounters counters = new CollectiveCounters();
+    private final FlightRecorder recorder;
     private final Thread thread;
 
     // Of the thread that runs a collective: one at a time, handed over under the lock.
@@ -112,7 +114,17 @@ public final class TreeAllReduce implements Collectives {
             LongSupplier nanoClock,
             Consumer<String> onStall,
             Addition addition) {
-        this(link, group, chunkBytes, deadline, nanoClock, onStall, addition, Topology.apart(group.worldSize()), null);
+        this(
+                link,
+                group,
+                chunkBytes,
+                deadline,
+                nanoClock,
+                onStall,
+                addition,
+                Topology.apart(group.worldSize()),
+                null,
+                FlightRecorder.withoutFile());
     }
 
     /**
@@ -120,6 +132,7 @@ public final class TreeAllReduce implements Collectives {
      *
      * @param topology who shares memory with whom, the same on all ranks
      * @param shared of this rank among {@link Group#onNode}, null if it is alone on its node; owned from here on
+     * @param recorder of these collectives alone; written when one of them fails
      */
     public TreeAllReduce(
             ChunkLink link,
@@ -130,7 +143,8 @@ public final class TreeAllReduce implements Collectives {
             Consumer<String> onStall,
             Addition addition,
             Topology topology,
-            SharedSegments shared) {
+            SharedSegments shared,
+            FlightRecorder recorder) {
         require(chunkBytes >= Double.BYTES, "all-reduce: chunk bytes %d is below %d", chunkBytes, Double.BYTES);
         require(
                 chunkBytes <= Integer.MAX_VALUE / WINDOW_CHUNKS / 2,
@@ -141,6 +155,7 @@ public final class TreeAllReduce implements Collectives {
         this.link = link;
         this.group = group;
         this.shared = shared;
+        this.recorder = recorder;
         this.deadlineNanos = deadline.toNanos();
         this.nanoClock = nanoClock;
         this.onStall = onStall;
@@ -184,6 +199,11 @@ public final class TreeAllReduce implements Collectives {
     /** Frames that came and were not used, since the start. */
     public DroppedFrames dropped() {
         return dropped;
+    }
+
+    @Override
+    public CollectiveCounts counts() {
+        return counters.snapshot(dropped);
     }
 
     @Override
@@ -285,11 +305,13 @@ public final class TreeAllReduce implements Collectives {
                 throw new TuttiException(failure.category(), failure.getMessage(), failure);
             }
             require(!closed, Category.PEER, "collective '%s' was started after close", what.name());
-            pending = new PendingCollective(what, nextSequence++, nanoClock.getAsLong(), thread, patienceNanos);
+            long now = nanoClock.getAsLong();
+            pending = new PendingCollective(what, nextSequence++, now, thread, patienceNanos);
             if (group.worldSize() == 1) {
                 pending.complete(nanoClock.getAsLong());
                 return pending;
             }
+            recorder.started(pending.sequence, what, now);
             if (!waits || busy || !queue.isEmpty()) {
                 queue.add(pending);
                 changed.signal();
@@ -363,6 +385,7 @@ public final class TreeAllReduce implements Collectives {
             try {
                 if (end != null && current != null) {
                     sayGoodbye(end.getMessage());
+                    end = recorded(end);
                 }
                 // Before anybody is told: a failed collective must not touch its buffer any more.
                 leave();
@@ -371,6 +394,15 @@ public final class TreeAllReduce implements Collectives {
             }
             failAll(end);
         }
+    }
+
+    /** The failure of the collective that runs, with the file that tells what came before it. */
+    private TuttiException recorded(TuttiException end) {
+        recorder.failed(current.sequence, end.getMessage(), nanoClock.getAsLong());
+        return recorder.write()
+                .map(file -> new TuttiException(
+                        end.category(), "%s [last collectives: %s]".formatted(end.getMessage(), file), end))
+                .orElse(end);
     }
 
     private void leave() {
@@ -444,11 +476,18 @@ public final class TreeAllReduce implements Collectives {
     }
 
     private void execute(PendingCollective pending, IdleStrategy waiting) {
+        long began = nanoClock.getAsLong();
+        recorder.began(pending.sequence, began);
+        long ended = began;
         if (pending.what.bytes() > 0) {
             exchange = algorithms.of(pending);
+            recorder.carriedBy(pending.sequence, exchange);
             wire.begin(pending.sequence, pending.fingerprint());
             exchange(pending, waiting);
+            ended = nanoClock.getAsLong();
+            counters.ended(pending.what, exchange.sent(group), ended - began, wire.refusedOffers(), link.retransmits());
         }
+        recorder.ended(pending.sequence, ended);
         lock.lock();
         try {
             current = null;
@@ -459,7 +498,7 @@ public final class TreeAllReduce implements Collectives {
         } finally {
             lock.unlock();
         }
-        pending.complete(nanoClock.getAsLong());
+        pending.complete(ended);
     }
 
     private void exchange(PendingCollective pending, IdleStrategy waiting) {
@@ -468,7 +507,10 @@ public final class TreeAllReduce implements Collectives {
         boolean warned = false;
         while (!exchange.done()) {
             if (closed) {
-                throw new TuttiException(Category.PEER, pending.describe() + ": closed while it was running");
+                throw new TuttiException(
+                        Category.PEER,
+                        "%s: closed while it waited for %s"
+                                .formatted(pending.describe(), StallReport.waitedFor(group, exchange, wire)));
             }
             if (Thread.currentThread().isInterrupted()) {
                 throw new TuttiException(Category.PEER, pending.describe() + ": interrupted while it was running");

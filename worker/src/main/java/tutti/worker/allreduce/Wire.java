@@ -12,6 +12,7 @@ final class Wire {
 
     private final OutgoingFrame frame;
     private final ChunkLink.Offer[] answers;
+    private long refusedOffers;
 
     Wire(ChunkLink link, Group group, int chunkBytes, FrameSeal seal) {
         this.link = link;
@@ -41,7 +42,13 @@ final class Wire {
         frame.payloadIndex = index;
         frame.payloadLength = length;
         answers[peer] = link.offer(peer, frame.length(), frame);
+        refusedOffers += answers[peer] == ChunkLink.Offer.BACK_PRESSURE ? 1 : 0;
         return answers[peer] == ChunkLink.Offer.SENT;
+    }
+
+    /** Frames, since the start, that the link had no room for. */
+    long refusedOffers() {
+        return refusedOffers;
     }
 
     ChunkLink.Offer lastAnswer(int peer) {

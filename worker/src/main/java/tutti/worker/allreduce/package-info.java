@@ -18,6 +18,9 @@
  * them map ({@link tutti.worker.allreduce.SharedSegments}); the link then carries last words only. Over several nodes ({@link
  * tutti.worker.allreduce.Topology}) each node adds its ranks first, and one sum a node travels.
  *
+ * <p>What collectives do is counted ({@link tutti.worker.allreduce.CollectiveCounts}), and the last of them are written down when one
+ * fails ({@link tutti.worker.allreduce.FlightRecorder}).
+ *
  * <p>Called by worker.train. Calls worker.tensor (DType, Addition), common.protocol (GradientKey) and common.error. Knows nothing of
  * models, buckets or actors, and does not start or own a media driver.
  */

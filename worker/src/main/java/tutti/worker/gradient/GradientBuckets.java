@@ -9,6 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
+import java.util.function.LongSupplier;
+import tutti.common.protocol.WorkerReport.BucketTimes;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.Pending;
@@ -26,6 +28,9 @@ import tutti.worker.tune.FlatLayout;
  * is summed.
  */
 public final class GradientBuckets implements GradientListener {
+    /** As many buckets tell their times: the last ones, which backward hides least. */
+    static final int TIMED = 64;
+
     /** From the end of the buffer to its start. */
     private final List<BucketPlan.Bucket> buckets;
 
@@ -40,12 +45,22 @@ public final class GradientBuckets implements GradientListener {
     /** What travels, where the host cannot address the gradients themselves; else null. */
     private final ByteBuffer[] staging;
 
+    private final LongSupplier clock;
+
     private final List<Pending> started = new ArrayList<>();
+    private final List<BucketTimes> times = new ArrayList<>();
     private int next;
 
-    /** @param hostBuffer host memory of so many bytes, for gradients that the host cannot address */
+    /**
+     * @param hostBuffer host memory of so many bytes, for gradients that the host cannot address
+     * @param clock nanoseconds
+     */
     public GradientBuckets(
-            BucketPlan plan, Tensor gradients, Collectives collectives, IntFunction<ByteBuffer> hostBuffer) {
+            BucketPlan plan,
+            Tensor gradients,
+            Collectives collectives,
+            IntFunction<ByteBuffer> hostBuffer,
+            LongSupplier clock) {
         this.buckets = new ArrayList<>(plan.ascending());
         Collections.reverse(buckets);
         this.grains = plan.grains();
@@ -56,6 +71,7 @@ public final class GradientBuckets implements GradientListener {
         this.layout = plan.layout();
         this.gradients = gradients;
         this.collectives = collectives;
+        this.clock = clock;
         staging = gradients.onHost() ? null : new ByteBuffer[buckets.size()];
         for (int i = 0; staging != null && i < staging.length; i++) {
             staging[i] =
@@ -104,10 +120,22 @@ public final class GradientBuckets implements GradientListener {
         if (next < buckets.size()) {
             throw new IllegalStateException("backward marked %d of %d buckets ready".formatted(next, buckets.size()));
         }
+        times.clear();
         for (int bucket = 0; bucket < next; bucket++) {
-            started.get(bucket).await();
+            Pending pending = started.get(bucket);
+            long start = clock.getAsLong();
+            pending.await();
+            long waited = clock.getAsLong() - start;
+            if (bucket >= next - TIMED) {
+                times.add(new BucketTimes(bucket, pending.nanos() / 1e6, waited / 1e6));
+            }
             land(bucket, gradients);
         }
+    }
+
+    /** Of the buckets that {@link #await} waited for last; at most the last {@value #TIMED} of them. */
+    public List<BucketTimes> times() {
+        return List.copyOf(times);
     }
 
     private void land(int bucket, Tensor flat) {

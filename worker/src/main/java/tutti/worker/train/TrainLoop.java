@@ -7,6 +7,7 @@ import tutti.common.checkpoint.CommitDir;
 import tutti.common.config.OutputConfig;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 
 /** Steps from the first to the last, in the order in which shards arrive. */
@@ -27,7 +28,8 @@ public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
                 long tokens,
                 double gradNorm,
                 double learningRate,
-                StepTimes times);
+                StepTimes times,
+                StepWire wire);
 
         void partWritten(long step, List<WrittenFile> files);
 
@@ -50,7 +52,8 @@ public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
                     result.tokens(),
                     result.gradNorm(),
                     result.learningRate(),
-                    result.times());
+                    result.times(),
+                    result.wire());
             if (shard.save()) {
                 Path folder = CommitDir.partial(output.folder(), Checkpoints.name(step + 1));
                 reports.partWritten(step, trainer.writePart(folder, shard));

@@ -1,11 +1,16 @@
 package tutti.worker.train;
 
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.LongSupplier;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.token.TokenizedExample;
+import tutti.worker.allreduce.CollectiveCounts;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.batch.Batch;
 import tutti.worker.batch.BatchBuilder;
@@ -45,13 +50,21 @@ record TrainStep(
      * @param tokens of this rank
      * @param gradNorm global, before clipping
      */
-    record Result(double lossSum, long labelled, long tokens, double gradNorm, double learningRate, StepTimes times) {}
+    record Result(
+            double lossSum,
+            long labelled,
+            long tokens,
+            double gradNorm,
+            double learningRate,
+            StepTimes times,
+            StepWire wire) {}
 
     /**
      * @param step from 0
      * @param shard this rank's samples of the global batch; may be empty
      */
     Result run(long step, List<TokenizedExample> shard) {
+        CollectiveCounts before = collectives.counts();
         long start = clock.getAsLong();
         long labelled =
                 shard.stream().mapToLong(TokenizedExample::labelledTokens).sum();
@@ -95,7 +108,22 @@ record TrainStep(
                 millis(counted - start + reduced - computed + end - updated),
                 millis(clipped - reduced),
                 millis(zeroed - counted + updated - clipped));
-        return new Result(passes.lossSum, labelled, passes.tokens, gradNorm, rate, times);
+        StepWire wire = wire(collectives.counts().minus(before));
+        return new Result(passes.lossSum, labelled, passes.tokens, gradNorm, rate, times, wire);
+    }
+
+    private StepWire wire(CollectiveCounts counts) {
+        Map<String, Long> dropped = new TreeMap<>();
+        counts.dropped().forEach((kind, frames) -> dropped.put(kind.name().toLowerCase(Locale.ROOT), frames));
+        return new StepWire(
+                millis(counts.nanos()),
+                counts.bytesSent(),
+                counts.busBytes(),
+                millis(counts.busNanos()),
+                counts.refusedOffers(),
+                counts.retransmits(),
+                dropped,
+                buckets.times());
     }
 
     /** Forward and backward of the micro-batches of one step, with their times in nanoseconds. */

@@ -195,8 +195,8 @@ public final class Trainer implements AutoCloseable {
     /** @param totalSteps length of the run, which the learning rate needs */
     public void begin(long totalSteps) {
         this.totalSteps = totalSteps;
-        GradientBuckets buckets =
-                new GradientBuckets(parts.buckets(), parts.replica().gradients(), collectives, kernels::hostBuffer);
+        GradientBuckets buckets = new GradientBuckets(
+                parts.buckets(), parts.replica().gradients(), collectives, kernels::hostBuffer, clock);
         step = new TrainStep(
                 kernels,
                 parts.model(),

@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -67,7 +70,7 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
         int elements = 60_000;
         IntFunction<ChunkLink> wire = wire(ranks, seed);
         NoisyLink[] links = new NoisyLink[ranks];
-        DroppedFrames[] dropped = new DroppedFrames[ranks];
+        List<Map<DroppedFrames.Kind, Long>> dropped = new ArrayList<>(Collections.nCopies(ranks, null));
         List<byte[]> results = ranks().run(
                         ranks,
                         rank -> {
@@ -76,31 +79,31 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
                         },
                         PATIENT,
                         (rank, collectives) -> {
-                            dropped[rank] = collectives.dropped();
                             ByteBuffer data = NaiveSum.values(seed, rank, elements, DType.F32);
                             collectives.allReduceSum("noisy", data, DType.F32).await();
                             for (int i = 0; i < 20; i++) {
                                 collectives.barrier("noisy-" + i);
                             }
+                            dropped.set(rank, collectives.counts().dropped());
                             return NaiveSum.bytes(data);
                         });
         byte[] expected = NaiveSum.expected(seed, ranks, elements, DType.F32);
         for (int rank = 0; rank < ranks; rank++) {
             assertThat(results.get(rank)).isEqualTo(expected);
-            DroppedFrames counts = dropped[rank];
-            assertThat(counts.count(DroppedFrames.Kind.WRONG_RUN))
+            Map<DroppedFrames.Kind, Long> counts = dropped.get(rank);
+            assertThat(counts.get(DroppedFrames.Kind.WRONG_RUN))
                     .isEqualTo(sent(links, rank, NoisyLink.Noise.OTHER_RUN))
                     .isPositive();
-            assertThat(counts.count(DroppedFrames.Kind.WRONG_GENERATION))
+            assertThat(counts.get(DroppedFrames.Kind.WRONG_GENERATION))
                     .isEqualTo(sent(links, rank, NoisyLink.Noise.OTHER_GENERATION))
                     .isPositive();
-            assertThat(counts.count(DroppedFrames.Kind.DUPLICATE) + counts.count(DroppedFrames.Kind.PAST_COLLECTIVE))
+            assertThat(counts.get(DroppedFrames.Kind.DUPLICATE) + counts.get(DroppedFrames.Kind.PAST_COLLECTIVE))
                     .isEqualTo(sent(links, rank, NoisyLink.Noise.AGAIN))
                     .isPositive();
             DroppedFrames.Kind broken =
                     key().isPresent() ? DroppedFrames.Kind.BAD_SIGNATURE : DroppedFrames.Kind.BAD_CHECKSUM;
-            assertThat(counts.count(broken)).isPositive();
-            assertThat(counts.count(DroppedFrames.Kind.MALFORMED) + counts.count(broken))
+            assertThat(counts.get(broken)).isPositive();
+            assertThat(counts.get(DroppedFrames.Kind.MALFORMED) + counts.get(broken))
                     .isEqualTo(sent(links, rank, NoisyLink.Noise.GARBAGE)
                             + sent(links, rank, NoisyLink.Noise.FLIPPED)
                             + sent(links, rank, NoisyLink.Noise.CUT)

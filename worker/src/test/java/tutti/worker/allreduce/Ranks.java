@@ -55,7 +55,8 @@ record Ranks(Optional<GradientKey> key) {
                 onStall,
                 new TorchAddition(),
                 sharing.topology(),
-                sharing.segments(group));
+                sharing.segments(group),
+                FlightRecorder.withoutFile());
     }
 
     <R> List<R> run(int ranks, IntFunction<ChunkLink> links, Duration deadline, Body<R> body) throws Exception {

@@ -7,6 +7,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import tutti.common.protocol.WorkerReport.BucketTimes;
+import tutti.worker.allreduce.CollectiveCounts;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.Pending;
@@ -61,13 +63,38 @@ class GradientBucketsTest {
     }
 
     @Test
+    void shouldTellHowLongEachBucketTookAndWasWaitedFor() {
+        GradientBuckets buckets = buckets(64);
+        buckets.begin();
+        buckets.ready(0);
+        buckets.await();
+        assertThat(buckets.times())
+                .containsExactly(
+                        new BucketTimes(0, 5, 2),
+                        new BucketTimes(1, 5, 2),
+                        new BucketTimes(2, 5, 2),
+                        new BucketTimes(3, 5, 2));
+    }
+
+    @Test
+    void shouldTellTheTimesOfTheLastBucketsWhereThereAreMany() {
+        GradientBuckets buckets = buckets(1);
+        buckets.begin();
+        buckets.ready(0);
+        buckets.await();
+        assertThat(wire.sizes).hasSizeGreaterThan(GradientBuckets.TIMED);
+        assertThat(buckets.times()).hasSize(GradientBuckets.TIMED);
+        assertThat(buckets.times().get(GradientBuckets.TIMED - 1).bucket()).isEqualTo(wire.sizes.size() - 1);
+    }
+
+    @Test
     void shouldCarryGradientsThatTheHostCannotAddressDownAndUpAgain() {
         Tensor memory = flat();
         for (int i = 0; i < layout.size(); i++) {
             memory.bytes().putDouble(i * Double.BYTES, i);
         }
         GradientBuckets buckets =
-                new GradientBuckets(plan(64), new Far(memory), wire, new ReferenceKernels()::hostBuffer);
+                new GradientBuckets(plan(64), new Far(memory), wire, new ReferenceKernels()::hostBuffer, () -> 0);
         for (int pass = 1; pass <= 2; pass++) {
             buckets.begin();
             buckets.ready(2);
@@ -80,7 +107,12 @@ class GradientBucketsTest {
     }
 
     private GradientBuckets buckets(int elements) {
-        return new GradientBuckets(plan(elements), flat(), wire, new ReferenceKernels()::hostBuffer);
+        return new GradientBuckets(
+                plan(elements),
+                flat(),
+                wire,
+                new ReferenceKernels()::hostBuffer,
+                () -> wire.awaited * Recorder.WAIT_NANOS);
     }
 
     private BucketPlan plan(int elements) {
@@ -134,6 +166,7 @@ class GradientBucketsTest {
 
     /** Sums over two ranks with the same gradients. */
     private static final class Recorder implements Collectives {
+        private static final long WAIT_NANOS = 2_000_000;
         private final List<Integer> sizes = new ArrayList<>();
         private int awaited;
 
@@ -151,7 +184,7 @@ class GradientBucketsTest {
 
                 @Override
                 public long nanos() {
-                    return 0;
+                    return 5_000_000;
                 }
             };
         }
@@ -188,6 +221,11 @@ class GradientBucketsTest {
 
         @Override
         public void barrier(String name) {}
+
+        @Override
+        public CollectiveCounts counts() {
+            throw new UnsupportedOperationException();
+        }
 
         @Override
         public void close() {}

@@ -3,6 +3,7 @@ package tutti.worker.allreduce.aeron;
 import static tutti.common.error.TuttiException.require;
 
 import io.aeron.Aeron;
+import io.aeron.AeronCounters;
 import io.aeron.CncFileDescriptor;
 import io.aeron.ExclusivePublication;
 import io.aeron.Publication;
@@ -13,9 +14,11 @@ import io.aeron.logbuffer.ControlledFragmentHandler.Action;
 import io.aeron.logbuffer.Header;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.agrona.CloseHelper;
 import org.agrona.DirectBuffer;
+import org.agrona.concurrent.status.CountersReader;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
@@ -45,6 +48,10 @@ public final class AeronLink implements ChunkLink {
     private final Aeron aeron;
     private final Subscription[] subscriptions;
     private final ExclusivePublication[] publications;
+    /** By rank, the driver's counter of requests to send again; {@link CountersReader#NULL_COUNTER_ID} inside a node. */
+    private final int[] requestCounters;
+
+    private long retransmits;
     private final BufferClaim claim = new BufferClaim();
     private final ControlledFragmentHandler handler = this::onFragment;
     private FrameReader reader;
@@ -74,6 +81,8 @@ public final class AeronLink implements ChunkLink {
         this.aeronDir = aeronDir;
         subscriptions = new Subscription[listen.size()];
         publications = new ExclusivePublication[peers.size()];
+        requestCounters = new int[peers.size()];
+        Arrays.fill(requestCounters, CountersReader.NULL_COUNTER_ID);
         String doing = "connect";
         Aeron client = null;
         try {
@@ -86,6 +95,10 @@ public final class AeronLink implements ChunkLink {
                 if (peer != rank) {
                     doing = "publish to rank " + peer + " on " + peers.get(peer);
                     publications[peer] = client.addExclusivePublication(peers.get(peer), streamId(generation, peer));
+                    requestCounters[peer] = client.countersReader()
+                            .findByTypeIdAndRegistrationId(
+                                    AeronCounters.DRIVER_SENDER_NAKS_RECEIVED_TYPE_ID,
+                                    publications[peer].registrationId());
                 }
             }
         } catch (RuntimeException e) {
@@ -175,6 +188,21 @@ public final class AeronLink implements ChunkLink {
         }
         taken++;
         return Action.CONTINUE;
+    }
+
+    @Override
+    public long retransmits() {
+        // A closed client has unmapped the counters.
+        if (!aeron.isClosed()) {
+            long sum = 0;
+            for (int counter : requestCounters) {
+                sum += counter == CountersReader.NULL_COUNTER_ID
+                        ? 0
+                        : aeron.countersReader().getCounterValue(counter);
+            }
+            retransmits = sum;
+        }
+        return retransmits;
     }
 
     /** Frames already sent are still delivered: the driver keeps a closed publication until its readers are through. */

@@ -52,49 +52,62 @@ class AeronLinkTest {
     /** Ranks 0 and 1 share a node, rank 2 is alone: frames of two sizes meet in one sum. */
     @Test
     void shouldMixIpcAndUdpInOneGroup() throws Exception {
-        int elements = 200_000;
         try (EmbeddedDriver driver = new EmbeddedDriver()) {
-            int port = EmbeddedDriver.freePort();
-            List<String> listen = List.of(AeronChannels.LISTEN_IPC, AeronChannels.listenUdp("127.0.0.1", port));
-            String near = AeronChannels.ipc(1 << 20);
-            String far = AeronChannels.udp("127.0.0.1", port, 1408, 256 << 10);
-            List<List<String>> peers =
-                    List.of(List.of(near, near, far), List.of(near, near, far), List.of(far, far, far));
-            List<CompletableFuture<ByteBuffer>> results = new ArrayList<>();
-            for (int rank = 0; rank < 3; rank++) {
-                int self = rank;
-                results.add(CompletableFuture.supplyAsync(
-                        () -> {
-                            AeronLink link = new AeronLink(driver.dir(), 1, self, listen, peers.get(self));
-                            Group group = new Group(1, 1, self, List.of("a", "a", "b"), Optional.empty());
-                            try (TreeAllReduce collectives = new TreeAllReduce(
-                                    link,
-                                    group,
-                                    32 << 10,
-                                    Duration.ofSeconds(20),
-                                    System::nanoTime,
-                                    stall -> {},
-                                    new PlainAddition())) {
-                                ByteBuffer data = ByteBuffer.allocateDirect(elements * Float.BYTES)
-                                        .order(ByteOrder.LITTLE_ENDIAN);
-                                for (int i = 0; i < elements; i++) {
-                                    data.putFloat(i * Float.BYTES, (self + 1) * (i % 1000));
-                                }
-                                collectives
-                                        .allReduceSum("mixed", data, DType.F32)
-                                        .await();
-                                return data;
-                            }
-                        },
-                        task -> new Thread(task, "test-rank-" + self).start()));
-            }
-            for (CompletableFuture<ByteBuffer> result : results) {
-                ByteBuffer sums = result.get(30, TimeUnit.SECONDS);
-                for (int i = 0; i < elements; i++) {
-                    assertThat(sums.getFloat(i * Float.BYTES)).isEqualTo(6f * (i % 1000));
-                }
-            }
+            assertThat(retransmits(driver)).hasSize(3);
         }
+    }
+
+    @Test
+    void shouldSumOverANetworkThatLosesDatagramsAndTellHowOftenItWasAskedAgain() throws Exception {
+        try (EmbeddedDriver driver = new EmbeddedDriver(0.05)) {
+            assertThat(retransmits(driver))
+                    .as("every rank sends over UDP, to rank 2 or from there")
+                    .allMatch(requests -> requests > 0);
+        }
+    }
+
+    /** Sums on three ranks, checks the sums, and returns what each rank counted. */
+    private static List<Long> retransmits(EmbeddedDriver driver) throws Exception {
+        int elements = 200_000;
+        int port = EmbeddedDriver.freePort();
+        List<String> listen = List.of(AeronChannels.LISTEN_IPC, AeronChannels.listenUdp("127.0.0.1", port));
+        String near = AeronChannels.ipc(1 << 20);
+        String far = AeronChannels.udp("127.0.0.1", port, 1408, 256 << 10);
+        List<List<String>> peers = List.of(List.of(near, near, far), List.of(near, near, far), List.of(far, far, far));
+        List<CompletableFuture<Long>> results = new ArrayList<>();
+        for (int rank = 0; rank < 3; rank++) {
+            int self = rank;
+            results.add(CompletableFuture.supplyAsync(
+                    () -> {
+                        AeronLink link = new AeronLink(driver.dir(), 1, self, listen, peers.get(self));
+                        Group group = new Group(1, 1, self, List.of("a", "a", "b"), Optional.empty());
+                        try (TreeAllReduce collectives = new TreeAllReduce(
+                                link,
+                                group,
+                                32 << 10,
+                                Duration.ofSeconds(20),
+                                System::nanoTime,
+                                stall -> {},
+                                new PlainAddition())) {
+                            ByteBuffer data = ByteBuffer.allocateDirect(elements * Float.BYTES)
+                                    .order(ByteOrder.LITTLE_ENDIAN);
+                            for (int i = 0; i < elements; i++) {
+                                data.putFloat(i * Float.BYTES, (self + 1) * (i % 1000));
+                            }
+                            collectives.allReduceSum("mixed", data, DType.F32).await();
+                            for (int i = 0; i < elements; i++) {
+                                assertThat(data.getFloat(i * Float.BYTES)).isEqualTo(6f * (i % 1000));
+                            }
+                            return collectives.counts().retransmits();
+                        }
+                    },
+                    task -> new Thread(task, "test-rank-" + self).start()));
+        }
+        List<Long> retransmits = new ArrayList<>();
+        for (CompletableFuture<Long> result : results) {
+            retransmits.add(result.get(30, TimeUnit.SECONDS));
+        }
+        return retransmits;
     }
 
     @Test
