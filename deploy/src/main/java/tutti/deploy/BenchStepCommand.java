@@ -64,6 +64,9 @@ final class BenchStepCommand implements Callable<Integer> {
     @Option(names = "--activation_memory_gb", defaultValue = "0", description = "as tutti run takes it (default: 0)")
     private String activationGb;
 
+    @Option(names = "--zero", defaultValue = "0", description = "as tutti run takes it (default: 0)")
+    private int zero;
+
     @Option(names = "--steps", defaultValue = "5", description = "steps to time (default: 5)")
     private int steps;
 
@@ -97,6 +100,7 @@ final class BenchStepCommand implements Callable<Integer> {
                 bf16,
                 checkpointing,
                 activationGb,
+                zero,
                 steps,
                 warmup,
                 backend,

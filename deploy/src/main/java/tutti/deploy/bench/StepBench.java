@@ -57,6 +57,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
      * @param sequence tokens of a sequence
      * @param checkpointing as {@code --gradient_checkpointing} takes it
      * @param activationGb as {@code --activation_memory_gb} takes it
+     * @param zero as {@code --zero} takes it
      * @param steps timed
      * @param warmup steps before those
      */
@@ -68,6 +69,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             boolean bf16,
             String checkpointing,
             String activationGb,
+            int zero,
             int steps,
             int warmup,
             Backend backend,
@@ -90,6 +92,7 @@ public record StepBench(Launcher launcher, PrintStream err, LongSupplier clock, 
             flags.put("bf16", Boolean.toString(bf16));
             flags.put("gradient_checkpointing", checkpointing);
             flags.put("activation_memory_gb", activationGb);
+            flags.put("zero", Integer.toString(zero));
             flags.put("per_device_train_batch_size", Integer.toString(batch));
             flags.put("max_steps", Integer.toString(Math.addExact(warmup, steps)));
             flags.put("learning_rate", "1e-3");

@@ -94,7 +94,7 @@ class StepResultTest {
 
     private static StepResult result(StepMetrics... steps) {
         StepBench.Options options = new StepBench.Options(
-                BenchShape.of("tiny", 256), 2, 4, 256, true, "False", "0", 3, 2, Backend.TORCH, DeviceKind.AUTO, 42);
+                BenchShape.of("tiny", 256), 2, 4, 256, true, "False", "0", 0, 3, 2, Backend.TORCH, DeviceKind.AUTO, 42);
         return StepResult.of(
                 options,
                 "none",
