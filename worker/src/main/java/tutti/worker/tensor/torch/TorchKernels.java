@@ -37,6 +37,7 @@ public final class TorchKernels implements Kernels {
         NativeFiles.loadCuda();
     }
 
+    private final int threads;
     private final TorchDevice device;
     private final PinnedMemory pinned = new PinnedMemory();
     private final TorchScratch scratch;
@@ -71,6 +72,7 @@ public final class TorchKernels implements Kernels {
 
     TorchKernels(Device device, int threads, Tuning tuning) {
         TuttiException.require(threads >= 1, "threads=%d, expected at least 1", threads);
+        this.threads = threads;
         this.tuning = tuning;
         this.device = TorchDevice.open(device);
         this.scratch = new TorchScratch(this.device, tuning);
@@ -192,7 +194,7 @@ public final class TorchKernels implements Kernels {
 
     @Override
     public double squaredNorm(Tensor x) {
-        return scopedDouble(() -> TorchOptimizer.squaredNorm(scratch, flat(x)));
+        return scopedDouble(() -> TorchOptimizer.squaredNorm(scratch, flat(x), threads));
     }
 
     @Override

@@ -65,7 +65,7 @@ final class TorchOptimizer {
     }
 
     /** Sum of squares of x (n) in float64, pieces in order. */
-    static double squaredNorm(TorchScratch scratch, Tensor x) {
+    static double squaredNorm(TorchScratch scratch, Tensor x, int threads) {
         scratch.begin(workspace(scratch.tuning()));
         long most = scratch.tuning().squares();
         Tensor square = scratch.take(ScalarType.Double);
@@ -78,7 +78,11 @@ final class TorchOptimizer {
                 Tensor some = pieces.get(piece);
                 Tensor rows = RowPieces.of(wide, 0, some.size(0));
                 rows.copy_(some);
-                return torch.dot_out(square, rows, rows).item_double();
+                // OpenBLAS would hand half of a dot to its other thread, whose waking takes a hundred times as long.
+                return threads == 1
+                        ? torch.dot_out(square, rows, rows).item_double()
+                        : torch.sum_out(square, rows.mul_(rows), TorchOps.FIRST, false, TorchOps.AS_IS)
+                                .item_double();
             });
         }
         return sum;
