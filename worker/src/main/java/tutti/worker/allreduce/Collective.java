@@ -48,6 +48,16 @@ record Collective(Kind kind, String name, DType dtype, Partition parts, ByteBuff
         return buffer.limit();
     }
 
+    /** First byte of a rank's part. */
+    int start(int rank) {
+        return parts.start(rank) * dtype.bytes();
+    }
+
+    /** Bytes of a rank's part. */
+    int length(int rank) {
+        return parts.length(rank) * dtype.bytes();
+    }
+
     /**
      * Bytes of nccl-tests' bus bandwidth: each half of an all-reduce moves all but one part of the buffer, a broadcast all of it,
      * whatever the way. So what hardware can do is one number for all kinds and numbers of ranks.

@@ -20,10 +20,15 @@ abstract class Exchange {
     abstract boolean done();
 
     /** Tries to send what is ready for {@code peer}, at most one frame of each kind. Returns frames sent. */
-    abstract int send(int peer, Wire wire);
+    int send(int peer, Wire wire) {
+        return 0;
+    }
 
     /** Copies the payload to where it belongs if the verdict is TAKEN; otherwise changes nothing. */
-    abstract Verdict accept(IncomingFrame frame);
+    Verdict accept(IncomingFrame frame) {
+        // Of one that needs no frames: only a peer in another collective sends one, and its fingerprint tells.
+        return Verdict.MALFORMED;
+    }
 
     /** Adds what has become complete. Returns how many stretches moved on. */
     abstract int advance();

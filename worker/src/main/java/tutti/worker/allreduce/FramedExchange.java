@@ -23,7 +23,7 @@ final class FramedExchange extends Exchange {
     private final boolean spreads;
     private final DType dtype;
     private final int elementBytes;
-    private final Partition parts;
+    private final Collective what;
     private final ByteBuffer data;
     private final Lanes lanes;
     private final Staging staging;
@@ -49,7 +49,7 @@ final class FramedExchange extends Exchange {
         this.spreads = what.kind().spreads();
         this.dtype = what.dtype();
         this.elementBytes = dtype.bytes();
-        this.parts = what.parts();
+        this.what = what;
         this.data = what.buffer();
         this.lanes = lanes;
         this.staging = staging;
@@ -57,7 +57,7 @@ final class FramedExchange extends Exchange {
         this.ownLane = route.laneOf(rank);
         this.steps = reduces ? SumTree.steps(route.sizes(), ownLane) : List.of();
         this.addresses = new long[route.contributors().length];
-        int ranks = parts.ranks();
+        int ranks = what.parts().ranks();
         contributionSent = new int[ranks];
         contributionReceived = new int[ranks];
         resultSent = new int[ranks];
@@ -69,19 +69,11 @@ final class FramedExchange extends Exchange {
                     + expected(peer, RESULT);
         }
         if (reduces) {
-            remaining += length(rank);
+            remaining += what.length(rank);
         } else {
             // Its own values are what it has to give.
-            reduced = length(rank);
+            reduced = what.length(rank);
         }
-    }
-
-    private int start(int part) {
-        return parts.start(part) * elementBytes;
-    }
-
-    private int length(int part) {
-        return parts.length(part) * elementBytes;
     }
 
     @Override
@@ -95,9 +87,9 @@ final class FramedExchange extends Exchange {
         int full = wire.maxPayload(peer);
         int ready = spreads && route.contributesToMe(peer) ? reduced - resultSent[peer] : 0;
         // Full frames until the end: additions advance in small steps when contributions come in small frames.
-        if (ready >= full || ready > 0 && reduced == length(rank)) {
+        if (ready >= full || ready > 0 && reduced == what.length(rank)) {
             int count = Math.min(ready, full);
-            if (wire.send(peer, RESULT, data, start(rank) + resultSent[peer], resultSent[peer], count)) {
+            if (wire.send(peer, RESULT, data, what.start(rank) + resultSent[peer], resultSent[peer], count)) {
                 resultSent[peer] += count;
                 remaining -= count;
                 sent++;
@@ -107,7 +99,12 @@ final class FramedExchange extends Exchange {
         if (open > 0) {
             int count = Math.min(open, full);
             if (wire.send(
-                    peer, CONTRIBUTION, data, start(peer) + contributionSent[peer], contributionSent[peer], count)) {
+                    peer,
+                    CONTRIBUTION,
+                    data,
+                    what.start(peer) + contributionSent[peer],
+                    contributionSent[peer],
+                    count)) {
                 contributionSent[peer] += count;
                 remaining -= count;
                 sent++;
@@ -154,7 +151,7 @@ final class FramedExchange extends Exchange {
     }
 
     private long ownAddress(int at) {
-        return BufferUtil.address(data) + start(rank) + at;
+        return BufferUtil.address(data) + what.start(rank) + at;
     }
 
     private Verdict acceptResult(IncomingFrame frame, int peer, int count) {
@@ -166,7 +163,7 @@ final class FramedExchange extends Exchange {
         }
         if (verdict == Verdict.TAKEN) {
             ByteBuffer payload = frame.payload();
-            data.put(start(peer) + at, payload, payload.position(), count);
+            data.put(what.start(peer) + at, payload, payload.position(), count);
             resultReceived[peer] += count;
             remaining -= count;
         }
@@ -175,10 +172,10 @@ final class FramedExchange extends Exchange {
 
     @Override
     int advance() {
-        if (reduced == length(rank)) {
+        if (reduced == what.length(rank)) {
             return 0;
         }
-        int complete = length(rank);
+        int complete = what.length(rank);
         for (int peer : route.contributors()) {
             complete = peer == rank ? complete : Math.min(complete, contributionReceived[peer]);
         }
@@ -209,8 +206,8 @@ final class FramedExchange extends Exchange {
             return 0;
         }
         return kind == CONTRIBUTION
-                ? reduces && route.contributesToMe(peer) ? length(rank) : 0
-                : spreads && route.ownsForMe(peer) ? length(peer) : 0;
+                ? reduces && route.contributesToMe(peer) ? what.length(rank) : 0
+                : spreads && route.ownsForMe(peer) ? what.length(peer) : 0;
     }
 
     @Override
@@ -224,7 +221,7 @@ final class FramedExchange extends Exchange {
             return 0;
         }
         return kind == CONTRIBUTION
-                ? reduces && route.ownsForMe(peer) ? length(peer) : 0
-                : spreads && route.contributesToMe(peer) ? length(rank) : 0;
+                ? reduces && route.ownsForMe(peer) ? what.length(peer) : 0
+                : spreads && route.contributesToMe(peer) ? what.length(rank) : 0;
     }
 }

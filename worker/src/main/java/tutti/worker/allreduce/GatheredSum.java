@@ -29,7 +29,7 @@ final class GatheredSum extends Exchange {
         this.gathered = gathered;
         this.rank = rank;
         this.lanes = lanes;
-        this.steps = SumTree.steps(SharedExchange.ones(ranks), rank);
+        this.steps = SumTree.steps(ranks, rank);
         this.addresses = new long[ranks];
     }
 

@@ -2,7 +2,6 @@ package tutti.worker.allreduce;
 
 import static tutti.worker.allreduce.FrameLayout.CONTRIBUTION;
 
-import java.util.Arrays;
 import java.util.List;
 import org.agrona.concurrent.UnsafeBuffer;
 import tutti.worker.allreduce.SharedSegments.Counter;
@@ -28,7 +27,7 @@ final class SharedExchange extends Exchange {
     private final boolean reduces;
     private final boolean spreads;
     private final DType dtype;
-    private final Partition parts;
+    private final Collective what;
     private final UnsafeBuffer data;
     private final int stripeBytes;
     private final List<SumTree.Step> steps;
@@ -57,12 +56,12 @@ final class SharedExchange extends Exchange {
         this.reduces = what.kind().reduces();
         this.spreads = what.kind().spreads();
         this.dtype = what.dtype();
-        this.parts = what.parts();
+        this.what = what;
         this.data = new UnsafeBuffer(what.buffer(), 0, what.bytes());
         this.stripeBytes = shared.stripeBytes();
-        this.steps = reduces ? SumTree.steps(ones(ranks), rank) : List.of();
+        this.steps = reduces ? SumTree.steps(ranks, rank) : List.of();
         this.addresses = new long[ranks];
-        long stripes = ((long) parts.longest() * dtype.bytes() + stripeBytes - 1) / stripeBytes;
+        long stripes = ((long) what.parts().longest() * dtype.bytes() + stripeBytes - 1) / stripeBytes;
         this.turn = shared.nextTurn(stripes, pending);
         this.first = turn.firstStripe();
         this.end = first + stripes;
@@ -72,23 +71,9 @@ final class SharedExchange extends Exchange {
         this.taken = first;
     }
 
-    static int[] ones(int count) {
-        int[] ones = new int[count];
-        Arrays.fill(ones, 1);
-        return ones;
-    }
-
-    private int start(int part) {
-        return parts.start(part) * dtype.bytes();
-    }
-
-    private int length(int part) {
-        return parts.length(part) * dtype.bytes();
-    }
-
     /** First byte of a stripe of a part in the data; at the end of the part if the part is shorter. */
     private int at(int part, long stripe) {
-        return (int) Math.min(start(part) + length(part), start(part) + (stripe - first) * stripeBytes);
+        return (int) Math.min(what.start(part) + what.length(part), what.start(part) + (stripe - first) * stripeBytes);
     }
 
     private int count(int part, long stripe) {
@@ -178,17 +163,6 @@ final class SharedExchange extends Exchange {
         agreed[peer] = true;
     }
 
-    /** Needs no frames; only a peer in another collective sends one, and its fingerprint tells. */
-    @Override
-    Verdict accept(IncomingFrame frame) {
-        return Verdict.MALFORMED;
-    }
-
-    @Override
-    int send(int peer, Wire wire) {
-        return 0;
-    }
-
     @Override
     long received(int peer, int kind) {
         if (!shared.isThere(peer)) {
@@ -201,7 +175,7 @@ final class SharedExchange extends Exchange {
 
     @Override
     long expected(int peer, int kind) {
-        return kind == CONTRIBUTION ? reduces ? length(rank) : 0 : spreads ? length(peer) : 0;
+        return kind == CONTRIBUTION ? reduces ? what.length(rank) : 0 : spreads ? what.length(peer) : 0;
     }
 
     @Override
@@ -212,6 +186,6 @@ final class SharedExchange extends Exchange {
 
     @Override
     long toSend(int peer, int kind) {
-        return kind == CONTRIBUTION ? reduces ? length(peer) : 0 : spreads ? length(rank) : 0;
+        return kind == CONTRIBUTION ? reduces ? what.length(peer) : 0 : spreads ? what.length(rank) : 0;
     }
 }

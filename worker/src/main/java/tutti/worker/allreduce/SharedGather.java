@@ -12,8 +12,7 @@ final class SharedGather extends Exchange {
     private final SharedSegments shared;
     private final Group group;
     private final PendingCollective pending;
-    private final int elementBytes;
-    private final Partition parts;
+    private final Collective what;
     private final UnsafeBuffer data;
     private final SharedSegments.Turn turn;
     private final boolean[] has;
@@ -24,21 +23,12 @@ final class SharedGather extends Exchange {
         this.shared = shared;
         this.group = group;
         this.pending = pending;
-        this.elementBytes = what.dtype().bytes();
-        this.parts = what.parts();
+        this.what = what;
         this.data = new UnsafeBuffer(what.buffer(), 0, what.bytes());
         this.has = new boolean[group.worldSize()];
         this.missing = group.worldSize() - 1;
         int rank = group.rank();
-        this.turn = shared.nextGather(pending, data, start(rank), length(rank));
-    }
-
-    private int start(int part) {
-        return parts.start(part) * elementBytes;
-    }
-
-    private int length(int part) {
-        return parts.length(part) * elementBytes;
+        this.turn = shared.nextGather(pending, data, what.start(rank), what.length(rank));
     }
 
     @Override
@@ -57,7 +47,7 @@ final class SharedGather extends Exchange {
                 if (!shared.isIn(peer, turn)) {
                     throw pending.divergedFrom(group.describe(peer));
                 }
-                shared.segment(peer).getBytes(shared.slot(turn), data, start(peer), length(peer));
+                shared.segment(peer).getBytes(shared.slot(turn), data, what.start(peer), what.length(peer));
                 has[peer] = true;
                 missing--;
             }
@@ -69,23 +59,13 @@ final class SharedGather extends Exchange {
     }
 
     @Override
-    Verdict accept(IncomingFrame frame) {
-        return Verdict.MALFORMED;
-    }
-
-    @Override
-    int send(int peer, Wire wire) {
-        return 0;
-    }
-
-    @Override
     long received(int peer, int kind) {
         return has[peer] ? expected(peer, kind) : 0;
     }
 
     @Override
     long expected(int peer, int kind) {
-        return kind == RESULT && peer != group.rank() ? length(peer) : 0;
+        return kind == RESULT && peer != group.rank() ? what.length(peer) : 0;
     }
 
     @Override
@@ -95,6 +75,6 @@ final class SharedGather extends Exchange {
 
     @Override
     long toSend(int peer, int kind) {
-        return kind == RESULT && peer != group.rank() ? length(group.rank()) : 0;
+        return kind == RESULT && peer != group.rank() ? what.length(group.rank()) : 0;
     }
 }

@@ -1,6 +1,7 @@
 package tutti.worker.allreduce;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -39,6 +40,13 @@ public final class SumTree {
             return isSubtree(left, first, size);
         }
         return first >= left && isSubtree(n - left, first - left, size);
+    }
+
+    /** Of a lane for each of {@code ranks}. */
+    static List<Step> steps(int ranks, int keep) {
+        int[] ones = new int[ranks];
+        Arrays.fill(ones, 1);
+        return steps(ones, keep);
     }
 
     /**

@@ -531,7 +531,8 @@ public final class TreeAllReduce implements Collectives {
                 if (still > WARNING_NANOS && !warned) {
                     warned = true;
                     onStall.accept(stall(pending, still)
-                            + " It fails after %d s without progress.".formatted(pending.patienceNanos / 1_000_000_000));
+                            + " It fails after %d s without progress."
+                                    .formatted(pending.patienceNanos / 1_000_000_000));
                 }
                 waiting.idle();
             }
