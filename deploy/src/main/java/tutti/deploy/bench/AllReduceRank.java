@@ -20,6 +20,7 @@ import tutti.worker.agent.GradientMemory;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
+import tutti.worker.allreduce.SymmetricMemory;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
@@ -49,8 +50,12 @@ public final class AllReduceRank {
      */
     public void run(PrintStream out) throws JsonProcessingException {
         GradientMemory memory = memory();
-        ByteBuffer data = buffer(Collections.max(seat.bytes()));
-        try (Collectives collectives = collectives(memory)) {
+        int most = Collections.max(seat.bytes());
+        Collectives collectives = collectives(memory);
+        // As gradients of a run: where ranks share memory, in memory that they share.
+        Optional<SymmetricMemory> symmetric = collectives.symmetricMemory(most);
+        try (collectives) {
+            ByteBuffer data = symmetric.map(SymmetricMemory::buffer).orElseGet(() -> buffer(most));
             AllReduceTiming timing = new AllReduceTiming(collectives, System::nanoTime, SAMPLE, SAMPLES);
             for (int bytes : seat.bytes()) {
                 Spread seconds = timing.secondsPerCall(data.limit(bytes));
@@ -59,6 +64,8 @@ public final class AllReduceRank {
                             AllReduceResult.of(seat.worldSize(), taken(memory), bytes, seconds)));
                 }
             }
+        } finally {
+            symmetric.ifPresent(SymmetricMemory::close);
         }
     }
 

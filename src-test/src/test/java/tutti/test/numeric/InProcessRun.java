@@ -78,7 +78,8 @@ final class InProcessRun {
                         System::nanoTime,
                         stall -> {},
                         new PlainAddition());
-                Trainer trainer = Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, 0))) {
+                Trainer trainer =
+                        Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, gradients -> 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),
                     worldSize,

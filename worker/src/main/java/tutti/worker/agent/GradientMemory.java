@@ -1,6 +1,7 @@
 package tutti.worker.agent;
 
 import tutti.worker.allreduce.SharedSegments;
+import tutti.worker.allreduce.SymmetricMemory;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.allreduce.aeron.AeronChannels;
@@ -15,9 +16,19 @@ import tutti.worker.allreduce.aeron.AeronChannels;
  * @param logs bytes of Aeron logs that the worker maps: one that it writes and one that it reads for every peer
  * @param sharedLogs the part of {@code logs} that a worker of the same node maps too
  * @param segments bytes of shared sums that the worker maps, as every worker of the node does
+ * @param sharing workers of the node whose memory this one reaches, itself included; 1 where none share
+ * @param sharedMemory bytes of the file system where logs and segments lie
  */
 public record GradientMemory(
-        Topology topology, int termBytes, int stripeBytes, long staging, long logs, long sharedLogs, long segments) {
+        Topology topology,
+        int termBytes,
+        int stripeBytes,
+        long staging,
+        long logs,
+        long sharedLogs,
+        long segments,
+        int sharing,
+        long sharedMemory) {
     /** Most payload bytes of one frame. */
     public static final int CHUNK_BYTES = 64 << 10;
 
@@ -55,7 +66,9 @@ public record GradientMemory(
                 TreeAllReduce.bytes(topology, CHUNK_BYTES),
                 near + far,
                 near,
-                shares ? neighbours * SharedSegments.bytes(neighbours, stripe) : 0);
+                shares ? neighbours * SharedSegments.bytes(neighbours, stripe) : 0,
+                shares ? neighbours : 1,
+                sharedMemory);
     }
 
     private static int stripeBytes(int ranks, long sharedMemory) {
@@ -66,12 +79,18 @@ public record GradientMemory(
         return stripe;
     }
 
-    public long bytes() {
-        return staging + logs + segments;
+    /** @param gradients bytes that the worker would put where the others of its node reach them; 0 if it cannot */
+    public long bytes(long gradients) {
+        return staging + logs + segments + reached(gradients);
+    }
+
+    /** Bytes of other workers' gradients that this one touches: the part that it adds up. */
+    private long reached(long gradients) {
+        return SymmetricMemory.fits(gradients, sharing, sharedMemory) ? gradients / sharing * (sharing - 1) : 0;
     }
 
     /** What a node with so many workers counts too often when it adds up {@link #bytes} of each. */
-    public long countedTwice(int workers) {
-        return workers * sharedLogs / 2 + Math.max(0, workers - 1) * segments;
+    public long countedTwice(int workers, long gradients) {
+        return workers * sharedLogs / 2 + Math.max(0, workers - 1) * segments + workers * reached(gradients);
     }
 }

@@ -110,7 +110,7 @@ final class TrainingThread {
                 Topology.of(assign.peers().stream().map(Peer::nodeRank).toList());
         GradientMemory gradients = GradientMemory.of(topology, rank, GradientCollectives.sharedMemory(seat.aeronDir()));
         Host host = new Host(
-                seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients.bytes());
+                seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients::bytes);
         try (TreeAllReduce collectives = GradientCollectives.open(
                         seat.aeronDir(),
                         group,

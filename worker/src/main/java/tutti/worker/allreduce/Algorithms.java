@@ -3,7 +3,9 @@ package tutti.worker.allreduce;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntPredicate;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import tutti.worker.allreduce.Collective.Kind;
 import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.DType;
@@ -13,7 +15,7 @@ import tutti.worker.tensor.DType;
  *
  * <pre>
  *                                  up to {@value #SHORT_BYTES} bytes a rank       more
- * ranks of one node                {@link SharedGather}                   {@link SharedExchange}
+ * ranks of one node                {@link SharedGather}                   {@link SymmetricExchange} in {@link SymmetricMemory}, else {@link SharedExchange}
  * nodes of several ranks each      {@link FramedExchange}, whole          {@link NodesExchange}; sums of BF16 as all others
  * all others                       {@link FramedExchange}, whole          {@link FramedExchange}, in parts
  * </pre>
@@ -37,6 +39,8 @@ final class Algorithms {
     private final Route everybody;
     private final Route betweenNodes;
     private ByteBuffer gathered = ByteBuffer.allocateDirect(0);
+    /** Null until there is one. Written between collectives. */
+    private volatile SymmetricMemory memory;
 
     /** @param topology a node is who shares memory with whom */
     Algorithms(Group group, Topology topology, SharedSegments shared, Addition addition, int windowBytes) {
@@ -51,6 +55,21 @@ final class Algorithms {
         this.betweenNodes = Route.betweenNodes(group.rank(), topology);
     }
 
+    /** From here on: what lies in it takes no copies. */
+    void use(SymmetricMemory mapped) {
+        memory = mapped;
+    }
+
+    /** No rank shares memory with another. */
+    boolean apart() {
+        return topology.nodes() == topology.worldSize();
+    }
+
+    /** Does it hold for all ranks of this node? */
+    boolean onNode(IntPredicate test) {
+        return IntStream.range(0, neighbours.worldSize()).allMatch(i -> test.test(neighbours.firstRank() + i));
+    }
+
     Exchange of(PendingCollective pending) {
         Collective what = pending.what;
         if (what.kind().reduces() && what.bytes() <= SHORT_BYTES) {
@@ -60,13 +79,20 @@ final class Algorithms {
             return gather(pending, what);
         }
         if (topology.nodes() == 1) {
-            return new SharedExchange(shared, neighbours, pending, what, lanes);
+            return onNode(pending, what);
         }
         boolean roundedOnce = what.dtype() != DType.BF16 || !what.kind().reduces();
         if (topology.nodes() < topology.worldSize() && topology.nested() && roundedOnce) {
             return new NodesExchange(stages(pending), group, neighbours);
         }
         return framed(everybody, what);
+    }
+
+    private Exchange onNode(PendingCollective pending, Collective what) {
+        SymmetricMemory mapped = memory;
+        return mapped != null && mapped.offset(pending.what.buffer()) >= 0
+                ? new SymmetricExchange(shared, mapped, neighbours, pending, what, lanes)
+                : new SharedExchange(shared, neighbours, pending, what, lanes);
     }
 
     private Exchange framed(Route route, Collective what) {
@@ -110,7 +136,7 @@ final class Algorithms {
             Partition some = parts.regroup(first, first + topology.size(node), neighbours.worldSize());
             if (some.elements() > 0) {
                 Collective piece = pending.what.half(half, some, parts.start(first));
-                stages.add(() -> new SharedExchange(shared, neighbours, pending, piece, lanes));
+                stages.add(() -> onNode(pending, piece));
             }
         }
     }

@@ -2,6 +2,7 @@ package tutti.worker.allreduce;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Optional;
 import tutti.worker.tensor.DType;
 
 /**
@@ -72,6 +73,16 @@ public interface Collectives extends AutoCloseable {
 
     /** Returns when every rank has called it; blocks and fails like {@link #allGather}. */
     void barrier(String name);
+
+    /**
+     * As many bytes of every rank as ranks of one node can reach at each other: sums of what lies at the same place in it on all ranks take
+     * no copies. Blocks; all ranks call it with the same number, once.
+     *
+     * @return the caller's, to be closed after this; empty where no rank shares memory with this one, or not so much
+     */
+    default Optional<SymmetricMemory> symmetricMemory(long bytes) {
+        return Optional.empty();
+    }
 
     /** What has been counted so far; complete for every collective that somebody has waited for. Any thread may ask. */
     CollectiveCounts counts();

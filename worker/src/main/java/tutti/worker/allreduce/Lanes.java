@@ -14,7 +14,7 @@ final class Lanes {
     /** Below so many elements a call of a library costs more than it saves. */
     private static final int SHORT = 2048;
     /** Elements of a pass: lanes of this length stay in the second cache level. */
-    private static final int BLOCK = 16384;
+    static final int BLOCK = 16384;
 
     private final PlainAddition plain = new PlainAddition();
     private final Addition fast;

@@ -62,7 +62,7 @@ final class SharedExchange extends Exchange {
         this.steps = reduces ? SumTree.steps(ranks, rank) : List.of();
         this.addresses = new long[ranks];
         long stripes = ((long) what.parts().longest() * dtype.bytes() + stripeBytes - 1) / stripeBytes;
-        this.turn = shared.nextTurn(stripes, pending);
+        this.turn = shared.nextTurn(stripes, pending, -1);
         this.first = turn.firstStripe();
         this.end = first + stripes;
         this.agreed = new boolean[ranks];
@@ -89,7 +89,7 @@ final class SharedExchange extends Exchange {
     int advance() {
         int moved = contribute() + reduce() + take();
         if (moved == 0) {
-            shared.requireSame(pending);
+            shared.requireSame(pending, turn);
         }
         return moved;
     }

@@ -53,7 +53,7 @@ final class SharedGather extends Exchange {
             }
         }
         if (before == missing) {
-            shared.requireSame(pending);
+            shared.requireSame(pending, turn);
         }
         return before - missing;
     }

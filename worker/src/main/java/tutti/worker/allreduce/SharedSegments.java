@@ -3,16 +3,12 @@ package tutti.worker.allreduce;
 import static tutti.common.error.TuttiException.environment;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.MappedByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
+import java.util.Arrays;
+import java.util.Optional;
 import org.agrona.DirectBuffer;
 import org.agrona.IoUtil;
 import org.agrona.concurrent.UnsafeBuffer;
@@ -90,31 +86,22 @@ public final class SharedSegments implements AutoCloseable {
         this.folder = folder;
         this.group = group;
         this.stripeBytes = stripeBytes;
-        this.file = path(group.rank());
+        this.file = path("sums", group.rank());
         this.mapped = new MappedByteBuffer[group.worldSize()];
         this.segments = new UnsafeBuffer[group.worldSize()];
-        Path fresh = folder.resolve(file.getFileName() + ".new");
+        long bytes = bytes(group.worldSize(), stripeBytes);
         try {
-            Files.deleteIfExists(fresh);
-            Set<StandardOpenOption> options =
-                    Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, StandardOpenOption.READ);
-            try (FileChannel channel = FileChannel.open(
-                    fresh,
-                    options,
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-                // Written, not only sized: a page that is not there when memory runs out ends the process.
-                fill(channel, bytes(group.worldSize(), stripeBytes));
-                map(group.rank(), channel);
-            }
-            UnsafeBuffer own = segments[group.rank()];
-            own.putLong(0, group.run());
-            own.putLong(8, group.generation());
-            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            map(group.rank(), SharedFile.make(file, bytes, this::head));
         } catch (IOException e) {
             close();
-            throw environment(
-                    "%s: bytes=%d for sums cannot be had: %s", folder, bytes(group.worldSize(), stripeBytes), e);
+            throw environment("%s: bytes=%d for sums cannot be had: %s", folder, bytes, e);
         }
+    }
+
+    private void head(MappedByteBuffer fresh) {
+        UnsafeBuffer own = new UnsafeBuffer(fresh);
+        own.putLong(0, group.run());
+        own.putLong(8, group.generation());
     }
 
     /** Bytes of one rank's segment. */
@@ -122,23 +109,32 @@ public final class SharedSegments implements AutoCloseable {
         return RINGS + (worldSize + 1L) * DEPTH * stripeBytes;
     }
 
-    private static void fill(FileChannel channel, long bytes) throws IOException {
-        ByteBuffer zeros = ByteBuffer.allocateDirect(1 << 16);
-        for (long left = bytes; left > 0; left -= zeros.limit()) {
-            zeros.clear().limit((int) Math.min(zeros.capacity(), left));
-            while (zeros.hasRemaining()) {
-                channel.write(zeros);
-            }
+    private Path path(String what, int rank) {
+        return folder.resolve("%s-%016x-%d-%d".formatted(what, group.run(), group.generation(), rank));
+    }
+
+    private void map(int rank, MappedByteBuffer segment) {
+        mapped[rank] = segment;
+        segments[rank] = new UnsafeBuffer(segment);
+    }
+
+    /** Bytes of the file system where this lies; 0 if it does not tell. */
+    private long room() {
+        try {
+            return Files.getFileStore(folder).getTotalSpace();
+        } catch (IOException e) {
+            return 0;
         }
     }
 
-    private Path path(int rank) {
-        return folder.resolve("sums-%016x-%d-%d".formatted(group.run(), group.generation(), rank));
-    }
-
-    private void map(int rank, FileChannel channel) throws IOException {
-        mapped[rank] = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes(group.worldSize(), stripeBytes));
-        segments[rank] = new UnsafeBuffer(mapped[rank]);
+    /** What this rank gives to {@link SymmetricMemory}; empty if it does not fit. */
+    Optional<SymmetricMemory> symmetricMemory(long bytes) {
+        if (!SymmetricMemory.fits(bytes, segments.length, room())) {
+            return Optional.empty();
+        }
+        Path[] files = new Path[segments.length];
+        Arrays.setAll(files, rank -> path("symmetric", rank));
+        return SymmetricMemory.make(files, group.rank(), bytes);
     }
 
     int stripeBytes() {
@@ -154,20 +150,17 @@ public final class SharedSegments implements AutoCloseable {
         if (segments[rank] != null) {
             return true;
         }
-        try (FileChannel channel = FileChannel.open(path(rank), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-            if (channel.size() == bytes(group.worldSize(), stripeBytes)) {
-                map(rank, channel);
-            }
+        Path theirs = path("sums", rank);
+        try {
+            map(rank, SharedFile.open(theirs, bytes(group.worldSize(), stripeBytes)));
         } catch (NoSuchFileException e) {
             return false;
         } catch (IOException e) {
-            throw environment("%s: cannot be mapped: %s", path(rank), e);
+            throw environment("%s: cannot be mapped: %s", theirs, e);
         }
-        if (segments[rank] == null
-                || segments[rank].getLong(0) != group.run()
-                || segments[rank].getLong(8) != group.generation()) {
+        if (segments[rank].getLong(0) != group.run() || segments[rank].getLong(8) != group.generation()) {
             throw environment(
-                    "%s: is not what rank %d of this run shares; do all workers run the same Tutti?", path(rank), rank);
+                    "%s: is not what rank %d of this run shares; do all workers run the same Tutti?", theirs, rank);
         }
         return true;
     }
@@ -201,9 +194,13 @@ public final class SharedSegments implements AutoCloseable {
         segments[group.rank()].putLongOrdered((1 + counter.ordinal()) * LINE, count);
     }
 
-    /** Enters the next collective in stripes. */
-    Turn nextTurn(long count, PendingCollective pending) {
-        Turn turn = new Turn(turns, stripes, TAGS + (int) (turns % KEPT) * Long.BYTES, tagOf(pending));
+    /**
+     * Enters the next collective in stripes.
+     *
+     * @param place where its data lies in {@link SymmetricMemory}, if all ranks have it there; else -1
+     */
+    Turn nextTurn(long count, PendingCollective pending, long place) {
+        Turn turn = new Turn(turns, stripes, TAGS + (int) (turns % KEPT) * Long.BYTES, tagOf(pending, place));
         enter(turn);
         turns++;
         stripes += count;
@@ -212,7 +209,7 @@ public final class SharedSegments implements AutoCloseable {
 
     /** Enters the next gather and gives it these bytes. */
     Turn nextGather(PendingCollective pending, DirectBuffer source, int from, int count) {
-        Turn turn = new Turn(gathers, 0, GATHER_TAGS + (int) (gathers % KEPT) * Long.BYTES, tagOf(pending));
+        Turn turn = new Turn(gathers, 0, GATHER_TAGS + (int) (gathers % KEPT) * Long.BYTES, tagOf(pending, -1));
         UnsafeBuffer own = segments[group.rank()];
         own.putBytes(slot(turn), source, from, count);
         enter(turn);
@@ -232,8 +229,8 @@ public final class SharedSegments implements AutoCloseable {
      *
      * @throws tutti.common.error.TuttiException (bug) if another one runs a different collective as the same number
      */
-    void requireSame(PendingCollective pending) {
-        long own = tagOf(pending);
+    void requireSame(PendingCollective pending, Turn turn) {
+        long own = turn.tag();
         for (int rank = 0; rank < segments.length; rank++) {
             long latest = segments[rank] == null ? own : segments[rank].getLongVolatile(LATEST);
             if (latest != own && latest >>> Integer.SIZE == own >>> Integer.SIZE) {
@@ -254,9 +251,10 @@ public final class SharedSegments implements AutoCloseable {
         return segments[rank].getLong(turn.tagAt()) == turn.tag();
     }
 
-    private static long tagOf(PendingCollective pending) {
+    private static long tagOf(PendingCollective pending, long place) {
+        int what = pending.fingerprint() ^ Long.hashCode(place + 1);
         // From 1: a segment that is new says 0.
-        return pending.sequence + 1L << Integer.SIZE | pending.fingerprint() & 0xffffffffL;
+        return pending.sequence + 1L << Integer.SIZE | what & 0xffffffffL;
     }
 
     /** The segment that holds what {@code rank} wrote; for it, {@link #contribution} and {@link #sum} are offsets. */
@@ -281,8 +279,7 @@ public final class SharedSegments implements AutoCloseable {
             mapped[rank] = null;
         }
         try {
-            Files.deleteIfExists(file);
-            Files.deleteIfExists(folder.resolve(file.getFileName() + ".new"));
+            SharedFile.delete(file);
         } catch (IOException e) {
             throw environment("%s: cannot be deleted: %s", file, e);
         }

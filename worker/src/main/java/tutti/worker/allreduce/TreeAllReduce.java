@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -290,6 +291,24 @@ public final class TreeAllReduce implements Collectives {
     @Override
     public void barrier(String name) {
         allGather(name, new long[1]);
+    }
+
+    @Override
+    public Optional<SymmetricMemory> symmetricMemory(long bytes) {
+        if (algorithms.apart()) {
+            return Optional.empty();
+        }
+        Optional<SymmetricMemory> own = shared == null ? Optional.empty() : shared.symmetricMemory(bytes);
+        long[][] made = allGather("symmetric memory is made", new long[] {own.isPresent() ? 1 : 0});
+        if (!algorithms.onNode(rank -> made[rank][0] == 1)) {
+            own.ifPresent(SymmetricMemory::close);
+            own = Optional.empty();
+        }
+        own.ifPresent(SymmetricMemory::mapAll);
+        barrier("symmetric memory is mapped");
+        own.ifPresent(SymmetricMemory::unlink);
+        own.ifPresent(algorithms::use);
+        return own;
     }
 
     /** @param waits the caller does: it runs the collective itself if nothing else runs */

@@ -9,10 +9,12 @@ import java.lang.reflect.Proxy;
  * @param name as {@link Kernels#name}
  * @param device as {@link Kernels#device}
  * @param master as {@link Kernels#masterDType}
+ * @param takesHostMemory as {@link Kernels#takesHostMemory}
  * @param library as {@link Kernels#libraryBytes}
  * @param workspace what {@link Kernels#workspaceBytes} of this backend answers too
  */
-public record KernelSizes(String name, Device device, DType master, long library, Workspace workspace) {
+public record KernelSizes(
+        String name, Device device, DType master, boolean takesHostMemory, long library, Workspace workspace) {
 
     /** Most bytes of scratch that any operation on a batch of these dimensions holds. */
     @FunctionalInterface
@@ -36,6 +38,7 @@ public record KernelSizes(String name, Device device, DType master, long library
             case "name" -> name;
             case "device" -> device;
             case "masterDType" -> master;
+            case "takesHostMemory" -> takesHostMemory;
             case "libraryBytes" -> library;
             case "workspaceBytes" -> workspace.bytes((Dimensions) args[0], (DType) args[1]);
             default -> throw new IllegalStateException("a plan computes nothing, but called " + method.getName());

@@ -48,6 +48,20 @@ public interface Kernels extends AutoCloseable {
     /** A zero-filled arena of exactly {@code bytes} bytes; the caller closes it. */
     Arena arena(String name, long bytes);
 
+    /** Can tensors lie in memory of the host that somebody else made? */
+    default boolean takesHostMemory() {
+        return false;
+    }
+
+    /**
+     * An arena where {@link #takesHostMemory}.
+     *
+     * @param memory direct, zeroed, aligned to {@link Arena#ALIGNMENT}; the caller's, who keeps it until the arena is closed
+     */
+    default Arena arena(String name, ByteBuffer memory) {
+        throw new UnsupportedOperationException(name() + " takes no memory of the host for " + name);
+    }
+
     /**
      * Zeroed direct memory of the host, little-endian, through which tensors are read and written fastest: pinned where the device is
      * CUDA. It lasts until {@link #close}.

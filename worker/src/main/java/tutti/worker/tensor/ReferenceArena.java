@@ -21,6 +21,13 @@ final class ReferenceArena implements Arena {
         this.memory = ByteBuffer.allocateDirect((int) bytes + ALIGNMENT).alignedSlice(ALIGNMENT);
     }
 
+    /** In {@code memory}, which is zeroed and aligned. */
+    ReferenceArena(String name, ByteBuffer memory) {
+        this.name = name;
+        this.capacity = memory.capacity();
+        this.memory = memory;
+    }
+
     @Override
     public Tensor take(String what, DType dtype, Shape shape) {
         long bytes = Checks.take(name, what, dtype, shape, memory != null, used, capacity);

@@ -34,6 +34,16 @@ public final class ReferenceKernels implements Kernels {
         return new ReferenceArena(name, bytes);
     }
 
+    @Override
+    public boolean takesHostMemory() {
+        return true;
+    }
+
+    @Override
+    public Arena arena(String name, ByteBuffer memory) {
+        return new ReferenceArena(name, memory);
+    }
+
     /** Scratch lies on the Java heap, a row at a time. */
     @Override
     public long workspaceBytes(Dimensions dimensions, DType compute) {

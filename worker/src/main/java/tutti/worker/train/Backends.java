@@ -91,10 +91,11 @@ public final class Backends {
                         "torch",
                         device,
                         DType.F32,
+                        !device.cuda(),
                         device.cuda() ? 0 : TorchWorkspace.LIBRARY_BYTES,
                         (dimensions, compute) -> TorchWorkspace.bytes(dimensions, compute, device));
-            case ND4J -> new KernelSizes("nd4j", device, DType.F32, 0, Nd4jWorkspace::bytes);
-            case REFERENCE -> new KernelSizes("reference", device, DType.F64, 0, (dimensions, compute) -> 0);
+            case ND4J -> new KernelSizes("nd4j", device, DType.F32, false, 0, Nd4jWorkspace::bytes);
+            case REFERENCE -> new KernelSizes("reference", device, DType.F64, true, 0, (dimensions, compute) -> 0);
         };
     }
 }

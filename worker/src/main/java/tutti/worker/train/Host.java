@@ -1,6 +1,7 @@
 package tutti.worker.train;
 
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 
 /**
  * What a trainer is told of the process that it lives in.
@@ -9,6 +10,7 @@ import java.util.function.LongSupplier;
  * @param threads that compute
  * @param clock nanoseconds
  * @param heldBytes what the process holds now; 0 where the system does not tell
- * @param communicationBytes what the collectives hold, for the memory plan
+ * @param communication what the collectives hold, for the memory plan: of the bytes of gradients that lie in the host's memory
  */
-public record Host(int localRank, int threads, LongSupplier clock, LongSupplier heldBytes, long communicationBytes) {}
+public record Host(
+        int localRank, int threads, LongSupplier clock, LongSupplier heldBytes, LongUnaryOperator communication) {}

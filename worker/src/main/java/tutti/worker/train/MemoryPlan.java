@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongUnaryOperator;
 import tutti.common.config.PlanConfig;
 import tutti.worker.model.BlockPolicy;
 import tutti.worker.model.LlamaConfig;
@@ -31,10 +32,11 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
      * Without weights, and without loading the backend.
      *
      * @param longest most tokens of a sample
-     * @param communication bytes of the all-reduce on a worker; of all workers the plan is rank 0's, whose shard is no smaller
+     * @param communication bytes of the all-reduce on a worker, of the bytes of gradients that lie in its memory; of all workers the plan is rank 0's, whose shard is no smaller
      * @throws tutti.common.error.TuttiException (user) if a budget of activation memory is too small
      */
-    public static MemoryPlan of(PlanConfig run, LlamaConfig model, KernelSizes sizes, int longest, long communication) {
+    public static MemoryPlan of(
+            PlanConfig run, LlamaConfig model, KernelSizes sizes, int longest, LongUnaryOperator communication) {
         return of(run, model, sizes.withoutDevice(), longest, 0, run.launch().worldSize(), communication);
     }
 
@@ -45,9 +47,9 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
             int longest,
             int rank,
             int worldSize,
-            long communication) {
+            LongUnaryOperator communication) {
         PlanningArena arena = new PlanningArena();
-        Parts parts = Parts.of(run, model, kernels, longest, rank, worldSize, arena, () -> 0);
+        Parts parts = Parts.of(run, model, kernels, longest, rank, worldSize, arena, arena, () -> 0);
         Map<MemoryUse, Long> bytes = new EnumMap<>(MemoryUse.class);
         for (MemoryUse use : MemoryUse.values()) {
             bytes.put(use, arena.byUse().getOrDefault(use, 0L));
@@ -62,16 +64,22 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
         long staging = travels ? parts.replica().gradients().byteSize() : 0;
         // A checkpoint gathers the master weights of a bucket at a time.
         long gathered = parts.replica().hasAllMasters() ? 0 : parts.buckets().largest();
-        bytes.put(MemoryUse.COMMUNICATION, communication + staging + gathered);
+        long reachable = kernels.takesHostMemory() ? parts.replica().gradients().byteSize() : 0;
+        bytes.put(MemoryUse.COMMUNICATION, communication.applyAsLong(reachable) + staging + gathered);
         return new MemoryPlan(bytes, parts.activations().blocks());
     }
 
-    /** Bytes of the worker's arena: all but what kernels, their library and collectives hold themselves. */
+    /** Bytes of the worker's arena: all but gradients, and what kernels, their library and collectives hold themselves. */
     long arenaBytes() {
         return total()
+                - gradientBytes()
                 - bytes.get(MemoryUse.WORKSPACE)
                 - bytes.get(MemoryUse.LIBRARY)
                 - bytes.get(MemoryUse.COMMUNICATION);
+    }
+
+    long gradientBytes() {
+        return bytes.get(MemoryUse.GRADIENTS);
     }
 
     /** Bytes of {@link #total} that lie in the memory of the node and not in that of a device of its own. */

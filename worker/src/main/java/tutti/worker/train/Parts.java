@@ -30,6 +30,7 @@ record Parts(
     /**
      * @param longest most tokens of a sample
      * @param worldSize of the run in which this is {@code rank}
+     * @param gradients takes them alone
      */
     static Parts of(
             PlanConfig run,
@@ -39,6 +40,7 @@ record Parts(
             int rank,
             int worldSize,
             Arena arena,
+            Arena gradients,
             LongSupplier clock) {
         DType compute = run.train().bf16() ? DType.BF16 : kernels.masterDType();
         int batch = run.train().batchSize();
@@ -62,7 +64,7 @@ record Parts(
                 run.allReduce().bucketBytes(),
                 worldSize,
                 run.optim().zero() > 0);
-        Replica replica = Replica.full(kernels, layout, buckets.shard(rank), compute, arena);
+        Replica replica = Replica.full(kernels, layout, buckets.shard(rank), compute, arena, gradients);
         AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena.counting(MemoryUse.OPTIMIZER));
         Llama llama = new Llama(activations, kernels, replica, arena, clock);
         BatchBuilder batches = new BatchBuilder(arena.counting(MemoryUse.BATCH), batch, longest);

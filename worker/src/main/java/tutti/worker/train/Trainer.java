@@ -6,12 +6,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.SymmetricMemory;
 import tutti.worker.checkpoint.CheckpointWriter;
 import tutti.worker.checkpoint.OptimizerShards;
 import tutti.worker.checkpoint.TrainerState;
@@ -22,6 +24,7 @@ import tutti.worker.optim.LearningRate;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
+import tutti.worker.tune.Replica;
 
 /**
  * Everything one rank needs for training, wired: data, kernels, memory, model, optimizer. {@link #load} makes it, {@link #begin}
@@ -35,7 +38,9 @@ public final class Trainer implements AutoCloseable {
     private final Kernels kernels;
     private final MemoryPlan plan;
     private final long baseBytes;
+    private final Optional<SymmetricMemory> symmetric;
     private final Arena arena;
+    private final Arena gradients;
     private final Parts parts;
     private final CheckpointWriter writer;
     private final long firstStep;
@@ -50,6 +55,7 @@ public final class Trainer implements AutoCloseable {
             TrainingSet data,
             LlamaConfig model,
             Kernels kernels,
+            Optional<SymmetricMemory> symmetric,
             Path resumeFrom,
             List<String> notes) {
         this.config = config;
@@ -57,21 +63,26 @@ public final class Trainer implements AutoCloseable {
         this.clock = host.clock();
         this.data = data;
         this.kernels = kernels;
+        this.symmetric = symmetric;
         this.notes = notes;
         int longest = data.longest();
         int rank = collectives.rank();
         int worldSize = collectives.worldSize();
-        this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, rank, worldSize, host.communicationBytes());
+        this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, rank, worldSize, host.communication());
         this.baseBytes = host.heldBytes().getAsLong();
         this.arena = kernels.arena("replica", plan.arenaBytes());
+        this.gradients = symmetric
+                .map(memory -> kernels.arena("gradients", memory.buffer()))
+                .orElseGet(() -> kernels.arena("gradients", plan.gradientBytes()));
         try {
-            this.parts = Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, clock);
+            this.parts = Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, gradients, clock);
             kernels.reserve(
                     parts.activations().dimensions(), parts.activations().compute());
             this.writer = CheckpointWriter.of(
                     config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
             this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
         } catch (RuntimeException e) {
+            gradients.close();
             arena.close();
             throw e;
         }
@@ -93,14 +104,20 @@ public final class Trainer implements AutoCloseable {
                     .formatted(maxLength, model.maxPositions(), model.maxPositions()));
             maxLength = model.maxPositions();
         }
-        TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
-        notes.add("data: " + data.report().summary());
         Kernels kernels = Backends.open(
                 config.train().backend(),
                 Backends.device(config.train().backend(), config.train().device(), host.localRank()),
                 host.threads());
+        Optional<SymmetricMemory> symmetric = Optional.empty();
         try {
-            Trainer trainer = new Trainer(config, collectives, host, data, model, kernels, resumeFrom, notes);
+            if (kernels.takesHostMemory()) {
+                // First, while all ranks have just come: tokenising and loading may take them minutes, and some longer.
+                symmetric = collectives.symmetricMemory(Replica.gradientBytes(model, kernels.masterDType()));
+            }
+            TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
+            notes.add("data: " + data.report().summary());
+            Trainer trainer =
+                    new Trainer(config, collectives, host, data, model, kernels, symmetric, resumeFrom, notes);
             notes.add("model: %,d parameters in %s on %s, %,d MiB a worker%s"
                     .formatted(
                             trainer.parameters(),
@@ -112,6 +129,7 @@ public final class Trainer implements AutoCloseable {
                             kernels.device().cuda() ? " on a CUDA device" : ""));
             return trainer;
         } catch (RuntimeException e) {
+            symmetric.ifPresent(SymmetricMemory::close);
             kernels.close();
             throw e;
         }
@@ -241,6 +259,8 @@ public final class Trainer implements AutoCloseable {
     @Override
     public void close() {
         collectives.close();
+        gradients.close();
+        symmetric.ifPresent(SymmetricMemory::close);
         arena.close();
         kernels.close();
     }

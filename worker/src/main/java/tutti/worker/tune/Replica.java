@@ -36,7 +36,12 @@ public final class Replica implements Weights {
     private final Map<String, FullLinear> linears = new HashMap<>();
 
     private Replica(
-            Kernels kernels, FlatLayout layout, ShardLayout shard, DType computeDType, Arena arena, boolean learns) {
+            Kernels kernels,
+            FlatLayout layout,
+            ShardLayout shard,
+            DType computeDType,
+            Arena arena,
+            Optional<Arena> gradientArena) {
         this.kernels = kernels;
         this.layout = layout;
         this.shard = shard;
@@ -47,26 +52,36 @@ public final class Replica implements Weights {
         this.compute = computeDType == masterDType
                 ? master
                 : arena.counting(MemoryUse.PARAMETERS).take("compute weights", computeDType, flat);
-        this.gradients = learns
-                ? Optional.of(arena.counting(MemoryUse.GRADIENTS).take("gradients", masterDType, flat))
-                : Optional.empty();
+        this.gradients =
+                gradientArena.map(memory -> memory.counting(MemoryUse.GRADIENTS).take("gradients", masterDType, flat));
     }
 
     /** Every weight learns, and this rank updates every one. */
     public static Replica full(Kernels kernels, LlamaConfig config, DType compute, Arena arena) {
         FlatLayout layout = new FlatLayout(ParameterSpec.of(config));
-        return full(kernels, layout, ShardLayout.whole(layout), compute, arena);
+        return full(kernels, layout, ShardLayout.whole(layout), compute, arena, arena);
     }
 
-    /** Every weight learns; this rank updates those of its shard, which holds all norms. */
-    public static Replica full(Kernels kernels, FlatLayout layout, ShardLayout shard, DType compute, Arena arena) {
-        return new Replica(kernels, layout, shard, compute, arena, true);
+    /**
+     * Every weight learns; this rank updates those of its shard, which holds all norms.
+     *
+     * @param gradients memory for them, of {@link #gradientBytes}
+     */
+    public static Replica full(
+            Kernels kernels, FlatLayout layout, ShardLayout shard, DType compute, Arena arena, Arena gradients) {
+        return new Replica(kernels, layout, shard, compute, arena, Optional.of(gradients));
+    }
+
+    /** Bytes that the gradients of a model take where every weight learns. */
+    public static long gradientBytes(LlamaConfig config, DType master) {
+        FlatLayout layout = new FlatLayout(ParameterSpec.of(config));
+        return Arena.bytesFor(master, Shape.of(layout.size()));
     }
 
     /** No weight learns: for generation and evaluation. */
     public static Replica frozen(Kernels kernels, LlamaConfig config, DType compute, Arena arena) {
         FlatLayout layout = new FlatLayout(ParameterSpec.of(config));
-        return new Replica(kernels, layout, ShardLayout.whole(layout), compute, arena, false);
+        return new Replica(kernels, layout, ShardLayout.whole(layout), compute, arena, Optional.empty());
     }
 
     public FlatLayout layout() {

@@ -21,16 +21,18 @@ class GradientMemoryTest {
 
     @Test
     void shouldTakeNothingAlone() {
-        assertThat(GradientMemory.of(Topology.even(1, 1), 0, PLENTY).bytes()).isZero();
+        assertThat(GradientMemory.of(Topology.even(1, 1), 0, PLENTY).bytes(1000))
+                .isZero();
     }
 
     @Test
     void shouldMapALogEachWayForEveryPeerAndStageAWindowForEveryOtherRank() {
         assertThat(GradientMemory.of(Topology.apart(2), 0, PLENTY))
                 .as("one other contributor is added as it comes")
-                .isEqualTo(new GradientMemory(Topology.apart(2), TERM, 0, 2 * SHORT, 2 * LOG, 0, 0));
+                .isEqualTo(new GradientMemory(Topology.apart(2), TERM, 0, 2 * SHORT, 2 * LOG, 0, 0, 1, PLENTY));
         assertThat(GradientMemory.of(Topology.apart(4), 3, PLENTY))
-                .isEqualTo(new GradientMemory(Topology.apart(4), TERM, 0, 3 * WINDOW + 4 * SHORT, 6 * LOG, 0, 0));
+                .isEqualTo(new GradientMemory(
+                        Topology.apart(4), TERM, 0, 3 * WINDOW + 4 * SHORT, 6 * LOG, 0, 0, 1, PLENTY));
     }
 
     @Test
@@ -41,10 +43,16 @@ class GradientMemoryTest {
         GradientMemory memory = GradientMemory.of(node, 1, PLENTY);
         assertThat(memory)
                 .isEqualTo(new GradientMemory(
-                        node, 64 << 10, 128 << 10, 2 * SHORT, 2 * SMALL_LOG, 2 * SMALL_LOG, 2 * segment));
-        assertThat(2 * memory.bytes() - memory.countedTwice(2))
+                        node, 64 << 10, 128 << 10, 2 * SHORT, 2 * SMALL_LOG, 2 * SMALL_LOG, 2 * segment, 2, PLENTY));
+        assertThat(2 * memory.bytes(1000) - memory.countedTwice(2, 1000))
                 .as("a node has two logs and two segments")
                 .isEqualTo(2 * (2 * SHORT + SMALL_LOG + segment));
+        assertThat(memory.bytes(1000) - memory.bytes(0))
+                .as("half of the other's gradients")
+                .isEqualTo(500);
+        assertThat(memory.bytes(PLENTY))
+                .as("gradients that are too many to be shared")
+                .isEqualTo(memory.bytes(0));
     }
 
     @Test

@@ -41,12 +41,13 @@ class MemoryPlanTest {
                 "torch",
                 Device.CPU,
                 DType.F32,
+                true,
                 55,
                 (dimensions, compute) -> dimensions.equals(new Dimensions(8 * LONGEST, LONGEST, 32, 96, 4, 2, 8, 100))
                                 && compute == DType.BF16
                         ? 777
                         : -1);
-        MemoryPlan plan = MemoryPlan.of(config("bf16", "True"), MODEL, sizes, LONGEST, COMMUNICATION);
+        MemoryPlan plan = MemoryPlan.of(config("bf16", "True"), MODEL, sizes, LONGEST, gradients -> COMMUNICATION);
         Map<MemoryUse, Long> expected = new LinkedHashMap<>();
         expected.put(MemoryUse.PARAMETERS, 2 * WEIGHTS);
         expected.put(MemoryUse.MASTER_WEIGHTS, 4 * WEIGHTS);
@@ -65,7 +66,8 @@ class MemoryPlanTest {
 
     @Test
     void shouldCountNoCopyWhereTheMasterWeightsCompute() {
-        MemoryPlan plan = MemoryPlan.of(config(), MODEL, Backends.sizes(Backend.TORCH, Device.CPU), LONGEST, 0);
+        MemoryPlan plan =
+                MemoryPlan.of(config(), MODEL, Backends.sizes(Backend.TORCH, Device.CPU), LONGEST, gradients -> 0);
         assertThat(plan.bytes()).containsEntry(MemoryUse.PARAMETERS, 0L);
         assertThat(plan.bytes()).containsEntry(MemoryUse.ACTIVATIONS, activations(DType.F32));
     }
@@ -74,7 +76,11 @@ class MemoryPlanTest {
     void shouldCountTheHostsCopyOfGradientsThatLieOnADevice() {
         Device device = Device.cuda(1);
         MemoryPlan plan = MemoryPlan.of(
-                config("nproc_per_node", "2"), MODEL, Backends.sizes(Backend.TORCH, device), LONGEST, COMMUNICATION);
+                config("nproc_per_node", "2"),
+                MODEL,
+                Backends.sizes(Backend.TORCH, device),
+                LONGEST,
+                none -> COMMUNICATION + none);
         assertThat(plan.bytes()).containsEntry(MemoryUse.COMMUNICATION, COMMUNICATION + 4 * WEIGHTS);
         assertThat(plan.hostBytes(device)).isEqualTo(COMMUNICATION + 4 * WEIGHTS);
         assertThat(plan.hostBytes(Device.CPU)).isEqualTo(plan.total());
@@ -95,12 +101,16 @@ class MemoryPlanTest {
     @ValueSource(strings = {"none", "selective", "full"})
     void shouldBeWhatARunTakes(String policy) {
         PlanConfig run = config("gradient_checkpointing", policy);
-        MemoryPlan plan =
-                MemoryPlan.of(run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, COMMUNICATION);
+        MemoryPlan plan = MemoryPlan.of(
+                run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, gradients -> COMMUNICATION);
         try (Kernels kernels = Backends.open(Backend.REFERENCE, Device.CPU, 1);
-                Arena arena = kernels.arena("test", plan.arenaBytes())) {
-            Parts.of(run, MODEL, kernels, LONGEST, 0, run.launch().worldSize(), arena, System::nanoTime);
-            assertThat(arena.used()).isEqualTo(arena.capacity()).isEqualTo(plan.total() - COMMUNICATION);
+                Arena arena = kernels.arena("test", plan.arenaBytes());
+                Arena gradients = kernels.arena("gradients", plan.gradientBytes())) {
+            Parts.of(run, MODEL, kernels, LONGEST, 0, run.launch().worldSize(), arena, gradients, System::nanoTime);
+            assertThat(gradients.used()).isEqualTo(gradients.capacity());
+            assertThat(arena.used())
+                    .isEqualTo(arena.capacity())
+                    .isEqualTo(plan.total() - plan.gradientBytes() - COMMUNICATION);
         }
     }
 
@@ -113,6 +123,7 @@ class MemoryPlanTest {
         try (Kernels kernels = Backends.open(backend, Device.CPU, 1)) {
             assertThat(sizes.name()).isEqualTo(kernels.name()).isEqualTo(backend.word());
             assertThat(sizes.master()).isEqualTo(kernels.masterDType());
+            assertThat(sizes.takesHostMemory()).isEqualTo(kernels.takesHostMemory());
             for (DType compute : kernels.computeDTypes()) {
                 assertThat(sizes.workspace().bytes(dimensions, compute))
                         .as("workspace in %s", compute)
@@ -128,7 +139,7 @@ class MemoryPlanTest {
                         MODEL,
                         Backends.sizes(Backend.TORCH, Device.CPU),
                         4096,
-                        0))
+                        gradients -> 0))
                 .isInstanceOfSatisfying(
                         TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
                 .hasMessageContaining("--per_device_train_batch_size=1000000 times 4096 tokens");

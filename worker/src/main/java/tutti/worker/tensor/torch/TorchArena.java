@@ -15,7 +15,10 @@ import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 
-/** One zeroed libtorch allocation; its tensors are slices. Closing frees the memory at once, whoever still holds a tensor. */
+/**
+ * One zeroed libtorch allocation, or memory of the host that is somebody else's; its tensors are slices. Closing frees an allocation at
+ * once, whoever still holds a tensor.
+ */
 final class TorchArena implements Arena {
     private final TorchDevice device;
     private final String name;
@@ -48,6 +51,18 @@ final class TorchArena implements Arena {
             throw TuttiException.bug(
                     "arena %s: libtorch returned address=%d, not a multiple of %d", name, address, ALIGNMENT);
         }
+    }
+
+    /** In {@code memory}, which is zeroed and aligned. */
+    TorchArena(TorchDevice device, String name, ByteBuffer memory) {
+        this.device = device;
+        this.name = name;
+        this.capacity = memory.capacity();
+        try (BytePointer start = new BytePointer(memory)) {
+            this.address = start.address();
+        }
+        this.block = TorchDevice.outlivingScopes(
+                torch.from_blob(at(address), new long[] {capacity}, device.options(DType.U8)));
     }
 
     @Override

@@ -131,6 +131,16 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
+    public boolean takesHostMemory() {
+        return !device.cuda();
+    }
+
+    @Override
+    public Arena arena(String name, ByteBuffer memory) {
+        return new TorchArena(device, name, memory);
+    }
+
+    @Override
     public ByteBuffer hostBuffer(int bytes) {
         return device.cuda() ? pinned.take(bytes) : Kernels.super.hostBuffer(bytes);
     }
