@@ -13,8 +13,8 @@ import tutti.worker.tensor.DType;
 final class Lanes {
     /** Below so many elements a call of a library costs more than it saves. */
     private static final int SHORT = 2048;
-    /** Elements of a pass: lanes of this length stay in the second cache level. */
-    static final int BLOCK = 16384;
+    /** Elements of a pass: a few lanes of this length stay in the first cache level, many in the second. */
+    static final int BLOCK = 4096;
 
     private final PlainAddition plain = new PlainAddition();
     private final Addition fast;
