@@ -13,7 +13,6 @@ import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.train.Backends;
 import tutti.worker.train.MemoryPlan;
-import tutti.worker.tune.Replica;
 
 /**
  * What a run takes on one node.
@@ -40,7 +39,7 @@ record NodePlan(MemoryPlan worker, Device device, int workers, int longest, long
         GradientMemory gradients = GradientMemory.of(Topology.of(launch.nodes()), launch.firstRank(), sharedMemory());
         int longest = Math.min(run.model().maxLength(), model.maxPositions());
         MemoryPlan worker = MemoryPlan.of(run, model, sizes, longest, gradients::bytes);
-        long shared = sizes.takesHostMemory() ? Replica.gradientBytes(model, sizes.master()) : 0;
+        long shared = sizes.takesHostMemory() ? worker.gradientBytes() : 0;
         int workers = launch.nprocPerNode();
         return new NodePlan(worker, device, workers, longest, gradients.countedTwice(workers, shared));
     }

@@ -7,7 +7,7 @@ import static tutti.common.error.TuttiException.require;
  *
  * @param warmupRatio share of all steps; used when {@code warmupSteps} is 0
  * @param maxGradNorm 0 means no clipping
- * @param zero stage of sharding over the workers: 0 nothing, 1 the optimizer state
+ * @param zero stage of sharding over the workers: 0 nothing, 1 the optimizer state, 2 gradients too
  */
 public record OptimConfig(
         double learningRate,
@@ -39,7 +39,7 @@ public record OptimConfig(
         require(beta2 >= 0 && beta2 < 1, "--adam_beta2=%s: at least 0 and below 1", beta2);
         require(epsilon > 0, "--adam_epsilon=%s: more than 0", epsilon);
         require(maxGradNorm >= 0, "--max_grad_norm=%s: not below 0; 0 means no clipping", maxGradNorm);
-        require(zero == 0 || zero == 1, "--zero=%d: 0 or 1; gradients and weights are not sharded yet", zero);
+        require(zero >= 0 && zero <= 2, "--zero=%d: 0, 1 or 2; weights are not sharded", zero);
     }
 
     /** Steps with a rising learning rate; a ratio is rounded up, as transformers does. */

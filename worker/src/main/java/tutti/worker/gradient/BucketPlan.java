@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import tutti.worker.allreduce.Partition;
 import tutti.worker.tune.FlatLayout;
 import tutti.worker.tune.ShardLayout;
@@ -48,9 +49,11 @@ public final class BucketPlan {
         int dealt = 0;
         // One rank alone has nothing to sum.
         for (long end = layout.size(); end > 0 && ranks > 1; ) {
-            long floor = this.sharded && end > layout.replicated() ? layout.replicated() : 0;
+            // A shard's buckets end with the part: its gradients may share memory with those of others.
+            long floor = this.sharded ? sectionOf(end - 1) : 0;
             int grain = this.sharded ? layout.grain() : 1;
-            int bytes = ascending.isEmpty() ? Math.min(FIRST_BYTES, bucketBytes) : bucketBytes;
+            boolean first = ascending.isEmpty() && !this.sharded;
+            int bytes = first ? Math.min(FIRST_BYTES, bucketBytes) : bucketBytes;
             long most = Math.max(grain, bytes / elementBytes);
             // Cut where a multiple of the grain is counted from the floor, for shards to begin there.
             long start = floor + Math.max(0, (end - floor - most + grain - 1) / grain * grain);
@@ -64,6 +67,24 @@ public final class BucketPlan {
             end = start;
         }
         Collections.reverse(ascending);
+    }
+
+    /** Where the norms, or the matrices of the part, begin that an element belongs to. */
+    private long sectionOf(long element) {
+        long start = 0;
+        for (long section : sections()) {
+            start = section <= element ? section : start;
+        }
+        return start;
+    }
+
+    /** Where norms and the matrices of each part begin, and the end of all. */
+    private List<Long> sections() {
+        List<Long> starts = new ArrayList<>(List.of(0L, layout.replicated()));
+        for (int part = 0; part < layout.parts(); part++) {
+            starts.add(layout.partEnd(part));
+        }
+        return starts;
     }
 
     /** Grains in equal parts; those that are left over go to ranks in turn, from {@code next} on, so that all end with about the same. */
@@ -118,30 +139,34 @@ public final class BucketPlan {
 
     /** Of all elements, in their order; none lies in two shards. Where all ranks have all sums, grains are dealt evenly. */
     List<Grain> grains() {
-        List<Grain> grains = new ArrayList<>();
-        long norms = layout.replicated();
-        int all = grains(norms, layout.grain()) + grains(layout.size() - norms, layout.grain());
-        add(0, norms, all, -1, grains);
-        if (!sharded) {
-            add(norms, layout.size(), all, -1, grains);
-            return grains;
-        }
-        for (Bucket bucket : ascending) {
-            Partition partition = bucket.partition().orElse(null);
-            for (int rank = 0; partition != null && rank < ranks; rank++) {
-                long start = bucket.start() + partition.start(rank);
-                add(start, start + partition.length(rank), all, rank, grains);
+        List<Long> sections = sections();
+        List<Grain> unowned = new ArrayList<>();
+        for (int i = 0; i < sections.size() - 1; i++) {
+            for (long at = sections.get(i); at < sections.get(i + 1); at += layout.grain()) {
+                unowned.add(new Grain(at, Math.min(layout.grain(), sections.get(i + 1) - at), -1));
             }
+        }
+        List<Grain> grains = new ArrayList<>();
+        for (Grain grain : unowned) {
+            int dealt = (int) ((long) grains.size() * ranks / unowned.size());
+            grains.add(new Grain(
+                    grain.start(), grain.count(), ownerOf(grain.start()).orElse(dealt)));
         }
         return grains;
     }
 
-    /** @param owner of all of these, or -1: dealt by their numbers among {@code all} */
-    private void add(long start, long end, int all, int owner, List<Grain> grains) {
-        for (long at = start; at < end; at += layout.grain()) {
-            int dealt = (int) ((long) grains.size() * ranks / all);
-            grains.add(new Grain(at, Math.min(layout.grain(), end - at), owner < 0 ? dealt : owner));
+    /** The rank that updates an element; empty if all do. */
+    private OptionalInt ownerOf(long element) {
+        for (Bucket bucket : ascending) {
+            Partition partition = bucket.partition().orElse(null);
+            for (int rank = 0; partition != null && rank < ranks; rank++) {
+                long from = bucket.start() + partition.start(rank);
+                if (from <= element && element < from + partition.length(rank)) {
+                    return OptionalInt.of(rank);
+                }
+            }
         }
+        return OptionalInt.empty();
     }
 
     /** Bytes of the largest bucket. */

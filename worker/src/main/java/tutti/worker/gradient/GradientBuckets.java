@@ -3,12 +3,10 @@ package tutti.worker.gradient;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 import tutti.common.protocol.WorkerReport.BucketTimes;
 import tutti.worker.allreduce.Collectives;
@@ -19,12 +17,13 @@ import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Tensor;
 import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.Gradients;
 
 /**
  * Sums the flat gradient buffer over all ranks, bucket by bucket, while backward goes on. Backward completes gradients from the
  * end of the buffer to its start, so one mark, the lowest complete element, says which buckets are full. Every rank cuts the same
  * buckets and starts them in the same order. Where updates are sharded a rank gets the sums of its part only, and {@link #spread}
- * brings the new weights of the others. What lies on a device travels through host memory: down when a bucket is full, up when it
+ * brings the new weights of the others; where gradients of blocks share memory its part is kept before that takes others. What lies on a device travels through host memory: down when a bucket is full, up when it
  * is summed.
  */
 public final class GradientBuckets implements GradientListener {
@@ -35,12 +34,15 @@ public final class GradientBuckets implements GradientListener {
     private final List<BucketPlan.Bucket> buckets;
 
     private final List<BucketPlan.Grain> grains;
+    /** The gradients of this rank's grains. */
+    private final List<Tensor> ownGrains = new ArrayList<>();
     /** How many grains are each rank's, and a sum for each grain: those of one rank behind each other. */
     private final Partition grainsOf;
 
     private final ByteBuffer squares;
     private final FlatLayout layout;
-    private final Tensor gradients;
+    private final Gradients gradients;
+    private final Kernels kernels;
     private final Collectives collectives;
     /** What travels, where the host cannot address the gradients themselves; else null. */
     private final ByteBuffer[] staging;
@@ -50,17 +52,17 @@ public final class GradientBuckets implements GradientListener {
     private final List<Pending> started = new ArrayList<>();
     private final List<BucketTimes> times = new ArrayList<>();
     private int next;
+    /** Buckets whose sums are where the update finds them. */
+    private int kept;
+
+    private long waitedNanos;
 
     /**
-     * @param hostBuffer host memory of so many bytes, for gradients that the host cannot address
+     * @param kernels copies and squares gradients, on the thread that calls
      * @param clock nanoseconds
      */
     public GradientBuckets(
-            BucketPlan plan,
-            Tensor gradients,
-            Collectives collectives,
-            IntFunction<ByteBuffer> hostBuffer,
-            LongSupplier clock) {
+            BucketPlan plan, Gradients gradients, Collectives collectives, Kernels kernels, LongSupplier clock) {
         this.buckets = new ArrayList<>(plan.ascending());
         Collections.reverse(buckets);
         this.grains = plan.grains();
@@ -70,23 +72,36 @@ public final class GradientBuckets implements GradientListener {
         this.squares = ByteBuffer.allocateDirect(grains.size() * Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         this.layout = plan.layout();
         this.gradients = gradients;
+        this.kernels = kernels;
         this.collectives = collectives;
         this.clock = clock;
-        staging = gradients.onHost() ? null : new ByteBuffer[buckets.size()];
-        for (int i = 0; staging != null && i < staging.length; i++) {
-            staging[i] =
-                    hostBuffer.apply(buckets.get(i).count() * gradients.dtype().bytes());
+        for (BucketPlan.Grain grain : grains) {
+            if (grain.owner() == collectives.rank()) {
+                ownGrains.add(gradients.summed(grain.start(), grain.count()));
+            }
         }
-    }
-
-    private static Tensor slice(Tensor flat, BucketPlan.Bucket bucket) {
-        return flat.rows(bucket.start(), bucket.count());
+        staging = gradients.written().onHost() ? null : new ByteBuffer[buckets.size()];
+        for (int i = 0; staging != null && i < staging.length; i++) {
+            staging[i] = kernels.hostBuffer(
+                    buckets.get(i).count() * gradients.written().dtype().bytes());
+        }
     }
 
     /** Before the backward whose gradients travel. */
     public void begin() {
         next = 0;
+        kept = 0;
+        waitedNanos = 0;
         started.clear();
+        times.clear();
+    }
+
+    @Override
+    public void begins(int part) {
+        long behind = gradients.layout().behind(part);
+        while (kept < next && buckets.get(kept).start() >= behind) {
+            keep();
+        }
     }
 
     @Override
@@ -94,13 +109,18 @@ public final class GradientBuckets implements GradientListener {
         long complete = layout.partStart(part);
         while (next < buckets.size() && buckets.get(next).start() >= complete) {
             BucketPlan.Bucket bucket = buckets.get(next);
-            ByteBuffer host = host(next, slice(gradients, bucket));
+            ByteBuffer host = host(next, written(bucket));
+            DType dtype = gradients.written().dtype();
             String name = "gradients/" + next;
             started.add(bucket.partition()
-                    .map(parts -> collectives.reduceScatterSum(name, host, gradients.dtype(), parts))
-                    .orElseGet(() -> collectives.allReduceSum(name, host, gradients.dtype())));
+                    .map(parts -> collectives.reduceScatterSum(name, host, dtype, parts))
+                    .orElseGet(() -> collectives.allReduceSum(name, host, dtype)));
             next++;
         }
+    }
+
+    private Tensor written(BucketPlan.Bucket bucket) {
+        return gradients.written(bucket.start(), bucket.count());
     }
 
     private ByteBuffer host(int bucket, Tensor slice) {
@@ -120,28 +140,45 @@ public final class GradientBuckets implements GradientListener {
         if (next < buckets.size()) {
             throw new IllegalStateException("backward marked %d of %d buckets ready".formatted(next, buckets.size()));
         }
-        times.clear();
-        for (int bucket = 0; bucket < next; bucket++) {
-            Pending pending = started.get(bucket);
-            long start = clock.getAsLong();
-            pending.await();
-            long waited = clock.getAsLong() - start;
-            if (bucket >= next - TIMED) {
-                times.add(new BucketTimes(bucket, pending.nanos() / 1e6, waited / 1e6));
-            }
-            land(bucket, gradients);
+        while (kept < next) {
+            keep();
         }
     }
 
-    /** Of the buckets that {@link #await} waited for last; at most the last {@value #TIMED} of them. */
+    /** Waits for the sums of one bucket more, and brings them where the update finds them. */
+    private void keep() {
+        BucketPlan.Bucket bucket = buckets.get(kept);
+        Pending pending = started.get(kept);
+        long start = clock.getAsLong();
+        pending.await();
+        long waited = clock.getAsLong() - start;
+        waitedNanos += waited;
+        if (kept >= buckets.size() - TIMED) {
+            times.add(new BucketTimes(kept, pending.nanos() / 1e6, waited / 1e6));
+        }
+        land(kept, written(bucket));
+        gradients.keep(kernels, bucket.start(), bucket.count());
+        kept++;
+    }
+
+    /** Nanoseconds since {@link #begin} that were spent waiting for sums. */
+    public long waitedNanos() {
+        return waitedNanos;
+    }
+
+    /** Of the buckets since {@link #begin} whose sums are there; at most the last {@value #TIMED} of them. */
     public List<BucketTimes> times() {
         return List.copyOf(times);
     }
 
-    private void land(int bucket, Tensor flat) {
+    private void land(int bucket, Tensor slice) {
         if (staging != null) {
-            slice(flat, buckets.get(bucket)).write(staging[bucket].rewind());
+            slice.write(staging[bucket].rewind());
         }
+    }
+
+    private static Tensor slice(Tensor flat, BucketPlan.Bucket bucket) {
+        return flat.rows(bucket.start(), bucket.count());
     }
 
     /**
@@ -160,7 +197,7 @@ public final class GradientBuckets implements GradientListener {
         }
         gathers.forEach((bucket, gather) -> {
             gather.await();
-            land(bucket, weights);
+            land(bucket, slice(weights, buckets.get(bucket)));
         });
     }
 
@@ -168,16 +205,14 @@ public final class GradientBuckets implements GradientListener {
      * L2 norm of all gradients; NaN or infinite if any of them is. Squares are summed over grains, each on one rank, and the grains in
      * their order everywhere: the same bits on every rank, for any number of ranks, sharded or not.
      */
-    public double norm(Kernels kernels) {
-        int[] next = new int[collectives.worldSize()];
-        for (BucketPlan.Grain grain : grains) {
-            int at = position(grain, next);
-            if (grain.owner() == collectives.rank()) {
-                squares.putDouble(at, kernels.squaredNorm(gradients.rows(grain.start(), grain.count())));
-            }
+    public double norm() {
+        int at = grainsOf.start(collectives.rank()) * Double.BYTES;
+        for (Tensor grain : ownGrains) {
+            squares.putDouble(at, kernels.squaredNorm(grain));
+            at += Double.BYTES;
         }
         collectives.allGatherAndWait("grad norm", squares, DType.F64, grainsOf);
-        Arrays.fill(next, 0);
+        int[] next = new int[collectives.worldSize()];
         double total = 0;
         for (BucketPlan.Grain grain : grains) {
             total += squares.getDouble(position(grain, next));

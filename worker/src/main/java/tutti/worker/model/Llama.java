@@ -97,6 +97,7 @@ public final class Llama {
         listener.ready(blocks.size() + 1);
         for (int layer = blocks.size() - 1; layer >= 0; layer--) {
             recompute(layer, batch);
+            listener.begins(layer + 1);
             blocks.get(layer)
                     .backward(
                             dx,

@@ -79,7 +79,7 @@ public final class AdamW {
                     replica.hasCopy() ? replica.compute().rows(segment.start(), segment.count()) : weight,
                     firstMoment(segment),
                     secondMoment(segment),
-                    replica.gradients().rows(segment.start(), segment.count()),
+                    replica.gradients().summed(segment),
                     step);
         }
     }

@@ -8,20 +8,24 @@ import java.util.function.LongUnaryOperator;
 import tutti.common.config.PlanConfig;
 import tutti.worker.model.BlockPolicy;
 import tutti.worker.model.LlamaConfig;
+import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.KernelSizes;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.MemoryUse;
 import tutti.worker.tensor.PlanningArena;
+import tutti.worker.tensor.Shape;
+import tutti.worker.tune.Gradients;
 
 /**
  * The peak of one worker, known before step 0: everything that a run takes beyond what the JVM, the backend's library and the
  * data set hold.
  *
  * @param bytes for every use
+ * @param gradientBytes the part of those for gradients that backward writes: memory of their own, which ranks of a node may share
  * @param blocks what each block keeps
  */
-public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
+public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, List<BlockPolicy> blocks) {
 
     public MemoryPlan {
         bytes = Collections.unmodifiableMap(new EnumMap<>(bytes));
@@ -59,27 +63,27 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
                 kernels.workspaceBytes(
                         parts.activations().dimensions(), parts.activations().compute()));
         bytes.put(MemoryUse.LIBRARY, kernels.libraryBytes());
+        long written = Gradients.bytes(parts.replica().gradients().layout(), kernels.masterDType());
         // What travels from a device is copied to the host first.
         boolean travels = kernels.device().cuda() && worldSize > 1;
-        long staging = travels ? parts.replica().gradients().byteSize() : 0;
+        long gradients = Arena.bytesFor(
+                kernels.masterDType(), Shape.of(parts.replica().layout().size()));
+        long staging = travels ? gradients : 0;
         // A checkpoint gathers the master weights of a bucket at a time.
         long gathered = parts.replica().hasAllMasters() ? 0 : parts.buckets().largest();
-        long reachable = kernels.takesHostMemory() ? parts.replica().gradients().byteSize() : 0;
-        bytes.put(MemoryUse.COMMUNICATION, communication.applyAsLong(reachable) + staging + gathered);
-        return new MemoryPlan(bytes, parts.activations().blocks());
+        bytes.put(
+                MemoryUse.COMMUNICATION,
+                communication.applyAsLong(kernels.takesHostMemory() ? written : 0) + staging + gathered);
+        return new MemoryPlan(bytes, written, parts.activations().blocks());
     }
 
-    /** Bytes of the worker's arena: all but gradients, and what kernels, their library and collectives hold themselves. */
+    /** Bytes of the worker's arena: all but what backward writes, and what kernels, their library and collectives hold themselves. */
     long arenaBytes() {
         return total()
-                - gradientBytes()
+                - gradientBytes
                 - bytes.get(MemoryUse.WORKSPACE)
                 - bytes.get(MemoryUse.LIBRARY)
                 - bytes.get(MemoryUse.COMMUNICATION);
-    }
-
-    long gradientBytes() {
-        return bytes.get(MemoryUse.GRADIENTS);
     }
 
     /** Bytes of {@link #total} that lie in the memory of the node and not in that of a device of its own. */

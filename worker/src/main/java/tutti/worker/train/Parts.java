@@ -16,6 +16,8 @@ import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.MemoryUse;
 import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.GradientLayout;
+import tutti.worker.tune.Gradients;
 import tutti.worker.tune.Replica;
 
 /** What takes memory. Built once on an arena that only counts, for the {@link MemoryPlan}, then on a real one of that size. */
@@ -30,7 +32,7 @@ record Parts(
     /**
      * @param longest most tokens of a sample
      * @param worldSize of the run in which this is {@code rank}
-     * @param gradients takes them alone
+     * @param gradients takes what backward writes of them, {@link #gradientBytes}
      */
     static Parts of(
             PlanConfig run,
@@ -57,17 +59,36 @@ record Parts(
                 batch * longest,
                 longest,
                 run.train().checkpointing());
-        FlatLayout layout = new FlatLayout(ParameterSpec.of(model));
-        BucketPlan buckets = new BucketPlan(
-                layout,
-                kernels.masterDType().bytes(),
-                run.allReduce().bucketBytes(),
-                worldSize,
-                run.optim().zero() > 0);
-        Replica replica = Replica.full(kernels, layout, buckets.shard(rank), compute, arena, gradients);
+        BucketPlan buckets = buckets(run, model, kernels.masterDType(), worldSize);
+        FlatLayout layout = buckets.layout();
+        Replica replica = Replica.full(
+                kernels, layout, buckets.shard(rank), gradientLayout(run, buckets, rank), compute, arena, gradients);
         AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena.counting(MemoryUse.OPTIMIZER));
         Llama llama = new Llama(activations, kernels, replica, arena, clock);
         BatchBuilder batches = new BatchBuilder(arena.counting(MemoryUse.BATCH), batch, longest);
         return new Parts(activations, buckets, replica, optimizer, llama, batches);
+    }
+
+    private static BucketPlan buckets(PlanConfig run, LlamaConfig model, DType master, int worldSize) {
+        return new BucketPlan(
+                new FlatLayout(ParameterSpec.of(model)),
+                master.bytes(),
+                run.allReduce().bucketBytes(),
+                worldSize,
+                run.optim().zero() > 0);
+    }
+
+    private static GradientLayout gradientLayout(PlanConfig run, BucketPlan buckets, int rank) {
+        // Micro-batches before the last one add to gradients of this rank alone: until then all of them have to be
+        // there.
+        boolean passing = run.optim().zero() == 2 && run.train().accumulation() == 1;
+        return passing
+                ? GradientLayout.windows(buckets.layout(), buckets.shard(rank))
+                : GradientLayout.whole(buckets.layout());
+    }
+
+    /** Bytes of the gradients that backward writes, the same on all ranks. */
+    static long gradientBytes(PlanConfig run, LlamaConfig model, DType master, int worldSize) {
+        return Gradients.bytes(gradientLayout(run, buckets(run, model, master, worldSize), 0), master);
     }
 }

@@ -71,11 +71,7 @@ record TrainStep(
         double gradScale = 1.0 / sumOverRanks(labelled);
         long counted = clock.getAsLong();
 
-        if (shard.isEmpty()) {
-            replica.zeroGradients();
-        } else {
-            replica.beginGradients();
-        }
+        replica.beginGradients();
         long zeroed = clock.getAsLong();
         buckets.begin();
         Passes passes = new Passes();
@@ -83,14 +79,17 @@ record TrainStep(
             int to = Math.min(shard.size(), from + batchSize);
             passes.run(shard.subList(from, to), gradScale, to == shard.size() ? buckets : GradientListener.NONE);
         }
-        if (shard.isEmpty()) {
-            buckets.ready(0);
+        for (int part = replica.layout().parts() - 1; shard.isEmpty() && part >= 0; part--) {
+            buckets.begins(part);
+            replica.zeroGradients(part);
+            buckets.ready(part);
         }
+        long early = buckets.waitedNanos();
         long computed = clock.getAsLong();
         buckets.await();
         long reduced = clock.getAsLong();
 
-        double gradNorm = buckets.norm(kernels);
+        double gradNorm = buckets.norm();
         checkFinite(step, gradNorm);
         long clipped = clock.getAsLong();
         double rate = learningRate.at(step);
@@ -104,8 +103,8 @@ record TrainStep(
                 millis(passes.data),
                 millis(passes.forward),
                 millis(passes.recompute),
-                millis(passes.backward),
-                millis(counted - start + reduced - computed + end - updated),
+                millis(passes.backward - early),
+                millis(counted - start + early + reduced - computed + end - updated),
                 millis(clipped - reduced),
                 millis(zeroed - counted + updated - clipped));
         StepWire wire = wire(collectives.counts().minus(before));
@@ -181,7 +180,7 @@ record TrainStep(
 
     private boolean holdsANonFiniteGradient(FlatLayout.Slot slot) {
         return replica.shard().within(slot.start(), slot.spec().shape().count()).stream()
-                .map(segment -> replica.gradients().rows(segment.start(), segment.count()))
+                .map(replica.gradients()::summed)
                 .anyMatch(gradient -> !Double.isFinite(kernels.squaredNorm(gradient)));
     }
 

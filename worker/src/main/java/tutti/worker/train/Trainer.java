@@ -24,7 +24,6 @@ import tutti.worker.optim.LearningRate;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
-import tutti.worker.tune.Replica;
 
 /**
  * Everything one rank needs for training, wired: data, kernels, memory, model, optimizer. {@link #load} makes it, {@link #begin}
@@ -112,7 +111,8 @@ public final class Trainer implements AutoCloseable {
         try {
             if (kernels.takesHostMemory()) {
                 // First, while all ranks have just come: tokenising and loading may take them minutes, and some longer.
-                symmetric = collectives.symmetricMemory(Replica.gradientBytes(model, kernels.masterDType()));
+                symmetric = collectives.symmetricMemory(
+                        Parts.gradientBytes(config.plan(), model, kernels.masterDType(), collectives.worldSize()));
             }
             TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
             notes.add("data: " + data.report().summary());
@@ -213,8 +213,8 @@ public final class Trainer implements AutoCloseable {
     /** @param totalSteps length of the run, which the learning rate needs */
     public void begin(long totalSteps) {
         this.totalSteps = totalSteps;
-        GradientBuckets buckets = new GradientBuckets(
-                parts.buckets(), parts.replica().gradients(), collectives, kernels::hostBuffer, clock);
+        GradientBuckets buckets =
+                new GradientBuckets(parts.buckets(), parts.replica().gradients(), collectives, kernels, clock);
         step = new TrainStep(
                 kernels,
                 parts.model(),

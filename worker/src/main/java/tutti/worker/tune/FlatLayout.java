@@ -60,8 +60,8 @@ public final class FlatLayout {
     }
 
     /**
-     * Elements that are never divided: a shard begins at a multiple of so many behind the norms, and squares are summed over so many
-     * first. It follows from the model alone, so that sums have the same bits however many ranks there are.
+     * Elements that are never divided: a shard begins at a multiple of so many behind the start of a part's matrices, and squares are
+     * summed over so many first. It follows from the model alone, so that sums have the same bits however many ranks there are.
      */
     public int grain() {
         long wanted = Long.highestOneBit(Math.max(1, size / GRAINS));
@@ -76,6 +76,16 @@ public final class FlatLayout {
     /** First element of a part's weights; see {@link ParameterSpec#part()}. */
     public long partStart(int part) {
         return partStarts.get(part);
+    }
+
+    /** First element behind a part's matrices. */
+    public long partEnd(int part) {
+        return part + 1 < partStarts.size() ? partStarts.get(part + 1) : size;
+    }
+
+    /** How many parts: the blocks, the embedding, the head. */
+    public int parts() {
+        return partStarts.size();
     }
 
     public List<Slot> slots() {

@@ -31,7 +31,7 @@ public final class Replica implements Weights {
     private final ShardLayout shard;
     private final Tensor master;
     private final Tensor compute;
-    private final Optional<Tensor> gradients;
+    private final Optional<Gradients> gradients;
     /** Those that were asked for and learn. */
     private final Map<String, FullLinear> linears = new HashMap<>();
 
@@ -41,7 +41,7 @@ public final class Replica implements Weights {
             ShardLayout shard,
             DType computeDType,
             Arena arena,
-            Optional<Arena> gradientArena) {
+            Optional<Gradients> gradients) {
         this.kernels = kernels;
         this.layout = layout;
         this.shard = shard;
@@ -52,30 +52,35 @@ public final class Replica implements Weights {
         this.compute = computeDType == masterDType
                 ? master
                 : arena.counting(MemoryUse.PARAMETERS).take("compute weights", computeDType, flat);
-        this.gradients =
-                gradientArena.map(memory -> memory.counting(MemoryUse.GRADIENTS).take("gradients", masterDType, flat));
+        this.gradients = gradients;
     }
 
     /** Every weight learns, and this rank updates every one. */
     public static Replica full(Kernels kernels, LlamaConfig config, DType compute, Arena arena) {
         FlatLayout layout = new FlatLayout(ParameterSpec.of(config));
-        return full(kernels, layout, ShardLayout.whole(layout), compute, arena, arena);
+        return full(kernels, layout, ShardLayout.whole(layout), GradientLayout.whole(layout), compute, arena, arena);
     }
 
     /**
      * Every weight learns; this rank updates those of its shard, which holds all norms.
      *
-     * @param gradients memory for them, of {@link #gradientBytes}
+     * @param memory for the gradients that backward writes, {@link Gradients#bytes}
      */
     public static Replica full(
-            Kernels kernels, FlatLayout layout, ShardLayout shard, DType compute, Arena arena, Arena gradients) {
-        return new Replica(kernels, layout, shard, compute, arena, Optional.of(gradients));
-    }
-
-    /** Bytes that the gradients of a model take where every weight learns. */
-    public static long gradientBytes(LlamaConfig config, DType master) {
-        FlatLayout layout = new FlatLayout(ParameterSpec.of(config));
-        return Arena.bytesFor(master, Shape.of(layout.size()));
+            Kernels kernels,
+            FlatLayout layout,
+            ShardLayout shard,
+            GradientLayout gradients,
+            DType compute,
+            Arena arena,
+            Arena memory) {
+        return new Replica(
+                kernels,
+                layout,
+                shard,
+                compute,
+                arena,
+                Optional.of(new Gradients(gradients, kernels.masterDType(), memory, arena)));
     }
 
     /** No weight learns: for generation and evaluation. */
@@ -121,8 +126,7 @@ public final class Replica implements Weights {
         return compute;
     }
 
-    /** (size) of the master dtype, added to by backward. */
-    public Tensor gradients() {
+    public Gradients gradients() {
         return gradients.orElseThrow();
     }
 
@@ -131,14 +135,18 @@ public final class Replica implements Weights {
         linears.values().forEach(FullLinear::begin);
         for (FlatLayout.Slot slot : layout.slots()) {
             if (!linears.containsKey(slot.spec().name())) {
-                kernels.fill(slot.view(gradients()), 0);
+                kernels.fill(gradients().of(slot), 0);
             }
         }
     }
 
     /** For a step without any backward. */
-    public void zeroGradients() {
-        kernels.fill(gradients(), 0);
+    public void zeroGradients(int part) {
+        for (FlatLayout.Slot slot : layout.slots()) {
+            if (slot.spec().part() == part) {
+                kernels.fill(gradients().of(slot), 0);
+            }
+        }
     }
 
     /** Brings the compute copy up to date after the master weights of this rank changed. */
@@ -197,7 +205,7 @@ public final class Replica implements Weights {
     public Weight weight(String name) {
         FlatLayout.Slot slot = layout.slot(name);
         Tensor value = slot.view(slot.spec().decays() ? compute : master);
-        return new Weight(value, gradients.map(slot::view));
+        return new Weight(value, gradients.map(all -> all.of(slot)));
     }
 
     @Override
@@ -205,7 +213,7 @@ public final class Replica implements Weights {
         FlatLayout.Slot slot = layout.slot(name);
         FrozenLinear frozen = new FrozenLinear(kernels, slot.view(compute));
         return gradients
-                .<Linear>map(flat -> linears.computeIfAbsent(name, any -> new FullLinear(frozen, slot.view(flat))))
+                .<Linear>map(all -> linears.computeIfAbsent(name, any -> new FullLinear(frozen, all.of(slot))))
                 .orElse(frozen);
     }
 }

@@ -19,6 +19,9 @@ import tutti.worker.tensor.ReferenceKernels;
 import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.GradientLayout;
+import tutti.worker.tune.Gradients;
+import tutti.worker.tune.ShardLayout;
 
 class GradientBucketsTest {
     /** Three parts of 64, 128 and 32 elements. */
@@ -87,14 +90,58 @@ class GradientBucketsTest {
         assertThat(buckets.times().get(GradientBuckets.TIMED - 1).bucket()).isEqualTo(wire.sizes.size() - 1);
     }
 
+    /** ZeRO-2: the third block from the end takes the memory of the last one, so that must have been waited for and kept. */
+    @Test
+    void shouldKeepItsSumsBeforeTheirMemoryIsTaken() {
+        List<ParameterSpec> specs = new ArrayList<>();
+        specs.add(new ParameterSpec("embedding", Shape.of(8, 8), 0));
+        for (int block = 1; block <= 3; block++) {
+            specs.add(new ParameterSpec("block " + block, Shape.of(64, 64), block));
+        }
+        specs.add(new ParameterSpec("head", Shape.of(4, 8), 4));
+        FlatLayout layered = new FlatLayout(specs);
+        BucketPlan plan = new BucketPlan(layered, DType.F64.bytes(), 1 << 20, 2, true);
+        GradientLayout layout = GradientLayout.windows(layered, plan.shard(0));
+        Arena arena = new ReferenceKernels().arena("test", 1 << 20);
+        Gradients gradients = new Gradients(layout, DType.F64, arena, arena);
+        assertThat(gradients.written().shape().count())
+                .as("embedding, head and two of three blocks")
+                .isEqualTo(layered.size() - 4096);
+        GradientBuckets buckets = new GradientBuckets(plan, gradients, wire, new ReferenceKernels(), () -> 0);
+        buckets.begin();
+        int[] waitedFor = {0, 0, 0, 2, 2};
+        for (int part = 4; part >= 0; part--) {
+            buckets.begins(part);
+            assertThat(wire.awaited).as("when part %d begins", part).isEqualTo(waitedFor[4 - part]);
+            long start = layered.partStart(part);
+            Tensor written = gradients.written(start, layered.partEnd(part) - start);
+            for (int i = 0; i < written.shape().count(); i++) {
+                written.bytes().putDouble(i * Double.BYTES, part + 1);
+            }
+            buckets.ready(part);
+        }
+        buckets.await();
+        for (ShardLayout.Segment segment : plan.shard(0).segments()) {
+            int part = 4;
+            while (layered.partStart(part) > segment.start()) {
+                part--;
+            }
+            Tensor sums = gradients.summed(segment);
+            assertThat(sums.bytes().getDouble(0)).isEqualTo(2.0 * (part + 1));
+            assertThat(sums.bytes().getDouble((int) sums.byteSize() - Double.BYTES))
+                    .isEqualTo(2.0 * (part + 1));
+        }
+    }
+
     @Test
     void shouldCarryGradientsThatTheHostCannotAddressDownAndUpAgain() {
-        Tensor memory = flat();
+        FarArena arena = new FarArena(arena());
+        Gradients gradients = new Gradients(GradientLayout.whole(layout), DType.F64, arena, arena);
+        Tensor memory = arena.near;
         for (int i = 0; i < layout.size(); i++) {
             memory.bytes().putDouble(i * Double.BYTES, i);
         }
-        GradientBuckets buckets =
-                new GradientBuckets(plan(64), new Far(memory), wire, new ReferenceKernels()::hostBuffer, () -> 0);
+        GradientBuckets buckets = new GradientBuckets(plan(64), gradients, wire, new ReferenceKernels(), () -> 0);
         for (int pass = 1; pass <= 2; pass++) {
             buckets.begin();
             buckets.ready(2);
@@ -109,9 +156,9 @@ class GradientBucketsTest {
     private GradientBuckets buckets(int elements) {
         return new GradientBuckets(
                 plan(elements),
-                flat(),
+                new Gradients(GradientLayout.whole(layout), DType.F64, arena(), arena()),
                 wire,
-                new ReferenceKernels()::hostBuffer,
+                new ReferenceKernels(),
                 () -> wire.awaited * Recorder.WAIT_NANOS);
     }
 
@@ -119,9 +166,41 @@ class GradientBucketsTest {
         return new BucketPlan(layout, DType.F64.bytes(), elements * DType.F64.bytes(), 2, false);
     }
 
-    private Tensor flat() {
-        Arena arena = new ReferenceKernels().arena("test", 1 << 16);
-        return arena.take("gradients", DType.F64, Shape.of(layout.size()));
+    private static Arena arena() {
+        return new ReferenceKernels().arena("test", 1 << 16);
+    }
+
+    /** Hands out tensors as on a device. */
+    private static final class FarArena implements Arena {
+        private final Arena memory;
+        /** What was taken first. */
+        private Tensor near;
+
+        FarArena(Arena memory) {
+            this.memory = memory;
+        }
+
+        @Override
+        public Tensor take(String what, DType dtype, Shape shape) {
+            Tensor taken = memory.take(what, dtype, shape);
+            near = near == null ? taken : near;
+            return new Far(taken);
+        }
+
+        @Override
+        public long used() {
+            return memory.used();
+        }
+
+        @Override
+        public long capacity() {
+            return memory.capacity();
+        }
+
+        @Override
+        public void close() {
+            memory.close();
+        }
     }
 
     /** As on a device: the elements are reached by copies only. */
@@ -191,7 +270,7 @@ class GradientBucketsTest {
 
         @Override
         public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition) {
-            throw new UnsupportedOperationException(name);
+            return allReduceSum(name, data, dtype);
         }
 
         @Override

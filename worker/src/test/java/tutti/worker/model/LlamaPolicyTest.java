@@ -78,7 +78,7 @@ class LlamaPolicyTest {
             Batch batch = new BatchBuilder(arena, 2, 8).build(SAMPLES);
             if (leavings) {
                 for (FlatLayout.Slot slot : replica.layout().slots()) {
-                    kernels.fill(slot.view(replica.gradients()), Double.NaN);
+                    kernels.fill(slot.view(replica.gradients().written()), Double.NaN);
                 }
                 replica.beginGradients();
             }
@@ -86,8 +86,9 @@ class LlamaPolicyTest {
                 llama.forward(batch);
                 llama.backward(batch, 0.25, GradientListener.NONE);
             }
-            ByteBuffer gradients = ByteBuffer.allocate((int) replica.gradients().byteSize());
-            return gradients.put(replica.gradients().bytes()).flip();
+            ByteBuffer gradients =
+                    ByteBuffer.allocate((int) replica.gradients().written().byteSize());
+            return gradients.put(replica.gradients().written().bytes()).flip();
         }
     }
 
@@ -126,8 +127,9 @@ class LlamaPolicyTest {
             double loss = llama.backward(batch, 0.25, ready::add);
             assertThat(ready).containsExactly(4, 3, 2, 1, 0);
             assertThat(llama.recomputeNanos()).isEqualTo(ticks.get() / 2);
-            ByteBuffer gradients = ByteBuffer.allocate((int) replica.gradients().byteSize());
-            gradients.put(replica.gradients().bytes()).flip();
+            ByteBuffer gradients =
+                    ByteBuffer.allocate((int) replica.gradients().written().byteSize());
+            gradients.put(replica.gradients().written().bytes()).flip();
             return new Outcome(loss, gradients, ticks.get());
         }
     }
