@@ -8,9 +8,11 @@ import java.util.Map;
  */
 public final class Answered {
     private static final Map<String, String> FLAGS = Map.ofEntries(
-            Map.entry("fsdp", "each worker holds a whole replica; nothing is sharded"),
+            Map.entry("fsdp", "each worker holds a whole replica; --zero 1 or 2 shards optimizer state and gradients"),
             Map.entry("fsdp_transformer_layer_cls_to_wrap", "no layer is wrapped: each worker holds a whole replica"),
-            Map.entry("fsdp_config", "each worker holds a whole replica; nothing is sharded"),
+            Map.entry(
+                    "fsdp_config",
+                    "each worker holds a whole replica; --zero 1 or 2 shards optimizer state and gradients"),
             Map.entry("deepspeed", "there is no DeepSpeed here; batch and optimizer settings are flags of their own"),
             Map.entry("tf32", "a mode of Nvidia's float32 matmul; has no meaning on a CPU"),
             Map.entry("lazy_preprocess", "samples are tokenised once, before the first step"),

@@ -43,7 +43,7 @@ class ResumeTest {
 
         Map<String, String> again = longSteps(Files.createDirectory(disturbed.folder()));
         // Its checkpoints hold shards; what goes on from them is whole.
-        again.put("zero", "1");
+        again.put("zero", "2");
         again.put("bucket_cap_mb", "0.2");
         try (WatchService watch = FileSystems.getDefault().newWatchService()) {
             disturbed.folder().register(watch, StandardWatchEventKinds.ENTRY_CREATE);

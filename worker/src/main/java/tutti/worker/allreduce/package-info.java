@@ -15,7 +15,8 @@
  * <p>What a frame is believed by is a {@code FrameSeal}: a checksum, or with {@code --secure_gradients} a signature.
  *
  * <p>Ranks of one node need no frames: {@code SharedExchange} has the same parts, owners and order of additions, in memory that all of
- * them map ({@link tutti.worker.allreduce.SharedSegments}); the link then carries last words only. Over several nodes ({@link
+ * them map ({@link tutti.worker.allreduce.SharedSegments}); the link then carries last words only. What lies in {@link
+ * tutti.worker.allreduce.SymmetricMemory}, as gradients do, is added where it is ({@code SymmetricExchange}). Over several nodes ({@link
  * tutti.worker.allreduce.Topology}) each node adds its ranks first, and one sum a node travels.
  *
  * <p>What collectives do is counted ({@link tutti.worker.allreduce.CollectiveCounts}), and the last of them are written down when one

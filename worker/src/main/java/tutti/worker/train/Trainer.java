@@ -103,6 +103,10 @@ public final class Trainer implements AutoCloseable {
                     .formatted(maxLength, model.maxPositions(), model.maxPositions()));
             maxLength = model.maxPositions();
         }
+        if (config.optim().zero() == 2 && config.train().accumulation() > 1) {
+            notes.add("--zero 2 with --gradient_accumulation_steps %d: gradients are kept whole, as with --zero 1"
+                    .formatted(config.train().accumulation()));
+        }
         Kernels kernels = Backends.open(
                 config.train().backend(),
                 Backends.device(config.train().backend(), config.train().device(), host.localRank()),

@@ -7,7 +7,7 @@
  * sees nothing but the flat buffers.
  *
  * <p>{@link tutti.worker.tune.ShardLayout} says which elements of the flat buffers one rank updates: what only the update reads is as long
- * as that.
+ * as that. {@link tutti.worker.tune.GradientLayout} says where gradients lie from backward to the update.
  *
  * <p>Called by worker.train, worker.generate, worker.checkpoint. Calls worker.tensor, worker.model.
  */
