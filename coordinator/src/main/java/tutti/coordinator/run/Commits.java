@@ -58,7 +58,7 @@ final class Commits implements AutoCloseable {
                 () -> {
                     Path folder = pending.folder().commit(step, pending.files());
                     if (output.saveTotalLimit() > 0) {
-                        Checkpoints.prune(output.folder(), output.saveTotalLimit());
+                        Checkpoints.prune(output.folder(), step, output.saveTotalLimit());
                     }
                     return folder;
                 },
