@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.config.PlanConfig;
 import tutti.worker.model.BlockPolicy;
 import tutti.worker.model.LlamaConfig;
@@ -63,6 +64,7 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
         // A checkpoint gathers the master weights of a bucket at a time.
         long gathered = parts.replica().hasAllMasters() ? 0 : parts.buckets().largest();
         bytes.put(MemoryUse.COMMUNICATION, communication + staging + gathered);
+        bytes.put(MemoryUse.CHECKPOINT, (long) SafetensorsWriter.SLICE_BYTES);
         return new MemoryPlan(bytes, parts.activations().blocks());
     }
 
@@ -71,12 +73,13 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, List<BlockPolicy> blocks) {
         return total()
                 - bytes.get(MemoryUse.WORKSPACE)
                 - bytes.get(MemoryUse.LIBRARY)
-                - bytes.get(MemoryUse.COMMUNICATION);
+                - bytes.get(MemoryUse.COMMUNICATION)
+                - bytes.get(MemoryUse.CHECKPOINT);
     }
 
     /** Bytes of {@link #total} that lie in the memory of the node and not in that of a device of its own. */
     public long hostBytes(Device device) {
-        return device.cuda() ? bytes.get(MemoryUse.COMMUNICATION) : total();
+        return device.cuda() ? bytes.get(MemoryUse.COMMUNICATION) + bytes.get(MemoryUse.CHECKPOINT) : total();
     }
 
     public long total() {

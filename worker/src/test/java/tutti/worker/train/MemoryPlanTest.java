@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.config.GradientCheckpointing;
 import tutti.common.config.GradientCheckpointing.Policy;
 import tutti.common.config.PlanConfig;
@@ -58,6 +59,7 @@ class MemoryPlanTest {
         expected.put(MemoryUse.BATCH, 3L * 4 * 8 * LONGEST);
         expected.put(MemoryUse.ROPE, 2L * 4 * LONGEST * 4);
         expected.put(MemoryUse.COMMUNICATION, COMMUNICATION);
+        expected.put(MemoryUse.CHECKPOINT, 1L << 20);
         assertThat(plan.bytes()).isEqualTo(expected);
         assertThat(plan.total())
                 .isEqualTo(expected.values().stream().mapToLong(Long::longValue).sum());
@@ -76,7 +78,7 @@ class MemoryPlanTest {
         MemoryPlan plan = MemoryPlan.of(
                 config("nproc_per_node", "2"), MODEL, Backends.sizes(Backend.TORCH, device), LONGEST, COMMUNICATION);
         assertThat(plan.bytes()).containsEntry(MemoryUse.COMMUNICATION, COMMUNICATION + 4 * WEIGHTS);
-        assertThat(plan.hostBytes(device)).isEqualTo(COMMUNICATION + 4 * WEIGHTS);
+        assertThat(plan.hostBytes(device)).isEqualTo(COMMUNICATION + 4 * WEIGHTS + (1 << 20));
         assertThat(plan.hostBytes(Device.CPU)).isEqualTo(plan.total());
     }
 
@@ -100,7 +102,9 @@ class MemoryPlanTest {
         try (Kernels kernels = Backends.open(Backend.REFERENCE, Device.CPU, 1);
                 Arena arena = kernels.arena("test", plan.arenaBytes())) {
             Parts.of(run, MODEL, kernels, LONGEST, 0, run.launch().worldSize(), arena, System::nanoTime);
-            assertThat(arena.used()).isEqualTo(arena.capacity()).isEqualTo(plan.total() - COMMUNICATION);
+            assertThat(arena.used())
+                    .isEqualTo(arena.capacity())
+                    .isEqualTo(plan.total() - COMMUNICATION - SafetensorsWriter.SLICE_BYTES);
         }
     }
 
