@@ -99,7 +99,7 @@ public final class CoordinatorMain {
             CompletableFuture<Void> outcome) {
         try {
             return ActorSystem.create(
-                    RunActor.create(config, seat.runId(), resumeFrom, ledger, announcer, outcome),
+                    RunActor.create(config, seat.runId(), resumeFrom, ledger, announcer, System::nanoTime, outcome),
                     ClusterConfig.SYSTEM,
                     ClusterConfig.coordinator(seat.host(), seat.port()));
         } catch (RuntimeException e) {

@@ -50,7 +50,7 @@ public final class Checkpoints {
     public static Newest newest(Path output) {
         List<Skipped> skipped = new ArrayList<>();
         for (Found candidate : list(output)) {
-            Manifest.Verdict verdict = Manifest.verify(candidate.path());
+            Manifest.Verdict verdict = Manifest.verify(candidate.path()).andStep(candidate.step());
             if (verdict.ok()) {
                 return new Newest(Optional.of(candidate), List.copyOf(skipped));
             }
@@ -60,16 +60,21 @@ public final class Checkpoints {
     }
 
     /**
-     * Deletes what is older than the {@code keep} newest ones; torn ones do not count as kept, so a whole one always stays.
+     * Deletes what is older than the {@code keep} newest ones. The one just committed counts as the first of them, so it stays
+     * whatever lies beside it; torn ones do not count, and later ones, which an earlier run left, are not touched.
      *
+     * @param committed step of a checkpoint that is whole and durable
      * @param keep {@code --save_total_limit}; below 1 deletes nothing
      * @return what was deleted
      */
-    public static List<Path> prune(Path output, int keep) {
+    public static List<Path> prune(Path output, long committed, int keep) {
         List<Path> deleted = new ArrayList<>();
-        int kept = 0;
+        int kept = 1;
         for (Found checkpoint : list(output)) {
-            if (keep < 1 || kept < keep) {
+            if (keep < 1 || checkpoint.step() >= committed) {
+                continue;
+            }
+            if (kept < keep) {
                 // Sizes are enough here: newest() has the last word when a run resumes.
                 kept += Manifest.verifySizes(checkpoint.path()).ok() ? 1 : 0;
             } else {

@@ -67,15 +67,19 @@ public final class CommitDir implements AutoCloseable {
         return commit();
     }
 
-    /** Forces files and folders to the disk and renames. Returns the folder under its final name. */
+    /**
+     * Forces files and folders to the disk and renames. If that fails, what had the name before has it still.
+     *
+     * @return the folder under its final name
+     */
     public Path commit() {
         if (done) {
             throw TuttiException.bug("%s: committed or closed before", target);
         }
         Path output = partial.getParent();
+        Path old = output.resolve("." + target.getFileName() + OLD);
         try {
             syncTree(partial);
-            Path old = output.resolve("." + target.getFileName() + OLD);
             if (Files.exists(target)) {
                 deleteTree(old);
                 Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
@@ -85,9 +89,21 @@ public final class CommitDir implements AutoCloseable {
             sync(output);
             deleteTree(old);
         } catch (IOException e) {
+            putBack(old, e);
             throw new TuttiException(Category.ENVIRONMENT, target + ": cannot be committed (disk full?): " + e, e);
         }
         return target;
+    }
+
+    /** Where that fails too, {@link Checkpoints#sweep} does it when the next run starts. */
+    private void putBack(Path old, IOException cause) {
+        if (!done && Files.exists(old) && !Files.exists(target)) {
+            try {
+                Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
+            } catch (IOException e) {
+                cause.addSuppressed(e);
+            }
+        }
     }
 
     @Override

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.zip.CRC32C;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -18,12 +19,18 @@ import tutti.common.error.TuttiException;
 public record FileDigest(long bytes, String sha256) {
     /** Reads the whole file. */
     public static FileDigest of(Path file) throws IOException {
+        return of(file, new CRC32C());
+    }
+
+    /** Reads the whole file; {@code crc} sees all bytes as well. */
+    static FileDigest of(Path file, CRC32C crc) throws IOException {
         MessageDigest digest = newSha256();
         byte[] buffer = new byte[1 << 16];
         long bytes = 0;
         try (InputStream in = Files.newInputStream(file)) {
             for (int got = in.read(buffer); got >= 0; got = in.read(buffer)) {
                 digest.update(buffer, 0, got);
+                crc.update(buffer, 0, got);
                 bytes += got;
             }
         }

@@ -14,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -42,10 +43,25 @@ public record Manifest(
             @JsonProperty("bytes") long bytes,
             @JsonProperty("sha256") String sha256) {}
 
-    /** What {@link #verify} found; a damaged checkpoint is an expected outcome, not an exception. One line per problem. */
-    public record Verdict(List<String> problems) {
+    /**
+     * What {@link #verify} found; a damaged checkpoint is an expected outcome, not an exception.
+     *
+     * @param step of the manifest, -1 where that cannot be read
+     * @param problems one line each: the file, what was written, what was found
+     */
+    public record Verdict(long step, List<String> problems) {
         public boolean ok() {
             return problems.isEmpty();
+        }
+
+        /** A folder's name and its manifest must tell the same step. */
+        Verdict andStep(long named) {
+            return !ok() || step == named
+                    ? this
+                    : new Verdict(
+                            step,
+                            List.of("%s: step %d, but the folder is named for step %d"
+                                    .formatted(FILE_NAME, step, named)));
         }
     }
 
@@ -130,25 +146,33 @@ public record Manifest(
         try {
             manifest = read(folder);
         } catch (TuttiException e) {
-            return new Verdict(List.of(e.getMessage()));
+            return new Verdict(-1, List.of(e.getMessage()));
         }
         List<String> problems = new ArrayList<>();
         for (Item item : manifest.files) {
-            Path file = folder.resolve(item.name()).normalize();
-            try {
-                if (!file.startsWith(folder.normalize())) {
-                    problems.add(item.name() + ": lies outside the checkpoint");
-                } else if (!Files.isRegularFile(file)) {
-                    problems.add(item.name() + ": missing");
-                } else if (Files.size(file) != item.bytes()) {
-                    problems.add(item.name() + ": has " + Files.size(file) + " bytes, written were " + item.bytes());
-                } else if (hash && !FileDigest.of(file).sha256().equals(item.sha256())) {
-                    problems.add(item.name() + ": SHA-256 differs from the one written, bits have changed");
-                }
-            } catch (IOException e) {
-                problems.add(item.name() + ": cannot be read: " + e);
-            }
+            problem(folder, item, hash).ifPresent(problem -> problems.add(item.name() + ": " + problem));
         }
-        return new Verdict(List.copyOf(problems));
+        return new Verdict(manifest.step, List.copyOf(problems));
+    }
+
+    private static Optional<String> problem(Path folder, Item item, boolean hash) {
+        Path file = folder.resolve(item.name()).normalize();
+        if (!file.startsWith(folder.normalize())) {
+            return Optional.of("lies outside the checkpoint");
+        }
+        if (!Files.isRegularFile(file)) {
+            return Optional.of("missing; written were %d bytes".formatted(item.bytes()));
+        }
+        try {
+            if (Files.size(file) != item.bytes()) {
+                return Optional.of("has %d bytes, written were %d".formatted(Files.size(file), item.bytes()));
+            }
+            String found = hash ? FileDigest.of(file).sha256() : item.sha256();
+            return found.equals(item.sha256())
+                    ? Optional.empty()
+                    : Optional.of("SHA-256 is %s, written was %s: bits have changed".formatted(found, item.sha256()));
+        } catch (IOException e) {
+            return Optional.of("cannot be read: " + e);
+        }
     }
 }

@@ -16,6 +16,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.zip.CRC32C;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -24,7 +26,10 @@ import tutti.common.error.TuttiException;
  * tensor starts at a multiple of its element size, as readers that map the file need.
  */
 public final class SafetensorsWriter {
-    private static final int SLICE_BYTES = 1 << 20;
+    /** Memory that one write takes, outside of the heap. */
+    public static final int SLICE_BYTES = 1 << 20;
+
+    private static final Map<String, String> FORMAT = Map.of("format", "pt");
     private static final JsonFactory JSON = new JsonFactory();
 
     private SafetensorsWriter() {}
@@ -58,26 +63,72 @@ public final class SafetensorsWriter {
      * @return size and hash for the {@link Manifest}
      */
     public static FileDigest write(Path file, List<Entry> entries, boolean sync) {
-        return write(file, entries, Map.of("format", "pt"), sync);
+        return write(file, entries, FORMAT, sync);
     }
 
     public static FileDigest write(Path file, List<Entry> entries, Map<String, String> metadata, boolean sync) {
-        List<Entry> ordered = inWritingOrder(file, entries);
         MessageDigest sha256 = FileDigest.newSha256();
+        long bytes = stream(file, entries, metadata, sha256::update, sync);
+        return new FileDigest(bytes, FileDigest.hex(sha256));
+    }
+
+    /** As fast as files take bytes: hashing and the disk are left to {@link Unsealed#seal}. */
+    public static Unsealed writeUnsealed(Path file, List<Entry> entries) {
+        CRC32C crc = new CRC32C();
+        long bytes = stream(file, entries, FORMAT, crc::update, false);
+        return new Unsealed(file, bytes, crc.getValue());
+    }
+
+    /**
+     * A file whose bytes may still be on their way to the disk.
+     *
+     * @param crc32c of the bytes as they were in memory
+     */
+    public record Unsealed(Path file, long bytes, long crc32c) {
+        /**
+         * Forces the file to the disk and hashes it. Any thread may.
+         *
+         * @throws TuttiException (environment) if the disk fails, or what is read is not what was written
+         */
+        public FileDigest seal() {
+            try {
+                CommitDir.sync(file);
+                CRC32C crc = new CRC32C();
+                FileDigest digest = FileDigest.of(file, crc);
+                if (digest.bytes() != bytes || crc.getValue() != crc32c) {
+                    throw TuttiException.environment(
+                            "%s: written were %d bytes with CRC-32C %08x, read back are %d with %08x; look at the disk",
+                            file, bytes, crc32c, digest.bytes(), crc.getValue());
+                }
+                return digest;
+            } catch (IOException e) {
+                throw notWritten(file, e);
+            }
+        }
+    }
+
+    private static long stream(
+            Path file, List<Entry> entries, Map<String, String> metadata, Consumer<ByteBuffer> checksum, boolean sync) {
+        List<Entry> ordered = inWritingOrder(file, entries);
         try (FileChannel channel = FileChannel.open(
                 file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            put(channel, sha256, header(ordered, metadata));
+            long bytes = put(channel, checksum, header(ordered, metadata));
             ByteBuffer slice = ByteBuffer.allocateDirect(SLICE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
             for (Entry entry : ordered) {
-                writeTensor(channel, sha256, slice, entry);
+                writeTensor(channel, checksum, slice, entry);
+                bytes += entry.bytes();
             }
             if (sync) {
                 channel.force(true);
             }
-            return new FileDigest(channel.size(), FileDigest.hex(sha256));
+            return bytes;
         } catch (IOException e) {
-            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be written (disk full?): " + e, e);
+            throw notWritten(file, e);
         }
+    }
+
+    private static TuttiException notWritten(Path file, IOException e) {
+        return new TuttiException(Category.ENVIRONMENT, file + ": cannot be written (disk full?): " + e, e);
     }
 
     private static List<Entry> inWritingOrder(Path file, List<Entry> entries) {
@@ -130,7 +181,7 @@ public final class SafetensorsWriter {
         return header.flip();
     }
 
-    private static void writeTensor(FileChannel channel, MessageDigest sha256, ByteBuffer slice, Entry entry)
+    private static void writeTensor(FileChannel channel, Consumer<ByteBuffer> checksum, ByteBuffer slice, Entry entry)
             throws IOException {
         long total = entry.bytes();
         for (long offset = 0; offset < total; offset += SLICE_BYTES) {
@@ -141,14 +192,16 @@ public final class SafetensorsWriter {
                         "tensor '%s': source left %d bytes unfilled at offset %d",
                         entry.name(), slice.remaining(), offset);
             }
-            put(channel, sha256, slice.flip());
+            put(channel, checksum, slice.flip());
         }
     }
 
-    private static void put(FileChannel channel, MessageDigest sha256, ByteBuffer bytes) throws IOException {
-        sha256.update(bytes.duplicate());
+    private static long put(FileChannel channel, Consumer<ByteBuffer> checksum, ByteBuffer bytes) throws IOException {
+        long count = bytes.remaining();
+        checksum.accept(bytes.duplicate());
         while (bytes.hasRemaining()) {
             channel.write(bytes);
         }
+        return count;
     }
 }

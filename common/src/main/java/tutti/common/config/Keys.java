@@ -125,8 +125,18 @@ public final class Keys {
             key("save_strategy", Kind.WORD, "steps", OUTPUT, "when to write checkpoints: no, steps or epoch");
     public static final Key SAVE_STEPS =
             key("save_steps", Kind.INTEGER, "500", OUTPUT, "optimizer steps between checkpoints");
-    public static final Key SAVE_TOTAL_LIMIT =
-            key("save_total_limit", Kind.INTEGER, "0", OUTPUT, "keep the newest so many checkpoints; 0: all");
+    public static final Key SAVE_MINUTES = key(
+            "save_minutes",
+            Kind.NUMBER,
+            "0",
+            OUTPUT,
+            "a checkpoint when the last one is so many minutes old, beside those of save_strategy; 0: none by the clock");
+    public static final Key SAVE_TOTAL_LIMIT = key(
+            "save_total_limit",
+            Kind.INTEGER,
+            "0",
+            OUTPUT,
+            "keep the newest so many checkpoints, deleting older ones when a newer one is committed; 0: all");
     public static final Key SAVE_FINAL_MODEL =
             key("save_final_model", Kind.SWITCH, "true", OUTPUT, "write the final model to output_dir");
     public static final Key RESUME_FROM_CHECKPOINT = key(

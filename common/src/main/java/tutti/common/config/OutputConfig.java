@@ -8,6 +8,7 @@ import java.nio.file.Path;
  * What is written, where and when.
  *
  * @param saveSteps optimizer steps between checkpoints, read with {@link SaveStrategy#STEPS}
+ * @param saveMinutes most minutes between two checkpoints, whatever the strategy; 0: no such limit
  * @param saveTotalLimit newest checkpoints to keep; 0 keeps all
  * @param saveFinalModel whether the trained weights are written into the folder itself when the run is done
  * @param resume empty: start anew; {@code true}: newest whole checkpoint of the folder; else a checkpoint's path
@@ -18,6 +19,7 @@ public record OutputConfig(
         boolean overwrite,
         SaveStrategy saveStrategy,
         long saveSteps,
+        double saveMinutes,
         int saveTotalLimit,
         boolean saveFinalModel,
         String resume,
@@ -32,6 +34,7 @@ public record OutputConfig(
 
     public OutputConfig {
         require(saveSteps >= 1, "--save_steps=%d: at least 1; --save_strategy no writes none", saveSteps);
+        require(saveMinutes >= 0, "--save_minutes=%s: not below 0; 0 saves by steps alone", saveMinutes);
         require(saveTotalLimit >= 0, "--save_total_limit=%d: not below 0; 0 keeps all", saveTotalLimit);
         require(loggingSteps >= 1, "--logging_steps=%d: at least 1", loggingSteps);
     }
@@ -52,6 +55,7 @@ public record OutputConfig(
                 settings.flag(Keys.OVERWRITE_OUTPUT_DIR),
                 settings.choice(Keys.SAVE_STRATEGY, SaveStrategy.class),
                 settings.integer(Keys.SAVE_STEPS),
+                settings.number(Keys.SAVE_MINUTES),
                 settings.int32(Keys.SAVE_TOTAL_LIMIT),
                 settings.flag(Keys.SAVE_FINAL_MODEL),
                 settings.text(Keys.RESUME_FROM_CHECKPOINT),

@@ -20,7 +20,10 @@ public enum Meter {
     DROPPED_FRAMES("tutti.allreduce.dropped", "frames", "frames that came and were not used, by kind"),
     WORKERS("tutti.workers", "workers", "workers of the current generation"),
     GENERATION("tutti.generation", "", "number of the current generation"),
-    CHECKPOINTS("tutti.checkpoints.committed", "checkpoints", "checkpoints committed");
+    CHECKPOINTS("tutti.checkpoints.committed", "checkpoints", "checkpoints committed"),
+    CHECKPOINTS_ABANDONED("tutti.checkpoints.abandoned", "checkpoints", "checkpoints that a disk did not take"),
+    CHECKPOINT_TIME("tutti.checkpoint.time", "seconds", "from the order to save to a committed checkpoint"),
+    CHECKPOINT_WAIT("tutti.checkpoint.wait", "seconds", "time that training stood still for a checkpoint's writing");
 
     private final String id;
     private final String unit;

@@ -21,6 +21,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  *     ranks; 0 where nothing travels
  * @param clipMs norm of all gradients
  * @param optimizerMs zeroing the gradients, and the update
+ * @param checkpointMs wait before the update until an earlier step's checkpoint has taken the weights
  * @param memoryBytes resident memory of the largest worker process
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -42,6 +43,7 @@ public record StepMetrics(
         double allreduceBusbwGbps,
         double clipMs,
         double optimizerMs,
+        double checkpointMs,
         long memoryBytes,
         int worldSize,
         int generation) {}

@@ -6,6 +6,5 @@ package tutti.common.protocol;
  * @param step from 0
  * @param samples numbers of the samples of this rank, in order; may be empty in an epoch's last batch
  * @param epoch passes over the data when the step is done
- * @param save write this rank's part of a checkpoint after the step
  */
-public record StepShard(long step, int[] samples, double epoch, boolean save) {}
+public record StepShard(long step, int[] samples, double epoch) {}

@@ -29,8 +29,14 @@ public sealed interface WorkerCommand extends WireMessage {
     /** All workers are ready. Leases follow. */
     record Begin(int generation, long firstStep, long totalSteps) implements WorkerCommand {}
 
-    /** Shards of the coming steps, ascending, ahead of need. Answered by one StepDone for each. */
-    record Lease(int generation, List<StepShard> shards) implements WorkerCommand {}
+    /**
+     * Shards of the coming steps, ascending, ahead of need. Answered by one StepDone for each.
+     *
+     * @param shards none where only a checkpoint is due
+     * @param save write this rank's part of a checkpoint after the last step that was leased, these shards included. Answered by
+     *     PartWritten or PartFailed, while training goes on
+     */
+    record Lease(int generation, List<StepShard> shards, boolean save) implements WorkerCommand {}
 
     /**
      * The run is over for this worker.

@@ -62,6 +62,7 @@ public sealed interface WorkerReport extends WireMessage {
      * @param exposed waits for other ranks: for their token counts before forward, for gradients after backward ended
      * @param clip norm of all gradients
      * @param optimizer zeroing the gradients, and the update
+     * @param checkpoint wait before the update until an earlier step's checkpoint has taken the weights
      */
     record StepTimes(
             double total,
@@ -71,7 +72,8 @@ public sealed interface WorkerReport extends WireMessage {
             double backward,
             double exposed,
             double clip,
-            double optimizer) {}
+            double optimizer,
+            double checkpoint) {}
 
     /**
      * The collectives of one step as one rank saw them; loading and checkpoints are not in it.
@@ -107,8 +109,15 @@ public sealed interface WorkerReport extends WireMessage {
     /** A collective of this rank stands still, and the rank goes on waiting; {@code message} names for whom. */
     record Stalled(int rank, int generation, String message) implements WorkerReport {}
 
-    /** This rank's files of a checkpoint lie in the partial folder, synced. */
+    /**
+     * This rank's files of a checkpoint lie in the partial folder, synced.
+     *
+     * @param step steps completed when it was taken
+     */
     record PartWritten(int rank, int generation, long step, List<WrittenFile> files) implements WorkerReport {}
+
+    /** The disk did not take this rank's files of that checkpoint; the rank trains on. */
+    record PartFailed(int rank, int generation, long step, String message) implements WorkerReport {}
 
     /** @param sha256 lower-case hex */
     record WrittenFile(String name, long bytes, String sha256) {}

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -73,9 +75,13 @@ class CheckpointsTest {
                 .satisfiesExactly(
                         problem -> assertThat(problem).contains("MANIFEST.json: damaged"),
                         problem -> assertThat(problem).contains("never committed"),
-                        problem -> assertThat(problem).isEqualTo("weights: missing"),
+                        problem -> assertThat(problem).isEqualTo("weights: missing; written were 4 bytes"),
                         problem -> assertThat(problem).contains("has 2 bytes, written were 4"),
-                        problem -> assertThat(problem).contains("SHA-256 differs"));
+                        problem -> assertThat(problem)
+                                .contains(
+                                        "weights: SHA-256 is " + sha256("flipqed"),
+                                        "written was " + sha256("flipped"),
+                                        "bits have changed"));
     }
 
     @Test
@@ -112,11 +118,84 @@ class CheckpointsTest {
         for (int step : new int[] {1, 2, 9, 10}) {
             commit(step, "w" + step);
         }
-        Files.delete(output.resolve("checkpoint-10/weights"));
-        assertThat(Checkpoints.prune(output, 0)).isEmpty();
-        assertThat(Checkpoints.prune(output, 2)).containsExactly(output.resolve("checkpoint-1"));
-        assertThat(Checkpoints.prune(output, 1)).containsExactly(output.resolve("checkpoint-2"));
-        assertThat(Checkpoints.newest(output).checkpoint().orElseThrow().step()).isEqualTo(9);
+        Files.delete(output.resolve("checkpoint-9/weights"));
+        assertThat(Checkpoints.prune(output, 10, 0)).isEmpty();
+        assertThat(Checkpoints.prune(output, 10, 2)).containsExactly(output.resolve("checkpoint-1"));
+        assertThat(Checkpoints.prune(output, 10, 1))
+                .containsExactly(output.resolve("checkpoint-9"), output.resolve("checkpoint-2"));
+        assertThat(Checkpoints.newest(output).checkpoint().orElseThrow().step()).isEqualTo(10);
+    }
+
+    /** Its sizes are right, and a run that went on from an older one has just saved between the two. */
+    @Test
+    void shouldKeepTheOneJustCommittedBesideALaterOneWithAFlippedBit() throws IOException {
+        commit(8, "whole");
+        commit(12, "flipped");
+        Files.writeString(output.resolve("checkpoint-12/weights"), "flipqed");
+        commit(10, "newer");
+        assertThat(Checkpoints.prune(output, 10, 1)).containsExactly(output.resolve("checkpoint-8"));
+        assertThat(Checkpoints.newest(output).checkpoint().orElseThrow().step()).isEqualTo(10);
+    }
+
+    /** Cut to every length and with every bit turned, each file of it, one after the other. */
+    @Test
+    void shouldNeverAcceptACheckpointWithAnyFileCutOrAnyBitFlipped() throws IOException {
+        commit(1, "whole");
+        try (CommitDir dir = CommitDir.begin(output, Checkpoints.name(2))) {
+            Files.writeString(dir.path().resolve("weights"), "8 octets");
+            Files.writeString(dir.path().resolve("trainer_state.json"), "{\"step\":2}");
+            dir.commit(2, Map.of());
+        }
+        Path folder = output.resolve("checkpoint-2");
+        Manifest whole = Manifest.read(folder);
+        for (String name : List.of("weights", "trainer_state.json", Manifest.FILE_NAME)) {
+            Path file = folder.resolve(name);
+            byte[] written = Files.readAllBytes(file);
+            for (int length = 0; length < written.length; length++) {
+                Files.write(file, Arrays.copyOf(written, length));
+                // What is cut from the manifest may be its last line feed alone.
+                assertNotMistaken(name + " cut to " + length, whole);
+            }
+            for (int bit = 0; bit < 8 * written.length; bit++) {
+                byte[] flipped = written.clone();
+                flipped[bit / 8] ^= (byte) (1 << bit % 8);
+                Files.write(file, flipped);
+                assertNotMistaken(name + " bit " + bit, whole);
+            }
+            Files.delete(file);
+            assertNotMistaken(name + " gone", whole);
+            Files.write(file, written);
+        }
+        assertThat(Checkpoints.newest(output).checkpoint().orElseThrow().step()).isEqualTo(2);
+    }
+
+    /** The older one is taken; but where only the manifest's blanks have changed, it says what it said. */
+    private void assertNotMistaken(String damage, Manifest whole) {
+        Checkpoints.Newest newest = Checkpoints.newest(output);
+        if (newest.checkpoint().orElseThrow().step() == 2) {
+            assertThat(Manifest.read(output.resolve("checkpoint-2"))).as(damage).isEqualTo(whole);
+            assertThat(damage).startsWith(Manifest.FILE_NAME);
+        } else {
+            assertThat(newest.checkpoint().orElseThrow().step()).as(damage).isEqualTo(1);
+            assertThat(newest.skipped()).as(damage).hasSize(1);
+        }
+    }
+
+    @Test
+    void shouldPutBackTheOldOneWhenItsReplacementCannotTakeTheName() throws IOException {
+        commit(5, "first");
+        try (CommitDir dir = CommitDir.begin(output, "checkpoint-5")) {
+            Path weights = Files.writeString(dir.path().resolve("weights"), "second");
+            Manifest.of(dir.path(), 5, Map.of()).write(dir.path());
+            CommitDir.deleteTree(dir.path());
+            assertThat(weights).doesNotExist();
+            assertThatThrownBy(dir::commit).isInstanceOf(TuttiException.class).hasMessageContaining("checkpoint-5");
+        }
+        assertThat(output.resolve("checkpoint-5/weights")).hasContent("first");
+    }
+
+    private static String sha256(String content) {
+        return FileDigest.of(content.getBytes(StandardCharsets.UTF_8)).sha256();
     }
 
     @Test

@@ -17,6 +17,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tutti.common.Shared;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 
 class SafetensorsWriterTest {
     @TempDir
@@ -84,6 +86,32 @@ class SafetensorsWriterTest {
                 assertThat(one.getShort(0)).isEqualTo((short) at);
             }
         }
+    }
+
+    @Test
+    void shouldSealWhatWasWrittenAndRefuseWhatHasChangedSince() throws IOException {
+        var entry = entry("a", StoredDType.U8, List.of(3L), ByteBuffer.wrap(new byte[] {1, 2, 3}));
+        Path path = folder.resolve("a.safetensors");
+        SafetensorsWriter.Unsealed written = SafetensorsWriter.writeUnsealed(path, List.of(entry));
+        assertThat(written.seal()).isEqualTo(FileDigest.of(path));
+        byte[] flipped = Files.readAllBytes(path);
+        flipped[flipped.length - 1] ^= 4;
+        Files.write(path, flipped);
+        assertThatThrownBy(written::seal)
+                .hasMessageContaining("a.safetensors: written were")
+                .hasMessageContaining("read back");
+    }
+
+    /** The kernel's own answer of a full disk, without one. */
+    @Test
+    void shouldSayThatTheDiskIsFull() throws IOException {
+        Path full = Files.createSymbolicLink(folder.resolve("model.safetensors"), Path.of("/dev/full"));
+        var entry = entry("a", StoredDType.U8, List.of(3L), ByteBuffer.allocate(3));
+        assertThatThrownBy(() -> SafetensorsWriter.writeUnsealed(full, List.of(entry)))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.ENVIRONMENT))
+                .hasMessageContaining("model.safetensors: cannot be written")
+                .hasMessageContaining("No space left");
     }
 
     @Test

@@ -65,7 +65,7 @@ public final class RunPlan {
         for (long step = from; step < to; step++) {
             double epoch = batches.epochAfter(step + 1);
             for (int rank = 0; rank < worldSize; rank++) {
-                ranks.get(rank).add(new StepShard(step, batches.shard(step, rank), epoch, savesAfter(step)));
+                ranks.get(rank).add(new StepShard(step, batches.shard(step, rank), epoch));
             }
         }
         return ranks;

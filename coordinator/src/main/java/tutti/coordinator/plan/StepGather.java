@@ -66,6 +66,7 @@ public final class StepGather {
                 busMillis == 0 ? 0 : busBytes / busMillis / 1e6,
                 times.clip(),
                 times.optimizer(),
+                times.checkpoint(),
                 memory,
                 worldSize,
                 slowest.generation());

@@ -1,9 +1,11 @@
 package tutti.coordinator.run;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
+import tutti.common.checkpoint.Checkpoints;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.WorkerReport.Ready;
@@ -72,7 +74,8 @@ public final class Announcer {
 
     void worker(StepDone done) {
         meters.collectives(done.wire());
-        double compute = done.times().total() - done.times().exposed();
+        double compute =
+                done.times().total() - done.times().exposed() - done.times().checkpoint();
         set(workers.get(done.rank()), "training", done.step() + 1, done.times().total(), compute, done.memoryBytes());
     }
 
@@ -92,9 +95,19 @@ public final class Announcer {
         publish(board.status().withState(RunState.COMMITTING, "writing a checkpoint or the final model"));
     }
 
-    void committed(Path folder) {
-        meters.checkpointCommitted();
+    /** Such a pause is over. */
+    void waited(Duration stoodStill) {
+        meters.waitedForCheckpoint(stoodStill);
+    }
+
+    void committed(Path folder, Duration took) {
+        meters.checkpointCommitted(took);
         publish(board.status().withLastCheckpoint(folder.getFileName().toString()));
+    }
+
+    void abandoned(long step, String reason) {
+        meters.checkpointAbandoned();
+        terminal.line("warning: %s was abandoned, older ones stay: %s".formatted(Checkpoints.name(step), reason));
     }
 
     /** One line for the person at the terminal. */

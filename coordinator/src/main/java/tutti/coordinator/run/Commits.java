@@ -1,25 +1,33 @@
 package tutti.coordinator.run;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.CommitDir;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.config.OutputConfig;
+import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
 
 /**
- * Checkpoints between the first part and the rename. A checkpoint is committed when every rank has written its part; syncing and
- * renaming happen on a thread of their own. Used by the run actor alone.
+ * Checkpoints between the first part and the rename. A checkpoint is committed when every rank has written its part, and abandoned
+ * when a disk did not take one; syncing, renaming and deleting happen on a thread of their own. Used by the run actor alone.
  */
 final class Commits implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Commits.class);
+
     private final OutputConfig output;
     private final Map<Long, Pending> open = new HashMap<>();
     private final ExecutorService disk = Executors.newSingleThreadExecutor(task -> {
@@ -28,41 +36,101 @@ final class Commits implements AutoCloseable {
         return thread;
     });
 
-    private record Pending(CommitDir folder, Set<Integer> ranks, Map<String, FileDigest> files) {}
+    private record Pending(
+            CommitDir folder, Set<Integer> ranks, Map<String, FileDigest> files, List<String> failures) {}
+
+    /** How a checkpoint ended. */
+    sealed interface Outcome {
+        /** Steps completed when it was taken. */
+        long step();
+    }
+
+    /** @param deleted older ones beyond the limit */
+    record Committed(long step, Path folder, List<Path> deleted) implements Outcome {}
+
+    /** Nothing is left of it; older ones stay. */
+    record Abandoned(long step, String reason) implements Outcome {}
 
     Commits(OutputConfig output) {
         this.output = output;
     }
 
-    /** Makes the partial folder, before any rank is told to write. {@code step} counts completed steps. */
+    /**
+     * Makes the partial folder, before any rank is told to write.
+     *
+     * @throws TuttiException (environment) if the disk does not take it
+     */
     void open(long step) {
         CommitDir folder = CommitDir.begin(output.folder(), Checkpoints.name(step));
-        open.put(step, new Pending(folder, new HashSet<>(), new HashMap<>()));
+        open.put(step, new Pending(folder, new HashSet<>(), new HashMap<>(), new ArrayList<>()));
     }
 
     /** @return whether this was the last part */
     boolean add(PartWritten part, int worldSize) {
-        Pending pending = open.get(part.step() + 1);
-        if (pending == null) {
-            throw TuttiException.bug("rank %d wrote a part of step %d that nobody asked for", part.rank(), part.step());
-        }
-        pending.ranks().add(part.rank());
+        Pending pending = pending(part.rank(), part.step());
         part.files().forEach(file -> pending.files().put(file.name(), new FileDigest(file.bytes(), file.sha256())));
+        return isLast(pending, part.rank(), worldSize);
+    }
+
+    /** @return whether this was the last part */
+    boolean add(PartFailed part, int worldSize) {
+        Pending pending = pending(part.rank(), part.step());
+        pending.failures().add("rank %d: %s".formatted(part.rank(), part.message()));
+        return isLast(pending, part.rank(), worldSize);
+    }
+
+    private Pending pending(int rank, long step) {
+        Pending pending = open.get(step);
+        if (pending == null) {
+            throw TuttiException.bug("rank %d wrote a part of %s that nobody asked for", rank, Checkpoints.name(step));
+        }
+        return pending;
+    }
+
+    private static boolean isLast(Pending pending, int rank, int worldSize) {
+        pending.ranks().add(rank);
         return pending.ranks().size() == worldSize;
     }
 
-    /** The committed folder; older ones beyond the limit are gone by then. */
-    CompletableFuture<Path> commit(long step) {
+    /** Commits or abandons, when every rank's part has ended. Completes exceptionally with faults of ours alone. */
+    CompletableFuture<Outcome> settle(long step) {
         Pending pending = open.remove(step);
         return CompletableFuture.supplyAsync(
                 () -> {
-                    Path folder = pending.folder().commit(step, pending.files());
-                    if (output.saveTotalLimit() > 0) {
-                        Checkpoints.prune(output.folder(), output.saveTotalLimit());
+                    if (!pending.failures().isEmpty()) {
+                        return abandon(step, pending, String.join("; ", pending.failures()));
                     }
-                    return folder;
+                    try {
+                        Path folder = pending.folder().commit(step, pending.files());
+                        return new Committed(step, folder, prune(step));
+                    } catch (TuttiException e) {
+                        if (e.category() != Category.ENVIRONMENT) {
+                            throw e;
+                        }
+                        return abandon(step, pending, e.getMessage());
+                    }
                 },
                 disk);
+    }
+
+    private static Abandoned abandon(long step, Pending pending, String reason) {
+        try {
+            pending.folder().close();
+        } catch (TuttiException e) {
+            // The next run clears it away.
+            LOG.warn("{}", e.getMessage());
+        }
+        return new Abandoned(step, reason);
+    }
+
+    /** What cannot be deleted now is deleted behind the next commit. */
+    private List<Path> prune(long step) {
+        try {
+            return Checkpoints.prune(output.folder(), step, output.saveTotalLimit());
+        } catch (TuttiException e) {
+            LOG.warn("{}", e.getMessage());
+            return List.of();
+        }
     }
 
     /** Removes what was not committed. */

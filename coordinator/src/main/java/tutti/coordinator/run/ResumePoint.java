@@ -14,7 +14,8 @@ public final class ResumePoint {
     /**
      * The checkpoint folder, or empty to start anew. Torn checkpoints are passed over for the newest whole one, saying so.
      *
-     * @throws tutti.common.error.TuttiException (data) if a checkpoint given by name is not whole
+     * @throws tutti.common.error.TuttiException (data) if a checkpoint given by name is not whole; names the newest one beside it
+     *     that is
      */
     public static String find(OutputConfig output, Terminal terminal) {
         if (!output.resumes()) {
@@ -25,8 +26,8 @@ public final class ResumePoint {
             Manifest.Verdict verdict = Manifest.verify(folder);
             if (!verdict.ok()) {
                 throw data(
-                        "--resume_from_checkpoint %s: %s; give another, or True for the newest whole one",
-                        folder, String.join("; ", verdict.problems()));
+                        "--resume_from_checkpoint %s: not whole: %s; %s",
+                        folder, String.join("; ", verdict.problems()), instead(folder));
             }
             return folder.toString();
         }
@@ -39,5 +40,12 @@ public final class ResumePoint {
             return "";
         }
         return newest.checkpoint().get().path().toString();
+    }
+
+    private static String instead(Path torn) {
+        return Checkpoints.newest(torn.toAbsolutePath().getParent())
+                .checkpoint()
+                .map(found -> "the newest whole one beside it is " + found.path())
+                .orElse("no whole one lies beside it");
     }
 }

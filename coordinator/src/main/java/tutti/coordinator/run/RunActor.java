@@ -14,9 +14,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.LongSupplier;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -28,6 +30,7 @@ import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
 import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Finished;
+import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
 import tutti.common.protocol.WorkerReport.Ready;
 import tutti.common.protocol.WorkerReport.Stalled;
@@ -57,6 +60,7 @@ public final class RunActor {
     private final String resumeFrom;
     private final RunLedger ledger;
     private final Announcer announcer;
+    private final LongSupplier clock;
     private final CompletableFuture<Void> outcome;
     private final Commits commits;
     private List<Member> members = List.of();
@@ -69,11 +73,18 @@ public final class RunActor {
 
     private record Worker(WorkerReport report) implements Message {}
 
-    private record Committed(long step, Path folder) implements Message {}
+    private record Settled(Commits.Outcome checkpoint) implements Message {}
 
-    private record CommitFailed(Throwable cause) implements Message {}
+    private record CommitBroken(Throwable cause) implements Message {}
+
+    private record SaveNow() implements Message {}
 
     private record Silence(String what) implements Message {}
+
+    /** Asks for a checkpoint after the steps that are handed out: within seconds. */
+    public static Message saveNow() {
+        return new SaveNow();
+    }
 
     private RunActor(
             ActorContext<Message> context,
@@ -83,6 +94,7 @@ public final class RunActor {
             String resumeFrom,
             RunLedger ledger,
             Announcer announcer,
+            LongSupplier clock,
             CompletableFuture<Void> outcome) {
         this.context = context;
         this.timers = timers;
@@ -90,6 +102,7 @@ public final class RunActor {
         this.resumeFrom = resumeFrom;
         this.ledger = ledger;
         this.announcer = announcer;
+        this.clock = clock;
         this.outcome = outcome;
         this.commits = new Commits(config.output());
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
@@ -99,16 +112,21 @@ public final class RunActor {
                 ClusterConfig.MEMBERSHIP);
     }
 
-    /** @param resumeFrom a whole checkpoint folder, or empty */
+    /**
+     * @param resumeFrom a whole checkpoint folder, or empty
+     * @param clock nanoseconds
+     */
     public static Behavior<Message> create(
             RunConfig config,
             String runId,
             String resumeFrom,
             RunLedger ledger,
             Announcer announcer,
+            LongSupplier clock,
             CompletableFuture<Void> outcome) {
-        return Behaviors.setup(context -> Behaviors.withTimers(timers ->
-                new RunActor(context, timers, config, runId, resumeFrom, ledger, announcer, outcome).forming(runId)));
+        return Behaviors.setup(context -> Behaviors.withTimers(
+                timers -> new RunActor(context, timers, config, runId, resumeFrom, ledger, announcer, clock, outcome)
+                        .forming(runId)));
     }
 
     // ---- forming: workers arrive ----
@@ -205,7 +223,8 @@ public final class RunActor {
                         "data_sha256", first.fingerprint()));
         announcer.begin(plan, first);
         tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
-        Training training = new Training(plan, readies, members.size());
+        Training training = new Training(
+                plan, readies, members.size(), new SaveSchedule(config.output(), first.firstStep(), clock));
         lease(training);
         return training(training);
     }
@@ -217,20 +236,22 @@ public final class RunActor {
         final RunPlan plan;
         final LeaseWindow window;
         final StepGather gather;
+        final SaveSchedule saves;
         final Map<Integer, String> finished = new TreeMap<>();
         final PeakMemory memory = new PeakMemory();
-        final Set<Long> committing = new HashSet<>();
         long completed;
         long leased;
-        /** Whether the last leased step ends in a checkpoint whose parts are not all written. */
-        boolean writing;
+        double stepMillis;
+        /** Since when nothing is handed out because a checkpoint is due while another is written. */
+        OptionalLong heldSince = OptionalLong.empty();
 
-        Training(RunPlan plan, TreeMap<Integer, Ready> readies, int worldSize) {
+        Training(RunPlan plan, TreeMap<Integer, Ready> readies, int worldSize, SaveSchedule saves) {
             long firstStep = readies.firstEntry().getValue().firstStep();
             readies.values().forEach(memory::add);
             this.plan = plan;
             this.window = new LeaseWindow(plan.totalSteps());
             this.gather = new StepGather(worldSize, plan);
+            this.saves = saves;
             this.completed = firstStep;
             this.leased = firstStep;
         }
@@ -242,11 +263,16 @@ public final class RunActor {
                     expectWithin(SILENCE_DEADLINE, "training");
                     return report(training, worker.report());
                 }))
-                .onMessage(Committed.class, guarded(committed -> {
-                    committed(training, committed);
+                .onMessage(Settled.class, guarded(settled -> {
+                    settled(training, settled.checkpoint());
                     return finishing(training);
                 }))
-                .onMessage(CommitFailed.class, failed -> fail(asTutti(failed.cause())))
+                .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
+                .onMessage(SaveNow.class, guarded(now -> {
+                    training.saves.ask();
+                    lease(training);
+                    return Behaviors.same();
+                }))
                 .onMessage(Members.class, this::whileRunning)
                 .build();
     }
@@ -258,7 +284,9 @@ public final class RunActor {
         if (report instanceof StepDone done) {
             stepDone(training, done);
         } else if (report instanceof PartWritten part) {
-            partWritten(training, part);
+            partEnded(part.step(), commits.add(part, members.size()));
+        } else if (report instanceof PartFailed part) {
+            partEnded(part.step(), commits.add(part, members.size()));
         } else if (report instanceof Finished finished) {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
@@ -272,20 +300,18 @@ public final class RunActor {
         return finishing(training);
     }
 
-    private void committed(Training training, Committed committed) {
-        training.committing.remove(committed.step());
-        String folder = committed.folder().toString();
-        ledger.happened("checkpoint_committed", Map.of("step", committed.step(), "folder", folder));
-        announcer.committed(committed.folder());
-    }
-
     private void stepDone(Training training, StepDone done) {
         announcer.worker(done);
         training.gather.add(done).ifPresent(metrics -> {
             training.completed = done.step() + 1;
+            training.stepMillis = metrics.stepMs();
             announce(training, metrics);
+            if (training.saves.askedByFile()) {
+                training.saves.ask();
+            }
             lease(training);
             if (training.completed == training.leased) {
+                training.heldSince = OptionalLong.of(clock.getAsLong());
                 announcer.writing();
             }
         });
@@ -299,48 +325,86 @@ public final class RunActor {
     }
 
     /**
-     * Hands out shards up to the next checkpoint and not beyond before all parts of it are written: a rank that still writes must
-     * not look like a lost one to ranks that wait for it in a collective.
+     * Saves what is due now; then hands out shards, up to the next checkpoint of the plan. Where one is still being written, the step
+     * before the next waits here: in a collective a rank that waits for a disk would look like a lost one.
      */
     private void lease(Training training) {
-        if (training.writing) {
-            return;
+        boolean allLeased = training.leased == training.plan.totalSteps();
+        if (!allLeased && training.saves.dueAfter(training.leased)) {
+            order(training, training.leased, true);
         }
-        LeaseWindow.Range range = training.window.next(training.completed, training.leased);
+        LeaseWindow.Range range = training.window.next(training.completed, training.leased, training.stepMillis);
         long to = range.from();
-        while (to < range.to() && !training.writing) {
-            training.writing = training.plan.savesAfter(to);
+        boolean save = false;
+        while (to < range.to() && !save && !(training.plan.savesAfter(to) && training.saves.inFlight())) {
+            save = training.plan.savesAfter(to);
             to++;
         }
-        if (to == range.from()) {
-            return;
+        if (to > range.from()) {
+            order(training, to, save);
+            training.heldSince.ifPresent(since -> announcer.waited(Duration.ofNanos(clock.getAsLong() - since)));
+            training.heldSince = OptionalLong.empty();
         }
-        if (training.writing) {
-            commits.open(to);
-            training.committing.add(to);
-        }
-        List<List<StepShard>> shards = training.plan.shards(range.from(), to);
+    }
+
+    /** Tells all workers to train up to {@code to} completed steps and then, if {@code save}, to write a checkpoint. */
+    private void order(Training training, long to, boolean save) {
+        boolean opened = save && open(training, to);
+        List<List<StepShard>> shards = training.plan.shards(training.leased, to);
         for (Member member : members) {
-            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank())));
+            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), opened));
         }
         training.leased = to;
     }
 
-    private void partWritten(Training training, PartWritten part) {
-        if (commits.add(part, members.size())) {
-            training.writing = false;
-            lease(training);
-            context.pipeToSelf(
-                    commits.commit(part.step() + 1),
-                    (folder, cause) ->
-                            cause == null ? new Committed(part.step() + 1, folder) : new CommitFailed(cause));
+    private boolean open(Training training, long step) {
+        training.saves.began(step);
+        try {
+            commits.open(step);
+            return true;
+        } catch (TuttiException e) {
+            abandoned(training, new Commits.Abandoned(step, e.getMessage()));
+            return false;
         }
+    }
+
+    private void partEnded(long step, boolean last) {
+        if (last) {
+            context.pipeToSelf(
+                    commits.settle(step),
+                    (checkpoint, cause) -> cause == null ? new Settled(checkpoint) : new CommitBroken(cause));
+        }
+    }
+
+    private void settled(Training training, Commits.Outcome checkpoint) {
+        if (checkpoint instanceof Commits.Committed committed) {
+            ledger.happened(
+                    "checkpoint_committed",
+                    Map.of(
+                            "step",
+                            committed.step(),
+                            "folder",
+                            committed.folder().toString(),
+                            "deleted",
+                            committed.deleted().stream().map(Path::toString).toList()));
+            announcer.committed(committed.folder(), training.saves.ended());
+        } else if (checkpoint instanceof Commits.Abandoned abandoned) {
+            abandoned(training, abandoned);
+        }
+        lease(training);
+    }
+
+    /** A disk that is full costs this checkpoint, not the run. */
+    private void abandoned(Training training, Commits.Abandoned abandoned) {
+        training.saves.ended();
+        ledger.happened("checkpoint_abandoned", Map.of("step", abandoned.step(), "reason", abandoned.reason()));
+        announcer.abandoned(abandoned.step(), abandoned.reason());
     }
 
     // ---- finishing: every rank is done and every checkpoint is committed ----
 
     private Behavior<Message> finishing(Training training) {
-        if (training.finished.size() < members.size() || !training.committing.isEmpty()) {
+        if (training.finished.size() < members.size() || training.saves.inFlight()) {
             return Behaviors.same();
         }
         Set<String> hashes = new HashSet<>(training.finished.values());

@@ -12,8 +12,9 @@ import tutti.common.protocol.WorkerReport.BucketTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 
 /**
- * The one emitter of every {@link Meter}. Subscribe it to the {@link StatusBoard}; report commits with
- * {@link #checkpointCommitted()} and what workers counted with {@link #collectives}. Gauges are not-a-number until there is something to show. Any thread may call.
+ * The one emitter of every {@link Meter}. Subscribe it to the {@link StatusBoard}; report checkpoints with {@link
+ * #checkpointCommitted}, {@link #checkpointAbandoned} and {@link #waitedForCheckpoint}, and what workers counted with {@link
+ * #collectives}. Gauges are not-a-number until there is something to show. Any thread may call.
  */
 public final class RunMeters implements StatusBoard.Listener {
     private final MeterRegistry registry;
@@ -27,12 +28,15 @@ public final class RunMeters implements StatusBoard.Listener {
     private final AtomicReference<Double> generation;
     private final Counter tokens;
     private final Counter checkpoints;
+    private final Counter abandoned;
     private final Counter bytesSent;
     private final Counter backPressure;
     private final Counter retransmits;
     private final Timer stepTime;
     private final Timer allreduceTime;
     private final Timer allreduceExposed;
+    private final Timer checkpointTime;
+    private final Timer checkpointWait;
 
     public RunMeters(MeterRegistry registry) {
         this.registry = registry;
@@ -46,12 +50,15 @@ public final class RunMeters implements StatusBoard.Listener {
         generation = gauge(Meter.GENERATION);
         tokens = counter(Meter.TOKENS);
         checkpoints = counter(Meter.CHECKPOINTS);
+        abandoned = counter(Meter.CHECKPOINTS_ABANDONED);
         bytesSent = counter(Meter.BYTES_SENT);
         backPressure = counter(Meter.BACK_PRESSURE);
         retransmits = counter(Meter.RETRANSMITS);
         stepTime = timer(Meter.STEP_TIME);
         allreduceTime = timer(Meter.ALLREDUCE_TIME);
         allreduceExposed = timer(Meter.ALLREDUCE_EXPOSED);
+        checkpointTime = timer(Meter.CHECKPOINT_TIME);
+        checkpointWait = timer(Meter.CHECKPOINT_WAIT);
     }
 
     @Override
@@ -66,6 +73,7 @@ public final class RunMeters implements StatusBoard.Listener {
         busBandwidth.set(metrics.allreduceBusbwGbps() * 1e9);
         allreduceTime.record(milliseconds(metrics.allreduceMs()));
         allreduceExposed.record(milliseconds(metrics.allreduceExposedMs()));
+        checkpointWait.record(milliseconds(metrics.checkpointMs()));
     }
 
     @Override
@@ -75,8 +83,19 @@ public final class RunMeters implements StatusBoard.Listener {
     }
 
     /** One more checkpoint is whole and named in the output folder. */
-    public void checkpointCommitted() {
+    public void checkpointCommitted(Duration took) {
         checkpoints.increment();
+        checkpointTime.record(took);
+    }
+
+    /** A disk did not take it. */
+    public void checkpointAbandoned() {
+        abandoned.increment();
+    }
+
+    /** No step was handed out for so long; what steps waited comes with them. */
+    public void waitedForCheckpoint(Duration stoodStill) {
+        checkpointWait.record(stoodStill);
     }
 
     /** Adds what one rank did in one step. */

@@ -52,12 +52,20 @@ class RunPlanTest {
     @Test
     void shouldKeepShardsAheadOfNeedAndNeverBeyondTheEnd() {
         LeaseWindow window = new LeaseWindow(100);
-        LeaseWindow.Range first = window.next(0, 0);
-        assertThat(first).isEqualTo(new LeaseWindow.Range(0, 32));
-        assertThat(window.next(5, 32).isEmpty()).isTrue();
-        assertThat(window.next(16, 32)).isEqualTo(new LeaseWindow.Range(32, 48));
-        assertThat(window.next(90, 95)).isEqualTo(new LeaseWindow.Range(95, 100));
-        assertThat(window.next(100, 100).isEmpty()).isTrue();
+        assertThat(window.next(0, 0, 1)).isEqualTo(new LeaseWindow.Range(0, 32));
+        assertThat(window.next(5, 32, 1).isEmpty()).isTrue();
+        assertThat(window.next(16, 32, 1)).isEqualTo(new LeaseWindow.Range(32, 48));
+        assertThat(window.next(90, 95, 1)).isEqualTo(new LeaseWindow.Range(95, 100));
+        assertThat(window.next(100, 100, 1).isEmpty()).isTrue();
+    }
+
+    @Test
+    void shouldHandOutNoMoreThanSecondsOfWorkSoThatACheckpointIsNeverFar() {
+        LeaseWindow window = new LeaseWindow(100);
+        assertThat(window.next(0, 0, 0)).as("before any step was timed").isEqualTo(new LeaseWindow.Range(0, 2));
+        assertThat(window.next(1, 2, 60_000).isEmpty()).isTrue();
+        assertThat(window.next(2, 2, 60_000)).isEqualTo(new LeaseWindow.Range(2, 3));
+        assertThat(window.next(2, 3, 1_000)).isEqualTo(new LeaseWindow.Range(3, 6));
     }
 
     @Test
@@ -77,8 +85,9 @@ class RunPlanTest {
                         StepMetrics::backwardMs,
                         StepMetrics::allreduceExposedMs,
                         StepMetrics::clipMs,
-                        StepMetrics::optimizerMs)
-                .containsExactly(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0);
+                        StepMetrics::optimizerMs,
+                        StepMetrics::checkpointMs)
+                .containsExactly(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0);
         assertThat(step.get().allreduceMs()).as("of the slowest rank").isEqualTo(200);
         assertThat(step.get().allreduceBusbwGbps()).as("3 MB in 150 ms").isEqualTo(0.02);
         assertThat(step.get().tokensPerSecond()).isEqualTo(2 * 50 / 0.4);
@@ -94,7 +103,7 @@ class RunPlanTest {
                 50,
                 1.0,
                 1e-3,
-                new StepTimes(ms, 1, 2, 3, 4, 5, 6, 7),
+                new StepTimes(ms, 1, 2, 3, 4, 5, 6, 7, 8),
                 new StepWire(ms / 2, 0, 1_000_000L * (rank + 1), ms / 4, 0, 0, Map.of(), List.of()),
                 7);
     }

@@ -26,6 +26,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,6 +61,8 @@ class RunActorTest {
     private StatusBoard board;
     private RunLedger ledger;
     private ActorRef<WorkerReport> run;
+    private ActorRef<RunActor.Message> control;
+    private final AtomicLong clock = new AtomicLong();
 
     @AfterEach
     void stop() {
@@ -74,22 +78,19 @@ class RunActorTest {
             assertThat(worker.expectMessageClass(WorkerCommand.Begin.class).totalSteps())
                     .isEqualTo(4);
         }
-        assertThat(steps(0))
-                .as("no step beyond a checkpoint that is not written")
-                .containsExactly(0L, 1L);
-        assertThat(steps(1)).containsExactly(0L, 1L);
+        assertLease(true, 0, 1);
         run.tell(new WorkerReport.Stalled(1, 1, "waits for rank 0"));
         trainThrough(0, 1);
-        writeParts(1);
-        assertThat(steps(0)).containsExactly(2L, 3L);
-        assertThat(steps(1)).containsExactly(2L, 3L);
+        assertLease(false, 2);
+        writeParts(2);
+        assertLease(true, 3);
         trainThrough(2, 3);
         // The reports are on their way to the actor when trainThrough() returns.
         workers.get(0)
                 .awaitAssert(
                         Duration.ofSeconds(20),
                         () -> assertThat(board.status().state()).isEqualTo(RunState.COMMITTING));
-        writeParts(3);
+        writeParts(4);
         run.tell(new WorkerReport.Finished(0, 1, 4, HASH, 63L << 20));
         run.tell(new WorkerReport.Finished(1, 1, 4, HASH, 0));
         outcome.get(20, TimeUnit.SECONDS);
@@ -155,9 +156,9 @@ class RunActorTest {
         ready(0, "same");
         ready(1, "same");
         trainThrough(0, 1);
-        writeParts(1);
+        writeParts(2);
         trainThrough(2, 3);
-        writeParts(3);
+        writeParts(4);
         run.tell(new WorkerReport.Finished(0, 1, 4, "bits", 1));
         run.tell(new WorkerReport.Finished(1, 1, 4, "other bits", 1));
         assertFailed(Category.BUG, "different weights");
@@ -187,10 +188,8 @@ class RunActorTest {
     @Test
     void shouldRemoveAPartialCheckpointWhenTheRunFails() throws Exception {
         form();
-        ready(0, "same");
-        ready(1, "same");
-        workers.get(0).expectMessageClass(WorkerCommand.Begin.class);
-        steps(0);
+        begin();
+        assertLease(true, 0, 1);
         assertThat(output.resolve(".checkpoint-2.partial")).isDirectory();
         run.tell(new WorkerReport.Failed(0, 1, Category.NUMERIC, "NaN"));
         assertFailed(Category.NUMERIC, "NaN");
@@ -198,6 +197,95 @@ class RunActorTest {
             assertThat(output.resolve(".checkpoint-2.partial")).doesNotExist();
             return null;
         });
+    }
+
+    @Test
+    void shouldAbandonACheckpointThatADiskDoesNotTakeAndGoOn() throws Exception {
+        form();
+        begin();
+        trainThrough(0, 1);
+        writeParts(2);
+        assertLease(true, 0, 1);
+        assertLease(false, 2);
+        assertLease(true, 3);
+        trainThrough(2, 3);
+        run.tell(new WorkerReport.PartFailed(0, 1, 4, "model.safetensors: No space left on device"));
+        assertThat(output.resolve(".checkpoint-4.partial"))
+                .as("rank 1 may still be writing into it")
+                .isDirectory();
+        run.tell(new WorkerReport.PartWritten(1, 1, 4, List.of()));
+        run.tell(new WorkerReport.Finished(0, 1, 4, HASH, 1));
+        run.tell(new WorkerReport.Finished(1, 1, 4, HASH, 1));
+        outcome.get(20, TimeUnit.SECONDS);
+        assertThat(output.resolve(".checkpoint-4.partial")).doesNotExist();
+        assertThat(output.resolve("checkpoint-4")).doesNotExist();
+        assertThat(Manifest.verify(output.resolve("checkpoint-2")).ok()).isTrue();
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains(
+                        "\"checkpoint_abandoned\",\"reason\":\"rank 0: model.safetensors: No space left on device\",\"step\":4");
+        assertThat(terminal.toString(StandardCharsets.UTF_8))
+                .contains("warning: checkpoint-4 was abandoned, older ones stay: rank 0: model.safetensors: No space");
+    }
+
+    /** Its folder's name is taken, so even the partial folder cannot be made. */
+    @Test
+    void shouldGoOnWithoutACheckpointThatCannotEvenBeBegun() throws Exception {
+        form(Map.of("save_steps", "2"));
+        Path blocked = output.resolve(".checkpoint-2.partial");
+        Files.createSymbolicLink(blocked, output.resolve("gone"));
+        begin();
+        assertLease(false, 0, 1);
+        trainThrough(0, 1);
+        assertLease(true, 2, 3);
+        assertThat(Files.readString(output.resolve("events.jsonl"))).contains("checkpoint_abandoned");
+    }
+
+    @Test
+    void shouldSaveAfterWhatIsHandedOutWhenSomebodyAsks() {
+        form(Map.of("save_steps", "100", "max_steps", "50"));
+        begin();
+        assertLease(false, 0, 1);
+        control.tell(RunActor.saveNow());
+        assertLease(true);
+        trainThrough(0, 0);
+        assertLease(false, LongStream.range(2, 33).toArray());
+        control.tell(RunActor.saveNow());
+        writeParts(2);
+        // The second wish waited for the first to be fulfilled.
+        assertLease(true);
+        assertThat(output.resolve("checkpoint-2")).isDirectory();
+        assertThat(output.resolve(".checkpoint-33.partial")).isDirectory();
+    }
+
+    @Test
+    void shouldSaveWhenTheFileIsTouchedAndDeleteIt() throws Exception {
+        form(Map.of("save_steps", "100", "max_steps", "50"));
+        begin();
+        assertLease(false, 0, 1);
+        Files.createFile(output.resolve("save_now"));
+        trainThrough(0, 0);
+        assertLease(true);
+        assertThat(output.resolve("save_now")).doesNotExist();
+    }
+
+    @Test
+    void shouldSaveByTheClockFromTheLastSaveOn() {
+        form(Map.of("save_strategy", "no", "save_minutes", "0.5", "max_steps", "50"));
+        begin();
+        assertLease(false, 0, 1);
+        clock.addAndGet(Duration.ofSeconds(29).toNanos());
+        trainThrough(0, 0);
+        assertLease(false, LongStream.range(2, 33).toArray());
+        clock.addAndGet(Duration.ofSeconds(1).toNanos());
+        trainThrough(1, 1);
+        assertLease(true);
+        writeParts(33);
+        clock.addAndGet(Duration.ofSeconds(29).toNanos());
+        trainThrough(2, 16);
+        assertLease(false, LongStream.range(33, 49).toArray());
+        clock.addAndGet(Duration.ofSeconds(1).toNanos());
+        trainThrough(17, 17);
+        assertLease(true);
     }
 
     private List<WorkerCommand.Assign> form() {
@@ -219,8 +307,9 @@ class RunActorTest {
                 new RunMeters(new SimpleMeterRegistry()),
                 new Terminal(out, false, 80, System::nanoTime),
                 System::nanoTime);
-        ActorRef<RunActor.Message> actor =
-                kit.spawn(RunActor.create(config, "0123456789abcdef", "", ledger, announcer, outcome), "run");
+        ActorRef<RunActor.Message> actor = kit.spawn(
+                RunActor.create(config, "0123456789abcdef", "", ledger, announcer, clock::get, outcome), "run");
+        control = actor;
         for (int seat = 0; seat < 2; seat++) {
             workers.add(kit.createTestProbe());
         }
@@ -242,17 +331,38 @@ class RunActorTest {
         run.tell(new WorkerReport.Ready(rank, 1, 64, 640, fingerprint, 1000, 0, 64L << 20, List.of()));
     }
 
-    private List<Long> steps(int rank) {
-        return workers.get(rank).expectMessageClass(WorkerCommand.Lease.class).shards().stream()
-                .map(StepShard::step)
-                .toList();
+    /** The next order of every worker: these steps, and whether a checkpoint follows them. */
+    private void assertLease(boolean save, long... steps) {
+        for (TestProbe<WorkerCommand> worker : workers) {
+            WorkerCommand.Lease lease = worker.expectMessageClass(WorkerCommand.Lease.class);
+            assertThat(lease.shards().stream().mapToLong(StepShard::step).toArray())
+                    .containsExactly(steps);
+            assertThat(lease.save()).isEqualTo(save);
+        }
+    }
+
+    /** Both ranks are ready and hear so. */
+    private void begin() {
+        ready(0, "same");
+        ready(1, "same");
+        workers.forEach(worker -> worker.expectMessageClass(WorkerCommand.Begin.class));
     }
 
     private void trainThrough(long from, long to) {
         for (long step = from; step <= to; step++) {
             for (int rank = 0; rank < 2; rank++) {
                 run.tell(new StepDone(
-                        rank, 1, step, 10, 10, 20, 1, 1e-3, new StepTimes(1, 1, 1, 1, 1, 1, 1, 1), Sample.wire(), 1));
+                        rank,
+                        1,
+                        step,
+                        10,
+                        10,
+                        20,
+                        1,
+                        1e-3,
+                        new StepTimes(1, 1, 1, 1, 1, 1, 1, 1, 0),
+                        Sample.wire(),
+                        1));
             }
         }
         kit.createTestProbe().awaitAssert(() -> {

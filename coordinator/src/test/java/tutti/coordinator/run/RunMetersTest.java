@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -38,7 +39,9 @@ class RunMetersTest {
             board.publish(Sample.training(2));
             board.publish(Sample.step(1));
             board.publish(second);
-            meters.checkpointCommitted();
+            meters.checkpointCommitted(Duration.ofSeconds(3));
+            meters.checkpointAbandoned();
+            meters.waitedForCheckpoint(Duration.ofMillis(20));
         }
 
         assertThat(gauge(Meter.STEP)).isEqualTo(2);
@@ -50,6 +53,13 @@ class RunMetersTest {
         assertThat(gauge(Meter.GENERATION)).isEqualTo(2);
         assertThat(registry.get(Meter.TOKENS.id()).counter().count()).isEqualTo(2.0 * second.tokens());
         assertThat(registry.get(Meter.CHECKPOINTS.id()).counter().count()).isEqualTo(1);
+        assertThat(registry.get(Meter.CHECKPOINTS_ABANDONED.id()).counter().count())
+                .isEqualTo(1);
+        assertThat(registry.get(Meter.CHECKPOINT_TIME.id()).timer().totalTime(TimeUnit.SECONDS))
+                .isEqualTo(3);
+        assertThat(registry.get(Meter.CHECKPOINT_WAIT.id()).timer().totalTime(TimeUnit.MICROSECONDS))
+                .as("two steps of 6.4 ms and the pause")
+                .isEqualTo(32_800);
         assertThat(registry.get(Meter.STEP_TIME.id()).timer().count()).isEqualTo(2);
         assertThat(registry.get(Meter.ALLREDUCE_EXPOSED.id()).timer().max(TimeUnit.MICROSECONDS))
                 .isEqualTo(31_700);

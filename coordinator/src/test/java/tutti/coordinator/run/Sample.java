@@ -69,6 +69,7 @@ public final class Sample {
                 2.75,
                 8.4,
                 16.5,
+                6.4,
                 6_200L << 20,
                 4,
                 2);
@@ -108,6 +109,7 @@ public final class Sample {
                 good.allreduceBusbwGbps(),
                 good.clipMs(),
                 good.optimizerMs(),
+                good.checkpointMs(),
                 good.memoryBytes(),
                 good.worldSize(),
                 good.generation());

@@ -89,7 +89,7 @@ class StepResultTest {
     private static StepMetrics step(double ms) {
         return new StepMetrics(
                 1, 1, 5, 1e-3, 1, 2040, 1, ms, .01 * ms, .2 * ms, .1 * ms, .3 * ms, .2 * ms, .05 * ms, 1.5, .03 * ms,
-                .08 * ms, 1, 2, 1);
+                .08 * ms, 0, 1, 2, 1);
     }
 
     private static StepResult result(StepMetrics... steps) {

@@ -134,10 +134,7 @@ class ProtocolTest {
                         run),
                 new WorkerCommand.Begin(1, 8, 1L << 40),
                 new WorkerCommand.Lease(
-                        1,
-                        List.of(
-                                new StepShard(8, new int[] {3, 1, 2}, 0.5, true),
-                                new StepShard(9, new int[0], 1, false))),
+                        1, List.of(new StepShard(8, new int[] {3, 1, 2}, 0.5), new StepShard(9, new int[0], 1)), true),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
                 new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, 1L << 35, List.of("one", "two")),
                 new WorkerReport.StepDone(
@@ -149,7 +146,7 @@ class ProtocolTest {
                         300,
                         1e-300,
                         3.0153689607045842E-5,
-                        new WorkerReport.StepTimes(1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5),
+                        new WorkerReport.StepTimes(1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5),
                         new WorkerReport.StepWire(
                                 1.5,
                                 1L << 33,
@@ -162,6 +159,7 @@ class ProtocolTest {
                         1L << 34),
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),
+                new WorkerReport.PartFailed(1, 1, 8, "no space left"),
                 new WorkerReport.Stalled(1, 1, "waits for rank 0"),
                 new WorkerReport.Finished(1, 1, 12, "ab12", 1L << 35),
                 new WorkerReport.Failed(1, 1, Category.NUMERIC, "step 3: NaN"));

@@ -14,7 +14,9 @@ import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
+import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
@@ -88,11 +90,11 @@ final class InProcessRun {
                     42);
             long total = plan.totalSteps(config.train().epochs(), config.train().maxSteps());
             long[] next = {0};
-            new TrainLoop(trainer, config.output(), rank)
+            new TrainLoop(trainer, config.output())
                     .run(
                             0,
                             total,
-                            () -> new StepShard(next[0], plan.shard(next[0]++, rank), 0, false),
+                            () -> new Lease(1, List.of(new StepShard(next[0], plan.shard(next[0]++, rank), 0)), false),
                             new Recorder(rank));
         }
     }
@@ -134,6 +136,11 @@ final class InProcessRun {
 
         @Override
         public void partWritten(long step, List<WrittenFile> files) {
+            throw new AssertionError("no checkpoint was asked for");
+        }
+
+        @Override
+        public void partFailed(long step, TuttiException cause) {
             throw new AssertionError("no checkpoint was asked for");
         }
 

@@ -29,7 +29,7 @@ class StepPhasesTest {
 
         // Two micro-batches: each adds a tick to data, forward and backward, and one between them and what comes
         // before. One rank has no buckets to wait for.
-        StepTimes expected = new StepTimes(15, 2, 2, 0, 2, 3, 1, 2);
+        StepTimes expected = new StepTimes(16, 2, 2, 0, 2, 3, 1, 2, 1);
         assertThat(run.times()).hasSize(2).containsOnly(expected);
     }
 }

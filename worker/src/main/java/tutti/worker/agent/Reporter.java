@@ -3,6 +3,8 @@ package tutti.worker.agent;
 import akka.actor.typed.ActorRef;
 import java.util.List;
 import java.util.function.LongSupplier;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 import tutti.common.protocol.WorkerReport;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
@@ -44,6 +46,15 @@ record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation, Lo
     @Override
     public void partWritten(long step, List<WrittenFile> files) {
         coordinator.tell(new WorkerReport.PartWritten(rank, generation, step, files));
+    }
+
+    /** The disk's failures cost one checkpoint, all others the run. */
+    @Override
+    public void partFailed(long step, TuttiException cause) {
+        coordinator.tell(
+                cause.category() == Category.ENVIRONMENT
+                        ? new WorkerReport.PartFailed(rank, generation, step, cause.getMessage())
+                        : new WorkerReport.Failed(rank, generation, cause.category(), cause.getMessage()));
     }
 
     @Override

@@ -18,7 +18,6 @@ import tutti.common.config.WorkerSeat;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.Peer;
-import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Lease;
@@ -37,8 +36,8 @@ import tutti.worker.train.Trainer;
  */
 final class TrainingThread {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingThread.class);
-    /** Shards come ahead of need, except behind a checkpoint: there a rank waits for the slowest writer. */
-    private static final Duration SHARD_DEADLINE = Duration.ofMinutes(30);
+    /** Leases come ahead of need, except before a checkpoint while one is written: there a rank waits for the slowest writer. */
+    private static final Duration LEASE_DEADLINE = Duration.ofMinutes(30);
     /** The slowest peer's model load lies between this rank's Ready and the coordinator's Begin. */
     private static final Duration BEGIN_DEADLINE = Duration.ofMinutes(30);
 
@@ -48,7 +47,7 @@ final class TrainingThread {
     private final Assign assign;
     private final ActorRef<WorkerReport> coordinator;
     private final CompletableFuture<Begin> begun = new CompletableFuture<>();
-    private final BlockingQueue<StepShard> shards = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Lease> leases = new LinkedBlockingQueue<>();
     private final Thread thread;
 
     private TrainingThread(RunConfig config, WorkerSeat seat, GradientAddress address, Assign assign) {
@@ -72,7 +71,7 @@ final class TrainingThread {
     }
 
     void lease(Lease lease) {
-        shards.addAll(lease.shards());
+        leases.add(lease);
     }
 
     /** Ends the thread at its next wait; nothing it holds outlives the process. */
@@ -133,11 +132,11 @@ final class TrainingThread {
                     trainer.plan().total(),
                     trainer.notes()));
             Begin begin = awaitBegin();
-            TrainLoop loop = new TrainLoop(trainer, config.output(), rank);
+            TrainLoop loop = new TrainLoop(trainer, config.output());
             loop.run(
                     begin.firstStep(),
                     begin.totalSteps(),
-                    this::nextShard,
+                    this::nextLease,
                     new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
             if (collectives.dropped().total() > 0) {
                 LOG.warn("all-reduce: frames dropped: {}", collectives.dropped());
@@ -171,13 +170,13 @@ final class TrainingThread {
         }
     }
 
-    private StepShard nextShard() {
+    private Lease nextLease() {
         try {
-            StepShard shard = shards.poll(SHARD_DEADLINE.toSeconds(), TimeUnit.SECONDS);
-            if (shard == null) {
-                throw late("the next shard", SHARD_DEADLINE);
+            Lease lease = leases.poll(LEASE_DEADLINE.toSeconds(), TimeUnit.SECONDS);
+            if (lease == null) {
+                throw late("the next lease", LEASE_DEADLINE);
             }
-            return shard;
+            return lease;
         } catch (InterruptedException e) {
             throw new Stopped();
         }

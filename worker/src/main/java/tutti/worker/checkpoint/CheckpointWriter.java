@@ -15,9 +15,11 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import tutti.common.checkpoint.CommitDir;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.checkpoint.SafetensorsWriter;
+import tutti.common.checkpoint.SafetensorsWriter.Unsealed;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.WorkerReport.WrittenFile;
@@ -56,21 +58,78 @@ public record CheckpointWriter(
             "added_tokens.json",
             "chat_template.jinja");
 
-    /** This rank's part of a checkpoint, synced, into a folder that exists. */
-    public List<WrittenFile> writePart(Path folder, TrainerState state) {
-        List<WrittenFile> written = new ArrayList<>();
-        int rank = collectives.rank();
-        if (rank == 0) {
-            writeModel(folder, written);
-            written.add(write(folder, TrainerState.FILE, state.toJson()));
-        } else {
+    /**
+     * This rank's part of a checkpoint, to be written into a folder that exists. Where master weights are sharded, the model is
+     * written here and now: all ranks take part in that.
+     */
+    Part begin(Path folder, TrainerState state) {
+        return new Part(folder, state, replica.hasAllMasters() ? Optional.empty() : Optional.of(handOver(folder)));
+    }
+
+    /** Rank 0 writes what all gather; where its disk fails, it gathers on, since the others do. */
+    private Handed handOver(Path folder) {
+        if (collectives.rank() > 0) {
             masters.pass();
+            return new Handed(List.of(), Optional.empty());
         }
-        String name = OptimizerShards.name(rank, collectives.worldSize());
-        List<SafetensorsWriter.Entry> entries =
-                OptimizerShards.entries(replica, optimizer, rank, collectives.worldSize());
-        written.add(entry(name, SafetensorsWriter.write(folder.resolve(name), entries, true)));
-        return written;
+        try {
+            Unsealed model = SafetensorsWriter.writeUnsealed(folder.resolve(WEIGHTS), modelEntries());
+            masters.pass();
+            return new Handed(List.of(model), Optional.empty());
+        } catch (TuttiException e) {
+            if (e.category() != Category.ENVIRONMENT) {
+                throw e;
+            }
+            masters.pass();
+            return new Handed(List.of(), Optional.of(e));
+        }
+    }
+
+    /** What the training thread has written already. */
+    private record Handed(List<Unsealed> files, Optional<TuttiException> failure) {}
+
+    /** One rank's part on its way: first {@link #write}, then {@link #seal}, both on any one thread. */
+    final class Part {
+        private final Path folder;
+        private final TrainerState state;
+        private final Optional<Handed> handed;
+        private final List<Unsealed> unsealed = new ArrayList<>();
+
+        private Part(Path folder, TrainerState state, Optional<Handed> handed) {
+            this.folder = folder;
+            this.state = state;
+            this.handed = handed;
+        }
+
+        /** Hands all tensors to the system: when it returns, none of them is needed any more. */
+        void write() {
+            handed.flatMap(Handed::failure).ifPresent(failure -> {
+                throw failure;
+            });
+            int rank = collectives.rank();
+            if (handed.isPresent()) {
+                unsealed.addAll(handed.get().files());
+            } else if (rank == 0) {
+                unsealed.add(SafetensorsWriter.writeUnsealed(folder.resolve(WEIGHTS), modelEntries()));
+            }
+            Path shard = folder.resolve(OptimizerShards.name(rank, collectives.worldSize()));
+            unsealed.add(SafetensorsWriter.writeUnsealed(
+                    shard, OptimizerShards.entries(replica, optimizer, rank, collectives.worldSize())));
+        }
+
+        /** Forces everything to the disk. */
+        List<WrittenFile> seal() {
+            List<WrittenFile> written = new ArrayList<>();
+            if (collectives.rank() == 0) {
+                written.addAll(writeCompanions(folder));
+                written.add(CheckpointWriter.write(folder, TrainerState.FILE, state.toJson()));
+            }
+            for (Unsealed file : unsealed) {
+                FileDigest digest = file.seal();
+                written.add(entry(file.file().getFileName().toString(), digest));
+            }
+            return written;
+        }
     }
 
     /** SHA-256 over the master weights, in lower-case hex. */
@@ -92,46 +151,59 @@ public record CheckpointWriter(
         }
     }
 
-    /** The final model into the output folder by rank 0: the weights appear under their name when they are whole. */
+    /**
+     * The final model into the output folder by rank 0: the weights appear under their name when they are whole.
+     *
+     * @throws TuttiException (environment) if the disk fails; then nothing is left of them
+     */
     public void writeFinal(Path folder) {
         if (collectives.rank() > 0) {
             masters.pass();
             return;
         }
-        writeModel(folder, new ArrayList<>());
+        Path partial = folder.resolve("." + WEIGHTS + ".partial");
         try {
-            CommitDir.sync(folder);
-        } catch (IOException e) {
-            throw notWritten(folder, e);
-        }
-    }
-
-    private void writeModel(Path folder, List<WrittenFile> written) {
-        try {
-            written.add(write(folder, "config.json", config()));
-            for (String name : COMPANIONS) {
-                if (Files.isRegularFile(source.resolve(name))) {
-                    written.add(write(folder, name, Files.readAllBytes(source.resolve(name))));
-                }
-            }
-            int width = replica.masterDType().bytes();
-            List<SafetensorsWriter.Entry> entries = new ArrayList<>();
-            for (FlatLayout.Slot slot : replica.layout().slots()) {
-                entries.add(new SafetensorsWriter.Entry(
-                        slot.spec().name(),
-                        OptimizerShards.stored(replica.masterDType()),
-                        slot.spec().shape().toList(),
-                        (byteOffset, into) -> masters.read(slot.start() + byteOffset / width, into)));
-            }
-            Path partial = folder.resolve("." + WEIGHTS + ".partial");
-            FileDigest digest = SafetensorsWriter.write(partial, entries, true);
+            writeCompanions(folder);
+            SafetensorsWriter.write(partial, modelEntries(), true);
             masters.pass();
             Files.move(
                     partial,
                     folder.resolve(WEIGHTS),
                     StandardCopyOption.ATOMIC_MOVE,
                     StandardCopyOption.REPLACE_EXISTING);
-            written.add(entry(WEIGHTS, digest));
+            CommitDir.sync(folder);
+        } catch (IOException e) {
+            throw notWritten(folder, e);
+        } finally {
+            // What is left of it takes the room that the repair may need.
+            partial.toFile().delete();
+        }
+    }
+
+    private List<SafetensorsWriter.Entry> modelEntries() {
+        int width = replica.masterDType().bytes();
+        List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+        for (FlatLayout.Slot slot : replica.layout().slots()) {
+            entries.add(new SafetensorsWriter.Entry(
+                    slot.spec().name(),
+                    OptimizerShards.stored(replica.masterDType()),
+                    slot.spec().shape().toList(),
+                    (byteOffset, into) -> masters.read(slot.start() + byteOffset / width, into)));
+        }
+        return entries;
+    }
+
+    /** Config and tokenizer. */
+    private List<WrittenFile> writeCompanions(Path folder) {
+        try {
+            List<WrittenFile> written = new ArrayList<>();
+            written.add(write(folder, "config.json", config()));
+            for (String name : COMPANIONS) {
+                if (Files.isRegularFile(source.resolve(name))) {
+                    written.add(write(folder, name, Files.readAllBytes(source.resolve(name))));
+                }
+            }
+            return written;
         } catch (IOException e) {
             throw notWritten(folder, e);
         }

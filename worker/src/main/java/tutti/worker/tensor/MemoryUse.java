@@ -14,7 +14,9 @@ public enum MemoryUse {
     BATCH("batch buffers"),
     ROPE("rope tables"),
     /** Staging of the all-reduce, and the logs through which gradients travel. */
-    COMMUNICATION("communication buffers");
+    COMMUNICATION("communication buffers"),
+    /** Through which a checkpoint goes to its files; it takes no copy of what it writes. */
+    CHECKPOINT("checkpoint slice");
 
     private final String label;
 

@@ -5,6 +5,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongUnaryOperator;
+import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.config.PlanConfig;
 import tutti.worker.model.BlockPolicy;
 import tutti.worker.model.LlamaConfig;
@@ -74,6 +75,7 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, List<Bl
         bytes.put(
                 MemoryUse.COMMUNICATION,
                 communication.applyAsLong(kernels.takesHostMemory() ? written : 0) + staging + gathered);
+        bytes.put(MemoryUse.CHECKPOINT, (long) SafetensorsWriter.SLICE_BYTES);
         return new MemoryPlan(bytes, written, parts.activations().blocks());
     }
 
@@ -83,12 +85,13 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, List<Bl
                 - gradientBytes
                 - bytes.get(MemoryUse.WORKSPACE)
                 - bytes.get(MemoryUse.LIBRARY)
-                - bytes.get(MemoryUse.COMMUNICATION);
+                - bytes.get(MemoryUse.COMMUNICATION)
+                - bytes.get(MemoryUse.CHECKPOINT);
     }
 
     /** Bytes of {@link #total} that lie in the memory of the node and not in that of a device of its own. */
     public long hostBytes(Device device) {
-        return device.cuda() ? bytes.get(MemoryUse.COMMUNICATION) : total();
+        return device.cuda() ? bytes.get(MemoryUse.COMMUNICATION) + bytes.get(MemoryUse.CHECKPOINT) : total();
     }
 
     public long total() {

@@ -1,25 +1,27 @@
 package tutti.worker.train;
 
-import java.nio.file.Path;
 import java.util.List;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.CommitDir;
 import tutti.common.config.OutputConfig;
+import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
+import tutti.worker.checkpoint.PartWriter;
 
-/** Steps from the first to the last, in the order in which shards arrive. */
-public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
+/** Steps from the first to the last, in the order in which they are leased. */
+public record TrainLoop(Trainer trainer, OutputConfig output) {
 
     /** Where shards come from; waits with a deadline. */
-    public interface Shards {
+    public interface Leases {
         /** @throws tutti.common.error.TuttiException (peer) if none comes in time */
-        StepShard next();
+        Lease next();
     }
 
-    /** Who hears of progress. */
+    /** Who hears of progress: of steps from the training thread, of parts from the one that writes them. */
     public interface Reports {
         void stepDone(
                 long step,
@@ -31,32 +33,30 @@ public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
                 StepTimes times,
                 StepWire wire);
 
+        /** @param step steps completed when the checkpoint was taken */
         void partWritten(long step, List<WrittenFile> files);
+
+        void partFailed(long step, TuttiException cause);
 
         void finished(long step, String weightsHash);
     }
 
     /** Trains steps {@code firstStep .. totalSteps-1}; then the final model is written, if it is wanted. */
-    public void run(long firstStep, long totalSteps, Shards shards, Reports reports) {
+    public void run(long firstStep, long totalSteps, Leases leases, Reports reports) {
         trainer.begin(totalSteps);
-        for (long step = firstStep; step < totalSteps; step++) {
-            StepShard shard = shards.next();
-            if (shard.step() != step) {
-                throw new IllegalStateException("shard of step %d came at step %d".formatted(shard.step(), step));
+        StepShard last = null;
+        for (long step = firstStep; step < totalSteps; ) {
+            Lease lease = leases.next();
+            for (StepShard shard : lease.shards()) {
+                if (shard.step() != step) {
+                    throw new IllegalStateException("shard of step %d came at step %d".formatted(shard.step(), step));
+                }
+                train(shard, reports);
+                last = shard;
+                step++;
             }
-            TrainStep.Result result = trainer.step(shard);
-            reports.stepDone(
-                    step,
-                    result.lossSum(),
-                    result.labelled(),
-                    result.tokens(),
-                    result.gradNorm(),
-                    result.learningRate(),
-                    result.times(),
-                    result.wire());
-            if (shard.save()) {
-                Path folder = CommitDir.partial(output.folder(), Checkpoints.name(step + 1));
-                reports.partWritten(step, trainer.writePart(folder, shard));
+            if (lease.save()) {
+                save(last, reports);
             }
         }
         // Before the model is written: no rank then waits for another's disk.
@@ -64,6 +64,35 @@ public record TrainLoop(Trainer trainer, OutputConfig output, int rank) {
         if (output.saveFinalModel()) {
             trainer.writeFinal(output.folder());
         }
+        trainer.awaitSaved();
         reports.finished(totalSteps, hash);
+    }
+
+    private void train(StepShard shard, Reports reports) {
+        TrainStep.Result result = trainer.step(shard);
+        reports.stepDone(
+                shard.step(),
+                result.lossSum(),
+                result.labelled(),
+                result.tokens(),
+                result.gradNorm(),
+                result.learningRate(),
+                result.times(),
+                result.wire());
+    }
+
+    private void save(StepShard last, Reports reports) {
+        long step = last.step() + 1;
+        trainer.save(CommitDir.partial(output.folder(), Checkpoints.name(step)), last, new PartWriter.Outcome() {
+            @Override
+            public void written(List<WrittenFile> files) {
+                reports.partWritten(step, files);
+            }
+
+            @Override
+            public void failed(TuttiException cause) {
+                reports.partFailed(step, cause);
+            }
+        });
     }
 }

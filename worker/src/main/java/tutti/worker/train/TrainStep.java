@@ -14,6 +14,7 @@ import tutti.worker.allreduce.CollectiveCounts;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.batch.Batch;
 import tutti.worker.batch.BatchBuilder;
+import tutti.worker.checkpoint.PartWriter;
 import tutti.worker.gradient.GradientBuckets;
 import tutti.worker.model.GradientListener;
 import tutti.worker.model.Llama;
@@ -29,6 +30,7 @@ import tutti.worker.tune.Replica;
  * <p>Loss and gradient are divided once, by the number of labelled tokens of the whole global batch on all ranks: never a mean of
  * means. So the result does not depend on how the batch is split into ranks, micro-batches and accumulation.
  *
+ * @param saving what a checkpoint still reads must not change
  * @param batchSize most samples of one micro-batch
  * @param clock nanoseconds
  */
@@ -41,6 +43,7 @@ record TrainStep(
         BatchBuilder batches,
         GradientBuckets buckets,
         Collectives collectives,
+        PartWriter saving,
         int batchSize,
         LongSupplier clock) {
 
@@ -92,6 +95,8 @@ record TrainStep(
         double gradNorm = buckets.norm();
         checkFinite(step, gradNorm);
         long clipped = clock.getAsLong();
+        saving.awaitRead();
+        long free = clock.getAsLong();
         double rate = learningRate.at(step);
         optimizer.step(step + 1, rate, optimizer.clip(gradNorm));
         long updated = clock.getAsLong();
@@ -106,7 +111,8 @@ record TrainStep(
                 millis(passes.backward - early),
                 millis(counted - start + early + reduced - computed + end - updated),
                 millis(clipped - reduced),
-                millis(zeroed - counted + updated - clipped));
+                millis(zeroed - counted + updated - free),
+                millis(free - clipped));
         StepWire wire = wire(collectives.counts().minus(before));
         return new Result(passes.lossSum, labelled, passes.tokens, gradNorm, rate, times, wire);
     }

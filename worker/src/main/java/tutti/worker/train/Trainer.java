@@ -11,11 +11,11 @@ import java.util.function.LongSupplier;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.protocol.StepShard;
-import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.SymmetricMemory;
 import tutti.worker.checkpoint.CheckpointWriter;
 import tutti.worker.checkpoint.OptimizerShards;
+import tutti.worker.checkpoint.PartWriter;
 import tutti.worker.checkpoint.TrainerState;
 import tutti.worker.checkpoint.WeightLoader;
 import tutti.worker.gradient.GradientBuckets;
@@ -42,6 +42,7 @@ public final class Trainer implements AutoCloseable {
     private final Arena gradients;
     private final Parts parts;
     private final CheckpointWriter writer;
+    private final PartWriter saving;
     private final long firstStep;
     private final List<String> notes;
     private TrainStep step;
@@ -79,6 +80,7 @@ public final class Trainer implements AutoCloseable {
                     parts.activations().dimensions(), parts.activations().compute());
             this.writer = CheckpointWriter.of(
                     config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
+            this.saving = new PartWriter(writer, collectives);
             this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
         } catch (RuntimeException e) {
             gradients.close();
@@ -228,6 +230,7 @@ public final class Trainer implements AutoCloseable {
                 parts.batches(),
                 buckets,
                 collectives,
+                saving,
                 config.train().batchSize(),
                 clock);
     }
@@ -236,8 +239,8 @@ public final class Trainer implements AutoCloseable {
         return step.run(shard.step(), data.pick(shard.samples()));
     }
 
-    /** This rank's part of a checkpoint after {@code shard}, into a folder that exists. */
-    List<WrittenFile> writePart(Path folder, StepShard shard) {
+    /** Begins to write this rank's part of a checkpoint after {@code shard}, the step just done, into a folder that exists. */
+    void save(Path folder, StepShard shard, PartWriter.Outcome outcome) {
         TrainerState state = new TrainerState(
                 shard.step() + 1,
                 totalSteps,
@@ -247,7 +250,12 @@ public final class Trainer implements AutoCloseable {
                 globalBatch(),
                 collectives.worldSize(),
                 fingerprint());
-        return writer.writePart(folder, state);
+        saving.begin(folder, state, outcome);
+    }
+
+    /** Returns when the last part that was begun has ended. */
+    void awaitSaved() {
+        saving.awaitDone();
     }
 
     void writeFinal(Path folder) {
@@ -259,10 +267,11 @@ public final class Trainer implements AutoCloseable {
         return writer.weightsHash();
     }
 
-    /** Closes the collectives first: one that still runs reads and writes this memory. */
+    /** Closes the collectives and the writing of checkpoints first: they use this memory. */
     @Override
     public void close() {
         collectives.close();
+        saving.close();
         gradients.close();
         symmetric.ifPresent(SymmetricMemory::close);
         arena.close();

@@ -59,6 +59,7 @@ class MemoryPlanTest {
         expected.put(MemoryUse.BATCH, 3L * 4 * 8 * LONGEST);
         expected.put(MemoryUse.ROPE, 2L * 4 * LONGEST * 4);
         expected.put(MemoryUse.COMMUNICATION, COMMUNICATION);
+        expected.put(MemoryUse.CHECKPOINT, 1L << 20);
         assertThat(plan.bytes()).isEqualTo(expected);
         assertThat(plan.total())
                 .isEqualTo(expected.values().stream().mapToLong(Long::longValue).sum());
@@ -82,7 +83,7 @@ class MemoryPlanTest {
                 LONGEST,
                 none -> COMMUNICATION + none);
         assertThat(plan.bytes()).containsEntry(MemoryUse.COMMUNICATION, COMMUNICATION + 4 * WEIGHTS);
-        assertThat(plan.hostBytes(device)).isEqualTo(COMMUNICATION + 4 * WEIGHTS);
+        assertThat(plan.hostBytes(device)).isEqualTo(COMMUNICATION + 4 * WEIGHTS + (1 << 20));
         assertThat(plan.hostBytes(Device.CPU)).isEqualTo(plan.total());
     }
 
@@ -110,7 +111,7 @@ class MemoryPlanTest {
             assertThat(gradients.used()).isEqualTo(gradients.capacity());
             assertThat(arena.used())
                     .isEqualTo(arena.capacity())
-                    .isEqualTo(plan.total() - plan.gradientBytes() - COMMUNICATION);
+                    .isEqualTo(plan.total() - plan.gradientBytes() - COMMUNICATION - (1 << 20));
         }
     }
 

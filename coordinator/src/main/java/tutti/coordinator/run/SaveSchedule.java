@@ -1,0 +1,93 @@
+package tutti.coordinator.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tutti.common.config.OutputConfig;
+
+/**
+ * When a checkpoint is due beyond those that the plan names: by the clock, when somebody asks, when somebody touches {@value
+ * #FILE} in the output folder. And that there is one at a time. Steps are counted as completed. Used by the run actor alone.
+ */
+final class SaveSchedule {
+    static final String FILE = "save_now";
+
+    private static final Logger LOG = LoggerFactory.getLogger(SaveSchedule.class);
+
+    private final Path file;
+    private final long intervalNanos;
+    private final LongSupplier clock;
+    private long lastStep;
+    private long lastNanos;
+    private boolean inFlight;
+    private boolean asked;
+    private boolean looks = true;
+
+    /**
+     * @param firstStep completed before the run began: a checkpoint of it is there, or nothing to save
+     * @param clock nanoseconds
+     */
+    SaveSchedule(OutputConfig output, long firstStep, LongSupplier clock) {
+        this.file = output.folder().resolve(FILE);
+        this.intervalNanos =
+                Math.round(output.saveMinutes() * Duration.ofMinutes(1).toNanos());
+        this.clock = clock;
+        this.lastStep = firstStep;
+        this.lastNanos = clock.getAsLong();
+    }
+
+    /** As soon as there is something new to save and no other save is in flight. */
+    void ask() {
+        asked = true;
+    }
+
+    /** Once a step. The file is gone when this returns true. */
+    boolean askedByFile() {
+        if (looks) {
+            try {
+                return Files.deleteIfExists(file);
+            } catch (IOException e) {
+                // It would ask again at every step.
+                looks = false;
+                LOG.warn("{}: cannot be deleted, so it is not looked at any more: {}", file, e.toString());
+            }
+        }
+        return false;
+    }
+
+    /** Whether to save after the {@code leased} steps that are handed out so far. */
+    boolean dueAfter(long leased) {
+        if (leased == lastStep) {
+            asked = false;
+            return false;
+        }
+        boolean late = intervalNanos > 0 && clock.getAsLong() - lastNanos >= intervalNanos;
+        return !inFlight && (asked || late);
+    }
+
+    boolean inFlight() {
+        return inFlight;
+    }
+
+    /** Of the save that began last. */
+    long lastStep() {
+        return lastStep;
+    }
+
+    void began(long step) {
+        inFlight = true;
+        asked = false;
+        lastStep = step;
+        lastNanos = clock.getAsLong();
+    }
+
+    /** Committed or abandoned. @return how long it took */
+    Duration ended() {
+        inFlight = false;
+        return Duration.ofNanos(clock.getAsLong() - lastNanos);
+    }
+}

@@ -1,0 +1,103 @@
+package tutti.coordinator.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tutti.common.checkpoint.Checkpoints;
+import tutti.common.checkpoint.CommitDir;
+import tutti.common.config.OutputConfig;
+import tutti.common.config.RunConfig;
+import tutti.common.config.Settings;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+
+class ResumePointTest {
+    @TempDir
+    Path output;
+
+    private final ByteArrayOutputStream said = new ByteArrayOutputStream();
+
+    @Test
+    void shouldStartAnewUnlessAskedOrWhereNothingIsWhole() {
+        assertThat(find("")).isEmpty();
+        assertThat(find("False")).isEmpty();
+        assertThat(find("True")).isEmpty();
+        assertThat(text()).contains("no whole checkpoint in " + output);
+    }
+
+    @Test
+    void shouldTakeTheNewestWholeOneAndSayInALineWhatIsWrongWithEachNewerOne() throws IOException {
+        commit(4);
+        commit(8);
+        commit(12);
+        Files.writeString(output.resolve("checkpoint-8/weights"), "bent");
+        Files.delete(output.resolve("checkpoint-12/weights"));
+
+        assertThat(find("True")).isEqualTo(output.resolve("checkpoint-4").toString());
+        assertThat(text().lines())
+                .satisfiesExactly(
+                        line -> assertThat(line)
+                                .startsWith("passed over " + output.resolve("checkpoint-12") + ": ")
+                                .endsWith("weights: missing; written were 4 bytes"),
+                        line -> assertThat(line)
+                                .startsWith("passed over " + output.resolve("checkpoint-8") + ": ")
+                                .contains("weights: SHA-256 is ", ", written was "));
+    }
+
+    @Test
+    void shouldTakeAWholeOneByItsPathEvenUnderAnotherName() throws IOException {
+        commit(4);
+        Path best = Files.move(output.resolve("checkpoint-4"), output.resolve("best"));
+        assertThat(find(best.toString())).isEqualTo(best.toString());
+    }
+
+    @Test
+    void shouldRefuseATornOneByItsPathAndNameTheNewestWholeOne() throws IOException {
+        commit(4);
+        commit(8);
+        Path torn = output.resolve("checkpoint-8");
+        Files.writeString(torn.resolve("weights"), "to");
+        assertThatThrownBy(() -> find(torn.toString()))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.DATA))
+                .hasMessageContaining("weights: has 2 bytes, written were 4")
+                .hasMessageEndingWith("the newest whole one beside it is " + output.resolve("checkpoint-4"));
+    }
+
+    private String find(String resume) {
+        OutputConfig config = RunConfig.read(Settings.of(
+                        Map.of(
+                                "model_name_or_path",
+                                "m",
+                                "data_path",
+                                "d",
+                                "output_dir",
+                                output.toString(),
+                                "resume_from_checkpoint",
+                                resume),
+                        null))
+                .output();
+        PrintStream out = new PrintStream(said, true, StandardCharsets.UTF_8);
+        return ResumePoint.find(config, new Terminal(out, false, 80, System::nanoTime));
+    }
+
+    private String text() {
+        return said.toString(StandardCharsets.UTF_8);
+    }
+
+    private void commit(long step) throws IOException {
+        try (CommitDir dir = CommitDir.begin(output, Checkpoints.name(step))) {
+            Files.writeString(dir.path().resolve("weights"), "held");
+            dir.commit(step, Map.of());
+        }
+    }
+}
