@@ -573,6 +573,7 @@ public final class TreeAllReduce implements Collectives {
         }
         int ahead = incoming.sequence() - current.sequence;
         if (ahead > 0) {
+            incoming.leave();
             return false;
         }
         if (incoming.kind() == FrameLayout.GOODBYE) {
@@ -602,6 +603,7 @@ public final class TreeAllReduce implements Collectives {
                 return true;
             }
             case LATER -> {
+                incoming.leave();
                 return false;
             }
             case DUPLICATE -> {
