@@ -102,8 +102,15 @@ public record GradientAddress(String host, int port, int mtu) {
                     }
                     GradientAddress there = parse(peer.address());
                     return AeronChannels.udp(
-                            there.host(), there.port(), Math.min(mtu, there.mtu()), AeronChannels.TERM_BYTES);
+                            there.host(), there.port(), Math.min(mtu, there.mtu()), udpTermBytes(peers, peer));
                 })
                 .toList();
+    }
+
+    private static int udpTermBytes(List<Peer> peers, Peer receiver) {
+        long senders = peers.stream()
+                .filter(peer -> peer.nodeRank() != receiver.nodeRank())
+                .count();
+        return AeronChannels.udpTermBytes(Math.toIntExact(senders));
     }
 }

@@ -58,7 +58,7 @@ public record GradientMemory(
         int term = shares ? AeronChannels.MIN_TERM_BYTES : AeronChannels.termBytesFor(neighbours, sharedMemory);
         int stripe = shares ? stripeBytes(neighbours, sharedMemory) : 0;
         long near = 2L * (neighbours - 1) * AeronChannels.logBytes(term);
-        long far = 2L * (worldSize - neighbours) * AeronChannels.logBytes(AeronChannels.TERM_BYTES);
+        long far = farLogs(nodes, rank);
         return new GradientMemory(
                 topology,
                 term,
@@ -69,6 +69,21 @@ public record GradientMemory(
                 shares ? neighbours * SharedSegments.bytes(neighbours, stripe) : 0,
                 shares ? neighbours : 1,
                 sharedMemory);
+    }
+
+    /** Of one that is read and one that is written for every rank of another node. */
+    private static long farLogs(Topology nodes, int rank) {
+        int senders = nodes.worldSize() - nodes.neighbours(rank);
+        // All but those to ranks of its own node, which as many send to.
+        long written = -nodes.neighbours(rank) * udpLogBytes(senders);
+        for (int receiver = 0; receiver < nodes.worldSize(); receiver++) {
+            written += udpLogBytes(nodes.worldSize() - nodes.neighbours(receiver));
+        }
+        return written + senders * udpLogBytes(senders);
+    }
+
+    private static long udpLogBytes(int senders) {
+        return AeronChannels.logBytes(AeronChannels.udpTermBytes(senders));
     }
 
     private static int stripeBytes(int ranks, long sharedMemory) {

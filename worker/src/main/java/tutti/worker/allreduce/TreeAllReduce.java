@@ -592,6 +592,7 @@ public final class TreeAllReduce implements Collectives {
         }
         int ahead = incoming.sequence() - current.sequence;
         if (ahead > 0) {
+            incoming.leave();
             return false;
         }
         if (incoming.kind() == FrameLayout.GOODBYE) {
@@ -621,6 +622,7 @@ public final class TreeAllReduce implements Collectives {
                 return true;
             }
             case LATER -> {
+                incoming.leave();
                 return false;
             }
             case DUPLICATE -> {

@@ -2,6 +2,7 @@ package tutti.worker.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import tutti.worker.allreduce.Topology;
 
@@ -32,7 +33,7 @@ class GradientMemoryTest {
                 .isEqualTo(new GradientMemory(Topology.apart(2), TERM, 0, 2 * SHORT, 2 * LOG, 0, 0, 1, PLENTY));
         assertThat(GradientMemory.of(Topology.apart(4), 3, PLENTY))
                 .isEqualTo(new GradientMemory(
-                        Topology.apart(4), TERM, 0, 3 * WINDOW + 4 * SHORT, 6 * LOG, 0, 0, 1, PLENTY));
+                        Topology.apart(4), TERM, 0, 3 * WINDOW + 4 * SHORT, 6 * log(1 << 20), 0, 0, 1, PLENTY));
     }
 
     @Test
@@ -60,7 +61,7 @@ class GradientMemoryTest {
         Topology nodes = Topology.even(3, 2);
         GradientMemory memory = GradientMemory.of(nodes, 4, PLENTY);
         assertThat(memory.staging()).isEqualTo(2 * WINDOW + 6 * SHORT);
-        assertThat(memory.logs()).isEqualTo(2 * SMALL_LOG + 8 * LOG);
+        assertThat(memory.logs()).isEqualTo(2 * SMALL_LOG + 8 * log(1 << 20));
         assertThat(memory.segments()).isEqualTo(2 * (SEGMENT_HEAD + 3 * 4 * (128L << 10)));
     }
 
@@ -70,7 +71,21 @@ class GradientMemoryTest {
         GradientMemory memory = GradientMemory.of(Topology.even(2, 3), 0, PLENTY);
         assertThat(memory.topology()).isEqualTo(Topology.apart(6));
         assertThat(memory.segments()).isZero();
-        assertThat(memory.logs()).isEqualTo(4 * LOG + 6 * LOG);
+        assertThat(memory.logs()).isEqualTo(4 * LOG + 6 * log(1 << 20));
+    }
+
+    @Test
+    void shouldWriteLogsThatFitTheReceiversSocket() {
+        // One rank is reached by three, and each of the three by one.
+        Topology nodes = Topology.of(List.of(0, 0, 0, 1));
+        assertThat(GradientMemory.of(nodes, 0, PLENTY).logs()
+                        - GradientMemory.of(nodes, 0, PLENTY).sharedLogs())
+                .isEqualTo(log(1 << 20) + LOG);
+        assertThat(GradientMemory.of(nodes, 3, PLENTY).logs()).isEqualTo(3 * log(1 << 20) + 3 * LOG);
+    }
+
+    private static long log(int term) {
+        return 3L * term + 4096;
     }
 
     @Test

@@ -109,6 +109,42 @@ class IncomingFrameTest {
                 .isEqualTo(Kind.BAD_SIGNATURE);
     }
 
+    /** No link changes a frame that it still offers; doing so shows which frames are checked. */
+    @ParameterizedTest
+    @MethodSource("keys")
+    void shouldCheckAFrameThatIsLeftOnceAndWhatComesInItsPlaceAnew(Optional<GradientKey> key) {
+        byte[] sealed = frame(new SplittableRandom(4), outgoing(key));
+        Kind damaged = key.isPresent() ? Kind.BAD_SIGNATURE : Kind.BAD_CHECKSUM;
+        for (ByteBuffer memory :
+                List.of(ByteBuffer.allocate(sealed.length), ByteBuffer.allocateDirect(sealed.length))) {
+            UnsafeBuffer link = new UnsafeBuffer(memory);
+            link.putBytes(0, sealed);
+            IncomingFrame incoming = incoming(key);
+            assertThat(incoming.wrap(link, 0, sealed.length)).isNull();
+            incoming.leave();
+            link.putByte(FrameLayout.HEADER, (byte) ~sealed[FrameLayout.HEADER]);
+            assertThat(incoming.wrap(new UnsafeBuffer(link, 0, sealed.length - 8), 0, sealed.length - 8))
+                    .as("a shorter one")
+                    .isIn(damaged, Kind.MALFORMED);
+            assertThat(incoming.wrap(link, 0, sealed.length)).as("left once").isNull();
+            incoming.leave();
+            assertThat(incoming.wrap(link, 0, sealed.length)).as("left twice").isNull();
+            assertThat(incoming.wrap(link, 0, sealed.length)).as("taken").isEqualTo(damaged);
+            link.putBytes(0, sealed);
+            assertThat(incoming.wrap(link, 0, sealed.length)).isNull();
+            incoming.leave();
+            link.putInt(FrameLayout.SEQUENCE, -1, FrameLayout.ORDER);
+            assertThat(incoming.wrap(link, 0, sealed.length))
+                    .as("another one in its place")
+                    .isEqualTo(damaged);
+            byte[] elsewhere = sealed.clone();
+            elsewhere[FrameLayout.HEADER]++;
+            assertThat(incoming.wrap(new UnsafeBuffer(elsewhere), 0, sealed.length))
+                    .as("its like elsewhere")
+                    .isEqualTo(damaged);
+        }
+    }
+
     private static byte[] change(SplittableRandom random, byte[] frame, byte[] other) {
         switch (random.nextInt(7)) {
             case 0 -> {

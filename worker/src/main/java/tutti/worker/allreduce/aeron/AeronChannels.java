@@ -25,6 +25,9 @@ public final class AeronChannels {
     /** The least that Aeron takes. */
     public static final int MIN_TERM_BYTES = 64 << 10;
 
+    /** For peers on other nodes: eight of the largest datagrams, as Aeron wants. */
+    private static final int MIN_UDP_TERM_BYTES = 512 << 10;
+
     private static final int MAX_MTU = 65504;
     private static final int MIN_MTU = 128;
     private static final int MTU_STEP = 32;
@@ -89,6 +92,17 @@ public final class AeronChannels {
             term /= 2;
         }
         return term;
+    }
+
+    /**
+     * Of a log to a rank on another node. A sender is at most half a term ahead, and what all senders may have on the way to it has to
+     * fit into one socket: together no more than the half of {@link #TERM_BYTES} that a single one may, as far as the least term lets
+     * it. What does not fit the kernel throws away.
+     *
+     * @param senders ranks on other nodes than the one that receives
+     */
+    public static int udpTermBytes(int senders) {
+        return Math.max(MIN_UDP_TERM_BYTES, Integer.highestOneBit(TERM_BYTES / Math.max(1, senders)));
     }
 
     private static void checkTerm(int termBytes) {

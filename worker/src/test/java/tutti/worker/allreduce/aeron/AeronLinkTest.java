@@ -128,6 +128,14 @@ class AeronLinkTest {
         assertThat(AeronChannels.termBytesFor(ranks, 64_000_000)).isEqualTo(termBytes);
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 4194304", "1, 4194304", "2, 2097152", "3, 1048576", "5, 524288", "8, 524288", "100, 524288"})
+    void shouldLetAllSendersTogetherHaveOnTheWayWhatOneAloneMay(int senders, int termBytes) {
+        assertThat(AeronChannels.udpTermBytes(senders)).isEqualTo(termBytes);
+        // The largest datagrams need such a term.
+        assertThat(AeronChannels.udp("h", 1, 65504, termBytes)).contains("term-length=" + termBytes);
+    }
+
     @Test
     void shouldRefuseChannelsThatAeronCannotUse() {
         assertThatThrownBy(() -> AeronChannels.ipc(100_000)).hasMessageContaining("100000");
