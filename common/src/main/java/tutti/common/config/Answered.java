@@ -35,7 +35,6 @@ public final class Answered {
             Map.entry("rdzv_backend", "the coordinator forms the group"),
             Map.entry("rdzv_id", "each run has an id of its own"),
             Map.entry("rdzv_conf", "see --rdzv_timeout"),
-            Map.entry("max_restarts", "a lost worker ends the run; resume with --resume_from_checkpoint True"),
             Map.entry("monitor_interval", "lost processes are noticed at once"),
             Map.entry("start_method", "workers are processes of their own"),
             Map.entry("role", "there is one role: worker"),

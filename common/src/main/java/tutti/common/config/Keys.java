@@ -41,6 +41,8 @@ public final class Keys {
             "standalone", Kind.SWITCH, "false", LAUNCH, "one node, any free port; what happens anyway with one node");
     public static final Key RDZV_TIMEOUT =
             key("rdzv_timeout", Kind.INTEGER, "120", LAUNCH, "seconds in which every worker must have joined");
+    public static final Key MAX_RESTARTS =
+            key("max_restarts", Kind.INTEGER, "3", LAUNCH, "lost workers that are started again; 0: one ends the run");
 
     public static final Key MODEL_NAME_OR_PATH =
             key("model_name_or_path", Kind.WORD, "", MODEL, "folder in Hugging Face layout");

@@ -13,9 +13,15 @@ import java.util.stream.IntStream;
  * @param workers of each node
  * @param masterPort port of the coordinator; 0 lets the launcher pick a free one
  * @param rdzvTimeoutSeconds how long the coordinator waits for all workers
+ * @param maxRestarts lost workers that a run survives
  */
 public record LaunchConfig(
-        List<Integer> workers, int nodeRank, String masterAddr, int masterPort, int rdzvTimeoutSeconds) {
+        List<Integer> workers,
+        int nodeRank,
+        String masterAddr,
+        int masterPort,
+        int rdzvTimeoutSeconds,
+        int maxRestarts) {
     /** Workers of one run. */
     static final int MAX_WORKERS = 4096;
 
@@ -38,6 +44,7 @@ public record LaunchConfig(
                 workers.size());
         require(masterPort >= 0 && masterPort <= 65535, "--master_port=%d: 0 to 65535", masterPort);
         require(rdzvTimeoutSeconds >= 1, "--rdzv_timeout=%d: at least 1 second", rdzvTimeoutSeconds);
+        require(maxRestarts >= 0, "--max_restarts=%d: at least 0", maxRestarts);
     }
 
     public int nnodes() {
@@ -73,7 +80,7 @@ public record LaunchConfig(
     /** With another number of workers, the same on each node. */
     public LaunchConfig with(int each) {
         return new LaunchConfig(
-                Collections.nCopies(nnodes(), each), nodeRank, masterAddr, masterPort, rdzvTimeoutSeconds);
+                Collections.nCopies(nnodes(), each), nodeRank, masterAddr, masterPort, rdzvTimeoutSeconds, maxRestarts);
     }
 
     static LaunchConfig read(Settings settings) {
@@ -97,7 +104,8 @@ public record LaunchConfig(
                 settings.int32(Keys.NODE_RANK),
                 host,
                 port,
-                settings.int32(Keys.RDZV_TIMEOUT));
+                settings.int32(Keys.RDZV_TIMEOUT),
+                settings.int32(Keys.MAX_RESTARTS));
     }
 
     /** One number for all nodes, or one for each. */

@@ -13,6 +13,7 @@ public sealed interface WorkerCommand extends WireMessage {
      *
      * @param peers every rank's gradient link, in rank order
      * @param resumeFrom a committed checkpoint folder, or empty
+     * @param stateFrom the rank whose weights and optimizer state all take when training begins; -1: they are read
      * @param gradientKey the same for all ranks; empty: frames are not signed
      */
     record Assign(
@@ -22,9 +23,13 @@ public sealed interface WorkerCommand extends WireMessage {
             int worldSize,
             List<Peer> peers,
             String resumeFrom,
+            int stateFrom,
             Optional<GradientKey> gradientKey,
             ActorRef<WorkerReport> replyTo)
             implements WorkerCommand {}
+
+    /** A worker was lost: stop before the next update, keep all state, and wait for the next generation. Answered by Held. */
+    record Hold(int generation) implements WorkerCommand {}
 
     /** All workers are ready. Leases follow. */
     record Begin(int generation, long firstStep, long totalSteps) implements WorkerCommand {}

@@ -15,7 +15,7 @@ public sealed interface WorkerReport extends WireMessage {
      *
      * @param fingerprint hash of the tokenised samples: all ranks must agree
      * @param notes one line each, for the person at the terminal; only rank 0's are shown
-     * @param firstStep 0, or the step after the checkpoint that was loaded
+     * @param firstStep 0, or the step after the checkpoint that was loaded; -1 if the state of another rank is to come
      * @param plannedBytes peak of this worker beyond its base, as its memory plan has it
      */
     record Ready(
@@ -32,8 +32,8 @@ public sealed interface WorkerReport extends WireMessage {
 
     /**
      * @param step from 0
-     * @param lossSum over this rank's labelled tokens
-     * @param labelledTokens of this rank
+     * @param lossSum over the labelled tokens of all ranks
+     * @param labelledTokens of all ranks
      * @param tokens of this rank that went through the model
      * @param times of this rank
      * @param wire what the step's collectives did on this rank
@@ -130,6 +130,13 @@ public sealed interface WorkerReport extends WireMessage {
      */
     record Finished(int rank, int generation, long step, String weightsHash, long measuredBytes)
             implements WorkerReport {}
+
+    /**
+     * The answer to {@link WorkerCommand.Hold}: this worker takes part in nothing and waits for the next generation.
+     *
+     * @param completed steps that its weights and optimizer state have behind them; -1 if it has none
+     */
+    record Held(int rank, int generation, long completed) implements WorkerReport {}
 
     /** This worker cannot go on. */
     record Failed(int rank, int generation, Category category, String message) implements WorkerReport {}

@@ -7,9 +7,11 @@ import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.TimerScheduler;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import tutti.common.config.WorkerSeat;
 import tutti.common.error.Category;
 import tutti.common.protocol.Join;
@@ -17,24 +19,37 @@ import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.coordinator.plan.Member;
 
-/** Forms the first generation: gathers W workers within the rendezvous time, gives ranks, then watches for losses. */
+/**
+ * Forms generations: gathers W workers within the rendezvous time, gives ranks, watches for losses, and gathers again. A worker that
+ * comes for the seat of another is that one's next process: the old one is dead.
+ */
 public final class Membership {
     private final ActorContext<WireMessage> context;
+    private final TimerScheduler<WireMessage> timers;
+    private final ClusterNodes nodes;
     private final String runId;
     private final int worldSize;
     private final int timeoutSeconds;
     private final ActorRef<MembershipEvent> run;
     private final Map<ActorRef<WorkerCommand>, Join> joined = new LinkedHashMap<>();
+    private final Set<ActorRef<WorkerCommand>> gone = new HashSet<>();
+    /** Of the generation that is formed; empty while workers are gathered. */
+    private List<Member> members = List.of();
+
+    private int generation;
 
     private record RendezvousOver() implements WireMessage {}
 
     private Membership(
             ActorContext<WireMessage> context,
+            TimerScheduler<WireMessage> timers,
             String runId,
             int worldSize,
             int timeoutSeconds,
             ActorRef<MembershipEvent> run) {
         this.context = context;
+        this.timers = timers;
+        this.nodes = new ClusterNodes(context.getSystem());
         this.runId = runId;
         this.worldSize = worldSize;
         this.timeoutSeconds = timeoutSeconds;
@@ -44,72 +59,114 @@ public final class Membership {
     public static Behavior<WireMessage> create(
             String runId, int worldSize, int timeoutSeconds, ActorRef<MembershipEvent> run) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
-            timers.startSingleTimer(new RendezvousOver(), Duration.ofSeconds(timeoutSeconds));
-            return new Membership(context, runId, worldSize, timeoutSeconds, run).gathering(timers);
+            Membership membership = new Membership(context, timers, runId, worldSize, timeoutSeconds, run);
+            membership.gather();
+            return membership.behavior();
         }));
     }
 
-    private Behavior<WireMessage> gathering(TimerScheduler<WireMessage> timers) {
-        return Behaviors.receive(WireMessage.class)
-                .onMessage(Join.class, join -> {
-                    if (refuses(join) || joined.put(join.replyTo(), join) != null) {
-                        return Behaviors.same();
-                    }
-                    context.watch(join.replyTo());
-                    run.tell(new MembershipEvent.Arrived(joined.size(), worldSize));
-                    if (joined.size() < worldSize) {
-                        return Behaviors.same();
-                    }
-                    timers.cancelAll();
-                    List<Member> members = Member.rank(List.copyOf(joined.values()));
-                    run.tell(new MembershipEvent.Formed(1, members));
-                    return formed(members);
-                })
-                .onMessage(RendezvousOver.class, over -> {
-                    // The run does not know them yet, and without a word they would wait for their own deadline.
-                    WorkerCommand leave = WorkerCommand.Leave.failed(
-                            Category.PEER,
-                            "%d of %d workers joined within --rdzv_timeout %d s"
-                                    .formatted(joined.size(), worldSize, timeoutSeconds));
-                    joined.keySet().forEach(worker -> worker.tell(leave));
-                    run.tell(new MembershipEvent.TooFew(joined.size(), worldSize, timeoutSeconds));
-                    return Behaviors.same();
-                })
-                .onSignal(Terminated.class, gone -> {
-                    // It may come back as another process before the time is over.
-                    joined.keySet().removeIf(ref -> ref.equals(gone.getRef()));
-                    return Behaviors.same();
-                })
-                .build();
-    }
-
-    private Behavior<WireMessage> formed(List<Member> members) {
+    private Behavior<WireMessage> behavior() {
         return Behaviors.receive(WireMessage.class)
                 .onMessage(Join.class, join -> {
                     if (!refuses(join) && !joined.containsKey(join.replyTo())) {
-                        join.replyTo()
-                                .tell(WorkerCommand.Leave.failed(
-                                        Category.USER, "the group of %d workers is complete".formatted(worldSize)));
+                        replace(join);
+                        admit(join);
                     }
                     return Behaviors.same();
                 })
-                .onMessage(RendezvousOver.class, over -> Behaviors.same())
-                .onSignal(Terminated.class, gone -> {
-                    members.stream()
-                            .filter(member -> member.commands().equals(gone.getRef()))
-                            .forEach(member -> run.tell(new MembershipEvent.Lost(member)));
+                .onMessage(RendezvousOver.class, over -> {
+                    tooFew();
+                    return Behaviors.same();
+                })
+                .onSignal(Terminated.class, signal -> {
+                    joined.values().stream()
+                            .filter(join -> join.replyTo().equals(signal.getRef()))
+                            .findFirst()
+                            .ifPresent(this::lost);
                     return Behaviors.same();
                 })
                 .build();
     }
 
-    private boolean refuses(Join join) {
-        if (join.runId().equals(runId) || join.runId().equals(WorkerSeat.RUN_NOT_KNOWN)) {
-            return false;
+    private void gather() {
+        members = List.of();
+        timers.startSingleTimer(new RendezvousOver(), Duration.ofSeconds(timeoutSeconds));
+    }
+
+    /** Whoever held the seat before is dead. */
+    private void replace(Join join) {
+        joined.values().stream()
+                .filter(old -> old.seat() == join.seat())
+                .findFirst()
+                .ifPresent(old -> {
+                    nodes.down(old.replyTo());
+                    lost(old);
+                });
+    }
+
+    private void lost(Join join) {
+        gone.add(join.replyTo());
+        joined.remove(join.replyTo());
+        members.stream()
+                .filter(member -> member.commands().equals(join.replyTo()))
+                .findFirst()
+                .ifPresent(member -> {
+                    // Before the event: whoever hears it may see the next generation form.
+                    gather();
+                    run.tell(new MembershipEvent.Lost(member));
+                });
+    }
+
+    private void admit(Join join) {
+        // It asks again: until its own end would be noticed it is not here.
+        if (!nodes.watches(join.replyTo())) {
+            return;
         }
-        join.replyTo()
-                .tell(WorkerCommand.Leave.failed(
-                        Category.USER, "run %s is not the one at this address".formatted(join.runId())));
-        return true;
+        context.watch(join.replyTo());
+        joined.put(join.replyTo(), join);
+        run.tell(new MembershipEvent.Arrived(joined.size(), worldSize));
+        if (joined.size() == worldSize) {
+            timers.cancelAll();
+            generation++;
+            members = Member.rank(List.copyOf(joined.values()));
+            run.tell(new MembershipEvent.Formed(generation, members));
+        }
+    }
+
+    private void tooFew() {
+        // The run may not know them yet, and without a word they would wait for their own deadline.
+        WorkerCommand leave = WorkerCommand.Leave.failed(
+                Category.PEER,
+                "%d of %d workers joined within --rdzv_timeout %d s"
+                        .formatted(joined.size(), worldSize, timeoutSeconds));
+        joined.keySet().forEach(worker -> worker.tell(leave));
+        run.tell(new MembershipEvent.TooFew(joined.size(), worldSize, timeoutSeconds));
+    }
+
+    private boolean refuses(Join join) {
+        String reason = reasonAgainst(join);
+        if (!reason.isEmpty()) {
+            join.replyTo().tell(WorkerCommand.Leave.failed(Category.USER, reason));
+        }
+        return !reason.isEmpty();
+    }
+
+    private String reasonAgainst(Join join) {
+        if (!join.runId().equals(runId) && !join.runId().equals(WorkerSeat.RUN_NOT_KNOWN)) {
+            return "run %s is not the one at this address".formatted(join.runId());
+        }
+        if (join.seat() >= worldSize) {
+            return "seat %d: the group has %d workers".formatted(join.seat(), worldSize);
+        }
+        if (gone.contains(join.replyTo())) {
+            return "another process has taken the seat of rank %d".formatted(join.seat());
+        }
+        return joined.values().stream()
+                .filter(other -> other.seat() == join.seat() && other.nodeRank() == join.nodeRank())
+                .filter(other -> !other.host().equals(join.host()))
+                .findFirst()
+                .map(other -> "rank %d is taken by %s; do two nodes have the same --node_rank?"
+                        .formatted(join.seat(), other.host()))
+                .orElse("");
     }
 }

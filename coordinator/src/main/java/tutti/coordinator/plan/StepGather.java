@@ -1,6 +1,8 @@
 package tutti.coordinator.plan;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -8,7 +10,7 @@ import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.common.protocol.WorkerReport.StepTimes;
 
-/** Collects the reports of one step from all ranks and adds them up, in rank order, into one line. */
+/** Collects the reports of one step from all ranks and makes one line of them. */
 public final class StepGather {
     private final int worldSize;
     private final RunPlan plan;
@@ -30,17 +32,21 @@ public final class StepGather {
         return Optional.of(sum(report.step(), ranks));
     }
 
+    /** A rank was lost: steps below {@code completed} stand, whose last reports will not come; later ones are trained again. */
+    public List<StepMetrics> close(long completed) {
+        List<StepMetrics> stand = new ArrayList<>();
+        new TreeMap<>(open).headMap(completed).forEach((step, ranks) -> stand.add(sum(step, ranks)));
+        open.clear();
+        return stand;
+    }
+
     private StepMetrics sum(long step, TreeMap<Integer, StepDone> ranks) {
-        double loss = 0;
-        long labelled = 0;
         long tokens = 0;
         long memory = 0;
         double busBytes = 0;
         double busMillis = 0;
         StepDone slowest = ranks.firstEntry().getValue();
         for (StepDone rank : ranks.values()) {
-            loss += rank.lossSum();
-            labelled += rank.labelledTokens();
             tokens += rank.tokens();
             memory = Math.max(memory, rank.memoryBytes());
             busBytes += rank.wire().busBytes();
@@ -51,10 +57,10 @@ public final class StepGather {
         return new StepMetrics(
                 step + 1,
                 plan.epochAfter(step + 1),
-                loss / labelled,
+                slowest.lossSum() / slowest.labelledTokens(),
                 slowest.learningRate(),
                 slowest.gradNorm(),
-                labelled,
+                slowest.labelledTokens(),
                 tokens / (times.total() / 1e3),
                 times.total(),
                 times.data(),

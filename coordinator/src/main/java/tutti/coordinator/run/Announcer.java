@@ -54,21 +54,26 @@ public final class Announcer {
         WorkerStatus was = workers.get(ready.rank());
         set(was, "ready", ready.firstStep(), 0, 0, 0);
         publish(board.status().withWorkers(ready.generation(), workers));
-        if (ready.rank() == 0) {
+        if (ready.rank() == 0 && ready.generation() == 1) {
             ready.notes().forEach(terminal::line);
         }
     }
 
-    void begin(RunPlan plan, Ready first) {
-        firstStep = first.firstStep();
+    /** @param first steps that are behind it */
+    void begin(RunPlan plan, long first, int generation) {
+        firstStep = first;
         began = clock.getAsLong();
-        terminal.line("plan: %,d steps, %,d an epoch, %.4g epochs; %d workers%s"
-                .formatted(
-                        plan.totalSteps(),
-                        plan.stepsPerEpoch(),
-                        plan.epochs(),
-                        workers.size(),
-                        firstStep == 0 ? "" : "; resumed after step " + firstStep));
+        terminal.line(
+                generation > 1
+                        ? "generation %d: all %d workers are here again; training goes on after step %,d"
+                                .formatted(generation, workers.size(), first)
+                        : "plan: %,d steps, %,d an epoch, %.4g epochs; %d workers%s"
+                                .formatted(
+                                        plan.totalSteps(),
+                                        plan.stepsPerEpoch(),
+                                        plan.epochs(),
+                                        workers.size(),
+                                        first == 0 ? "" : "; resumed after step " + first));
         publish(board.status().withPlan(plan.totalSteps(), plan.epochs()).withState(RunState.TRAINING, ""));
     }
 
@@ -88,6 +93,13 @@ public final class Announcer {
                 .withState(RunState.TRAINING, "")
                 .withStep(metrics.step(), eta));
         terminal.step(metrics, totalSteps, eta);
+    }
+
+    void lost(Member member, int losses, int maxRestarts) {
+        String line = "%s was lost (%d of %d that --max_restarts allows); the others hold their state and wait for it"
+                .formatted(member.describe(), losses, maxRestarts);
+        terminal.line(line);
+        publish(board.status().withState(RunState.FORMING, line));
     }
 
     /** No step can go on before files are written. */

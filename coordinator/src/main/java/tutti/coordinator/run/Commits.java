@@ -133,6 +133,13 @@ final class Commits implements AutoCloseable {
         }
     }
 
+    /** Removes what some rank has not written. @return its steps */
+    List<Long> abandonOpen() {
+        List<Long> steps = List.copyOf(open.keySet());
+        steps.forEach(step -> abandon(step, open.remove(step), ""));
+        return steps;
+    }
+
     /** Removes what was not committed. */
     @Override
     public void close() {

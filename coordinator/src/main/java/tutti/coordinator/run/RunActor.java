@@ -10,6 +10,7 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import akka.japi.function.Function;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -44,7 +46,8 @@ import tutti.coordinator.plan.RunPlan;
 import tutti.coordinator.plan.StepGather;
 
 /**
- * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}. The outcome goes
+ * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}, and {@link
+ * #regrouping} where a worker was lost, from which the next generation goes on with what the others hold. The outcome goes
  * into a future: normally when all ranks are done and hold the same bits, with the final model written if it is wanted; else with
  * the first cause.
  */
@@ -53,6 +56,11 @@ public final class RunActor {
     private static final Duration LOADING_DEADLINE = Duration.ofMinutes(30);
     /** Longer than any step or write on a slow disk should take; a lost peer is noticed long before by those who wait for it. */
     private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(60);
+
+    /** For a worker to finish the micro-batch that it computes. */
+    private static final Duration HOLD_DEADLINE = Duration.ofMinutes(10);
+    /** So long after a worker could not reach another, and nobody was lost, it is taken at its word. */
+    private static final Duration SUSPICION = Duration.ofSeconds(10);
 
     private final ActorContext<Message> context;
     private final TimerScheduler<Message> timers;
@@ -63,8 +71,16 @@ public final class RunActor {
     private final LongSupplier clock;
     private final CompletableFuture<Void> outcome;
     private final Commits commits;
+    private final String runId;
     private List<Member> members = List.of();
     private int generation;
+    private int losses;
+    private TuttiException firstLoss;
+    /** Checkpoints whose parts are all written and that are not renamed yet. */
+    private int settling;
+
+    private long measured;
+    private Path lastCommit;
 
     /** What this actor hears. */
     public sealed interface Message {}
@@ -80,6 +96,8 @@ public final class RunActor {
     private record SaveNow() implements Message {}
 
     private record Silence(String what) implements Message {}
+
+    private record Suspicion(Failed failed) implements Message {}
 
     /** Asks for a checkpoint after the steps that are handed out: within seconds. */
     public static Message saveNow() {
@@ -99,6 +117,7 @@ public final class RunActor {
         this.context = context;
         this.timers = timers;
         this.config = config;
+        this.runId = runId;
         this.resumeFrom = resumeFrom;
         this.ledger = ledger;
         this.announcer = announcer;
@@ -124,34 +143,41 @@ public final class RunActor {
             Announcer announcer,
             LongSupplier clock,
             CompletableFuture<Void> outcome) {
-        return Behaviors.setup(context -> Behaviors.withTimers(
-                timers -> new RunActor(context, timers, config, runId, resumeFrom, ledger, announcer, clock, outcome)
-                        .forming(runId)));
+        return Behaviors.setup(context -> Behaviors.withTimers(timers ->
+                new RunActor(context, timers, config, runId, resumeFrom, ledger, announcer, clock, outcome).forming()));
     }
 
     // ---- forming: workers arrive ----
 
-    private Behavior<Message> forming(String runId) {
+    private Behavior<Message> forming() {
         return state().onMessage(Members.class, guarded(members -> {
                     MembershipEvent event = members.event();
                     if (event instanceof MembershipEvent.Arrived arrived) {
                         announcer.arrived(arrived.present(), arrived.expected());
                     } else if (event instanceof MembershipEvent.TooFew few) {
-                        return fail(new TuttiException(
-                                Category.PEER,
-                                "%d of %d workers joined within --rdzv_timeout %d s; look at logs/rank-N.log of those that are missing"
-                                        .formatted(few.present(), few.expected(), few.seconds())));
+                        return fail(tooFew(few));
                     } else if (event instanceof MembershipEvent.Formed formed) {
-                        return formed(runId, formed);
-                    } else if (event instanceof MembershipEvent.Lost lost) {
-                        return fail(lost(lost));
+                        return formed(formed, Start.read(resumeFrom));
                     }
                     return Behaviors.same();
                 }))
                 .build();
     }
 
-    private Behavior<Message> formed(String runId, MembershipEvent.Formed formed) {
+    /**
+     * What a generation begins with.
+     *
+     * @param resumeFrom a committed checkpoint, or empty: the model
+     * @param stateFrom rank that has the state and gives it to all; -1: they read it
+     * @param step that the state of that rank has behind it
+     */
+    private record Start(String resumeFrom, int stateFrom, long step) {
+        static Start read(String resumeFrom) {
+            return new Start(resumeFrom, -1, -1);
+        }
+    }
+
+    private Behavior<Message> formed(MembershipEvent.Formed formed, Start start) {
         members = formed.members();
         generation = formed.generation();
         ledger.happened(
@@ -174,33 +200,37 @@ public final class RunActor {
                             member.rank(),
                             members.size(),
                             members.stream().map(Member::peer).toList(),
-                            resumeFrom,
+                            start.resumeFrom(),
+                            start.stateFrom(),
                             key,
                             reports));
         }
         expectWithin(LOADING_DEADLINE, "loading model and data");
-        return loading(new TreeMap<>());
+        return loading(new TreeMap<>(), start);
     }
 
     // ---- loading: every rank reads model and data ----
 
-    private Behavior<Message> loading(TreeMap<Integer, Ready> readies) {
+    private Behavior<Message> loading(TreeMap<Integer, Ready> readies, Start start) {
         return state().onMessage(Worker.class, guarded(worker -> {
+                    if (isLate(worker.report())) {
+                        return Behaviors.same();
+                    }
                     if (worker.report() instanceof Failed failed) {
-                        return fail(new TuttiException(failed.category(), failed.message()));
+                        return failed(failed);
                     }
                     if (!(worker.report() instanceof Ready ready)) {
                         return unexpected(worker.report(), "loading");
                     }
                     readies.put(ready.rank(), ready);
                     announcer.ready(ready);
-                    return readies.size() < members.size() ? Behaviors.same() : begin(readies);
+                    return readies.size() < members.size() ? Behaviors.same() : begin(readies, start);
                 }))
-                .onMessage(Members.class, this::whileRunning)
+                .onMessage(Members.class, guarded(event -> whileRunning(event, null)))
                 .build();
     }
 
-    private Behavior<Message> begin(TreeMap<Integer, Ready> readies) {
+    private Behavior<Message> begin(TreeMap<Integer, Ready> readies, Start start) {
         Ready first = readies.firstEntry().getValue();
         for (Ready ready : readies.values()) {
             if (!ready.fingerprint().equals(first.fingerprint()) || ready.firstStep() != first.firstStep()) {
@@ -211,20 +241,21 @@ public final class RunActor {
             }
         }
         RunPlan plan = new RunPlan(config, members.size(), first.samples());
+        long firstStep = start.stateFrom() >= 0 ? start.step() : first.firstStep();
         ledger.happened(
                 "training_began",
                 Map.of(
                         "generation", generation,
-                        "first_step", first.firstStep(),
+                        "first_step", firstStep,
                         "total_steps", plan.totalSteps(),
                         "samples", first.samples(),
                         "labelled_tokens", first.labelledTokens(),
                         "parameters", first.parameters(),
                         "data_sha256", first.fingerprint()));
-        announcer.begin(plan, first);
-        tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
+        announcer.begin(plan, firstStep, generation);
+        tellAll(new WorkerCommand.Begin(generation, firstStep, plan.totalSteps()));
         Training training = new Training(
-                plan, readies, members.size(), new SaveSchedule(config.output(), first.firstStep(), clock));
+                plan, readies, firstStep, members.size(), new SaveSchedule(config.output(), firstStep, clock));
         lease(training);
         return training(training);
     }
@@ -245,8 +276,7 @@ public final class RunActor {
         /** Since when nothing is handed out because a checkpoint is due while another is written. */
         OptionalLong heldSince = OptionalLong.empty();
 
-        Training(RunPlan plan, TreeMap<Integer, Ready> readies, int worldSize, SaveSchedule saves) {
-            long firstStep = readies.firstEntry().getValue().firstStep();
+        Training(RunPlan plan, TreeMap<Integer, Ready> readies, long firstStep, int worldSize, SaveSchedule saves) {
             readies.values().forEach(memory::add);
             this.plan = plan;
             this.window = new LeaseWindow(plan.totalSteps());
@@ -261,25 +291,25 @@ public final class RunActor {
         expectWithin(SILENCE_DEADLINE, "training");
         return state().onMessage(Worker.class, guarded(worker -> {
                     expectWithin(SILENCE_DEADLINE, "training");
-                    return report(training, worker.report());
+                    return isLate(worker.report()) ? Behaviors.same() : report(training, worker.report());
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
-                    settled(training, settled.checkpoint());
+                    settled(settled.checkpoint(), training.saves::ended);
+                    lease(training);
                     return finishing(training);
                 }))
-                .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
                 .onMessage(SaveNow.class, guarded(now -> {
                     training.saves.ask();
                     lease(training);
                     return Behaviors.same();
                 }))
-                .onMessage(Members.class, this::whileRunning)
+                .onMessage(Members.class, guarded(event -> whileRunning(event, training)))
                 .build();
     }
 
     private Behavior<Message> report(Training training, WorkerReport report) {
         if (report instanceof Failed failed) {
-            return fail(new TuttiException(failed.category(), failed.message()));
+            return failed(failed);
         }
         if (report instanceof StepDone done) {
             stepDone(training, done);
@@ -318,8 +348,10 @@ public final class RunActor {
     }
 
     private void announce(Training training, StepMetrics metrics) {
-        if (training.plan.logs(metrics.step() - 1)) {
+        // A step that is trained again leaves the bits that it left before.
+        if (training.plan.logs(metrics.step() - 1) && metrics.step() > measured) {
             ledger.measured(metrics);
+            measured = metrics.step();
         }
         announcer.step(metrics, training.plan.totalSteps());
     }
@@ -363,21 +395,27 @@ public final class RunActor {
             commits.open(step);
             return true;
         } catch (TuttiException e) {
-            abandoned(training, new Commits.Abandoned(step, e.getMessage()));
+            training.saves.ended();
+            abandoned(new Commits.Abandoned(step, e.getMessage()));
             return false;
         }
     }
 
     private void partEnded(long step, boolean last) {
         if (last) {
+            settling++;
             context.pipeToSelf(
                     commits.settle(step),
                     (checkpoint, cause) -> cause == null ? new Settled(checkpoint) : new CommitBroken(cause));
         }
     }
 
-    private void settled(Training training, Commits.Outcome checkpoint) {
+    /** @param ended what it took */
+    private void settled(Commits.Outcome checkpoint, Supplier<Duration> ended) {
+        settling--;
+        Duration took = ended.get();
         if (checkpoint instanceof Commits.Committed committed) {
+            lastCommit = committed.folder();
             ledger.happened(
                     "checkpoint_committed",
                     Map.of(
@@ -387,18 +425,145 @@ public final class RunActor {
                             committed.folder().toString(),
                             "deleted",
                             committed.deleted().stream().map(Path::toString).toList()));
-            announcer.committed(committed.folder(), training.saves.ended());
+            announcer.committed(committed.folder(), took);
         } else if (checkpoint instanceof Commits.Abandoned abandoned) {
-            abandoned(training, abandoned);
+            abandoned(abandoned);
         }
-        lease(training);
     }
 
-    /** A disk that is full costs this checkpoint, not the run. */
-    private void abandoned(Training training, Commits.Abandoned abandoned) {
-        training.saves.ended();
+    /** A disk that is full, or a worker that is lost, costs this checkpoint, not the run. */
+    private void abandoned(Commits.Abandoned abandoned) {
         ledger.happened("checkpoint_abandoned", Map.of("step", abandoned.step(), "reason", abandoned.reason()));
         announcer.abandoned(abandoned.step(), abandoned.reason());
+    }
+
+    // ---- regrouping: a worker was lost, the others hold what they have, its next process comes ----
+
+    /** What is known of the generation that ended, and of the next. */
+    private static final class Regroup {
+        /** Null where it was lost before training began. */
+        final Training training;
+        /** Who must answer. */
+        final Set<ActorRef<WorkerCommand>> survivors = new HashSet<>();
+        /** Steps behind the state of each that has answered; -1 if it has none. */
+        final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
+
+        MembershipEvent.Formed formed;
+
+        Regroup(Training training) {
+            this.training = training;
+        }
+    }
+
+    private Behavior<Message> regroup(MembershipEvent.Lost lost, Training training) {
+        Regroup regroup = new Regroup(training);
+        members.forEach(member -> regroup.survivors.add(member.commands()));
+        if (!survives(lost, regroup)) {
+            return fail(tooManyLosses(lost));
+        }
+        timers.cancel("suspicion");
+        // Files of a checkpoint of which a part is lost.
+        for (long step : commits.abandonOpen()) {
+            abandoned(new Commits.Abandoned(
+                    step,
+                    "%s was lost while it was written".formatted(lost.member().describe())));
+        }
+        members.stream()
+                .filter(member -> regroup.survivors.contains(member.commands()))
+                .forEach(member -> member.commands().tell(new WorkerCommand.Hold(generation)));
+        expectWithin(HOLD_DEADLINE, "holding their state for the next generation");
+        return regrouping(regroup);
+    }
+
+    private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
+        losses++;
+        regroup.survivors.remove(lost.member().commands());
+        regroup.held.remove(lost.member().commands());
+        regroup.formed = null;
+        firstLoss = firstLoss == null ? lost(lost) : firstLoss;
+        ledger.happened(
+                "worker_lost",
+                Map.of("generation", generation, "member", lost.member().describe(), "losses", losses));
+        boolean goesOn = losses <= config.launch().maxRestarts();
+        if (goesOn) {
+            announcer.lost(lost.member(), losses, config.launch().maxRestarts());
+        }
+        return goesOn;
+    }
+
+    private TuttiException tooManyLosses(MembershipEvent.Lost lost) {
+        if (losses == 1) {
+            return lost(lost);
+        }
+        return new TuttiException(
+                Category.PEER,
+                "%d workers were lost, --max_restarts is %d; the first: %s"
+                        .formatted(losses, config.launch().maxRestarts(), firstLoss.getMessage()));
+    }
+
+    private Behavior<Message> regrouping(Regroup regroup) {
+        return state().onMessage(Worker.class, guarded(worker -> {
+                    WorkerReport report = worker.report();
+                    if (report.generation() != generation) {
+                        return Behaviors.same();
+                    }
+                    if (report instanceof StepDone done && regroup.training != null) {
+                        announcer.worker(done);
+                        regroup.training.gather.add(done).ifPresent(metrics -> announce(regroup.training, metrics));
+                    } else if (report instanceof WorkerReport.Held held) {
+                        regroup.held.put(members.get(held.rank()).commands(), held.completed());
+                    } else if (report instanceof Failed failed && failed.category() != Category.PEER) {
+                        return failed(failed);
+                    }
+                    return regrouped(regroup);
+                }))
+                .onMessage(Settled.class, guarded(settled -> {
+                    settled(settled.checkpoint(), () -> Duration.ZERO);
+                    return regrouped(regroup);
+                }))
+                .onMessage(Members.class, guarded(members -> {
+                    MembershipEvent event = members.event();
+                    if (event instanceof MembershipEvent.Lost lost && !survives(lost, regroup)) {
+                        return fail(tooManyLosses(lost));
+                    } else if (event instanceof MembershipEvent.TooFew few) {
+                        return fail(tooFew(few));
+                    } else if (event instanceof MembershipEvent.Formed formed) {
+                        regroup.formed = formed;
+                    }
+                    return regrouped(regroup);
+                }))
+                .build();
+    }
+
+    /** Goes on when all are here, and those that were here before have said what they hold. */
+    private Behavior<Message> regrouped(Regroup regroup) {
+        if (regroup.held.keySet().containsAll(regroup.survivors)) {
+            expectWithin(LOADING_DEADLINE, "waiting for lost workers");
+        }
+        if (regroup.formed == null || settling > 0 || !regroup.held.keySet().containsAll(regroup.survivors)) {
+            return Behaviors.same();
+        }
+        Start start = start(regroup);
+        if (regroup.training != null) {
+            long stands = start.stateFrom() >= 0 ? start.step() : 0;
+            regroup.training.gather.close(stands).forEach(metrics -> announce(regroup.training, metrics));
+        }
+        return formed(regroup.formed, start);
+    }
+
+    /** From the lowest rank among those whose state is furthest; where nobody has any, from the last commit. */
+    private Start start(Regroup regroup) {
+        long furthest =
+                regroup.held.values().stream().mapToLong(Long::longValue).max().orElse(-1);
+        if (furthest < 0) {
+            return Start.read(lastCommit == null ? resumeFrom : lastCommit.toString());
+        }
+        int holder = regroup.formed.members().stream()
+                .filter(member -> regroup.held.getOrDefault(member.commands(), -1L) == furthest)
+                .mapToInt(Member::rank)
+                .min()
+                .orElseThrow();
+        return new Start("", holder, furthest);
     }
 
     // ---- finishing: every rank is done and every checkpoint is committed ----
@@ -434,6 +599,12 @@ public final class RunActor {
 
     private BehaviorBuilder<Message> state() {
         return Behaviors.receive(Message.class)
+                .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
+                .onMessage(
+                        Suspicion.class,
+                        suspicion -> fail(new TuttiException(
+                                suspicion.failed().category(),
+                                suspicion.failed().message())))
                 .onMessage(
                         Silence.class,
                         silence -> fail(new TuttiException(
@@ -459,11 +630,32 @@ public final class RunActor {
         };
     }
 
-    private Behavior<Message> whileRunning(Members members) {
-        if (members.event() instanceof MembershipEvent.Lost lost) {
-            return fail(lost(lost));
+    /** @param training null before it began */
+    private Behavior<Message> whileRunning(Members event, Training training) {
+        return event.event() instanceof MembershipEvent.Lost lost ? regroup(lost, training) : Behaviors.same();
+    }
+
+    /** One that lost a peer may be the first to say so: who it was comes from the membership, if it comes. */
+    private Behavior<Message> failed(Failed failed) {
+        if (failed.category() != Category.PEER) {
+            return fail(new TuttiException(failed.category(), failed.message()));
+        }
+        if (!timers.isTimerActive("suspicion")) {
+            timers.startSingleTimer("suspicion", new Suspicion(failed), SUSPICION);
         }
         return Behaviors.same();
+    }
+
+    /** Of a generation that is over. */
+    private boolean isLate(WorkerReport report) {
+        return report.generation() != generation;
+    }
+
+    private static TuttiException tooFew(MembershipEvent.TooFew few) {
+        return new TuttiException(
+                Category.PEER,
+                "%d of %d workers joined within --rdzv_timeout %d s; look at logs/rank-N.log of those that are missing"
+                        .formatted(few.present(), few.expected(), few.seconds()));
     }
 
     private static TuttiException lost(MembershipEvent.Lost lost) {

@@ -26,6 +26,7 @@ import tutti.worker.allreduce.InMemoryNetwork;
 import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
+import tutti.worker.train.Origin;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
 
@@ -80,8 +81,8 @@ final class InProcessRun {
                         System::nanoTime,
                         stall -> {},
                         new PlainAddition());
-                Trainer trainer =
-                        Trainer.load(config, collectives, null, new Host(0, 1, clock, () -> 0, gradients -> 0))) {
+                Trainer trainer = Trainer.load(
+                        config, collectives, new Origin.Model(), new Host(0, 1, clock, () -> 0, gradients -> 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),
                     worldSize,
@@ -152,9 +153,7 @@ final class InProcessRun {
 
     List<Double> losses() {
         return IntStream.range(0, lossSums.get(0).size())
-                .mapToObj(
-                        step -> lossSums.stream().mapToDouble(r -> r.get(step)).sum()
-                                / labelled.stream().mapToLong(r -> r.get(step)).sum())
+                .mapToObj(step -> lossSums.get(0).get(step) / labelled.get(0).get(step))
                 .toList();
     }
 

@@ -6,11 +6,8 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.config.RunConfig;
@@ -18,8 +15,10 @@ import tutti.common.config.WorkerSeat;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.Peer;
+import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.allreduce.FlightRecorder;
@@ -27,51 +26,63 @@ import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
+import tutti.worker.train.Origin;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
 
 /**
- * The thread that loads and trains, for one generation. It reports straight to the coordinator; what goes wrong is reported too,
- * and the coordinator decides. Orders reach it through a queue.
+ * The thread that loads and trains, one generation after the other. It reports straight to the coordinator; what goes wrong is reported
+ * too, and the coordinator decides. Orders reach it through a queue. Weights, optimizer state and data stay with it when another worker
+ * is lost: {@link #hold} ends what it does in that generation, and it answers with what it has.
  */
 final class TrainingThread {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingThread.class);
-    /** Leases come ahead of need, except before a checkpoint while one is written: there a rank waits for the slowest writer. */
-    private static final Duration LEASE_DEADLINE = Duration.ofMinutes(30);
-    /** The slowest peer's model load lies between this rank's Ready and the coordinator's Begin. */
-    private static final Duration BEGIN_DEADLINE = Duration.ofMinutes(30);
+    /** Orders come ahead of need, except before a checkpoint while one is written: there a rank waits for the slowest writer. */
+    private static final Duration ORDER_DEADLINE = Duration.ofMinutes(30);
 
     private final RunConfig config;
     private final WorkerSeat seat;
     private final GradientAddress address;
-    private final Assign assign;
-    private final ActorRef<WorkerReport> coordinator;
-    private final CompletableFuture<Begin> begun = new CompletableFuture<>();
-    private final BlockingQueue<Lease> leases = new LinkedBlockingQueue<>();
+    private final BlockingQueue<WorkerCommand> orders = new LinkedBlockingQueue<>();
     private final Thread thread;
+    private Trainer trainer;
 
-    private TrainingThread(RunConfig config, WorkerSeat seat, GradientAddress address, Assign assign) {
+    /** Of the generation that runs now; written by this thread, closed by another to hold it. */
+    private volatile TreeAllReduce collectives;
+
+    /** The newest generation that is to end. */
+    private volatile int held;
+
+    private TrainingThread(RunConfig config, WorkerSeat seat, GradientAddress address) {
         this.config = config;
         this.seat = seat;
         this.address = address;
-        this.assign = assign;
-        this.coordinator = assign.replyTo();
         this.thread = new Thread(this::run, "tutti-train");
         this.thread.setDaemon(true);
     }
 
-    static TrainingThread start(RunConfig config, WorkerSeat seat, GradientAddress address, Assign assign) {
-        TrainingThread training = new TrainingThread(config, seat, address, assign);
+    static TrainingThread start(RunConfig config, WorkerSeat seat, GradientAddress address, Assign first) {
+        TrainingThread training = new TrainingThread(config, seat, address);
+        training.order(first);
         training.thread.start();
         return training;
     }
 
-    void begin(Begin begin) {
-        begun.complete(begin);
+    /** Any of them but Leave and Hold. */
+    void order(WorkerCommand command) {
+        orders.add(command);
     }
 
-    void lease(Lease lease) {
-        leases.add(lease);
+    /** Ends all waiting of a generation; what is being computed is finished first. */
+    void hold(Hold hold) {
+        held = hold.generation();
+        orders.add(hold);
+        TreeAllReduce running = collectives;
+        if (running != null) {
+            Thread closer = new Thread(running::close, "tutti-hold-" + hold.generation());
+            closer.setDaemon(true);
+            closer.start();
+        }
     }
 
     /** Ends the thread at its next wait; nothing it holds outlives the process. */
@@ -81,46 +92,76 @@ final class TrainingThread {
 
     private void run() {
         try {
-            train();
+            while (true) {
+                // No deadline: the coordinator has one for those that are missing, and Leave ends this thread.
+                if (take(Long.MAX_VALUE) instanceof Assign assign) {
+                    generation(assign);
+                }
+            }
         } catch (Stopped e) {
             LOG.info("training stopped");
-        } catch (TuttiException e) {
-            // The coordinator prints the first of these lines; one from every rank would bury it.
-            LOG.debug("reported to the coordinator", e);
-            fail(e.category(), e.getMessage());
-        } catch (RuntimeException | Error e) {
-            LOG.error("training failed", e);
-            fail(Category.BUG, "rank %d: %s; see logs/rank-%d.log".formatted(assign.rank(), e, assign.rank()));
+        } finally {
+            if (trainer != null) {
+                trainer.close();
+            }
         }
     }
 
-    private void train() {
+    /** Returns when the generation is to be held, whether it went well until then or not. */
+    private void generation(Assign assign) {
+        ActorRef<WorkerReport> coordinator = assign.replyTo();
+        int rank = assign.rank();
+        try {
+            train(assign);
+        } catch (HeldBack e) {
+            LOG.info("generation {} is held", assign.generation());
+        } catch (TuttiException e) {
+            // The coordinator prints the first of these lines; one from every rank would bury it.
+            LOG.debug("reported to the coordinator", e);
+            fail(assign, e.category(), e.getMessage());
+        } catch (RuntimeException | Error e) {
+            LOG.error("training failed", e);
+            fail(assign, Category.BUG, "rank %d: %s; see logs/rank-%d.log".formatted(rank, e, rank));
+        }
+        collectives = null;
+        awaitHold(assign);
+        boolean whole = trainer != null && trainer.holdsWhole();
+        coordinator.tell(new WorkerReport.Held(rank, assign.generation(), whole ? trainer.completed() : -1));
+    }
+
+    private void awaitHold(Assign assign) {
+        while (held < assign.generation()) {
+            // No deadline: the run may be over for this rank; the process ends with Leave or its coordinator.
+            take(Long.MAX_VALUE);
+        }
+    }
+
+    private void train(Assign assign) {
         int rank = assign.rank();
         int generation = assign.generation();
-        Path resume = assign.resumeFrom().isEmpty() ? null : Path.of(assign.resumeFrom());
+        ActorRef<WorkerReport> coordinator = assign.replyTo();
         List<String> hosts = assign.peers().stream().map(Peer::host).toList();
         Group group =
                 new Group(Long.parseUnsignedLong(assign.runId(), 16), generation, rank, hosts, assign.gradientKey());
         if (group.key().isPresent()) {
             LOG.info("frames of generation {} are signed", generation);
         }
-        Duration deadline = Duration.ofSeconds(config.allReduce().timeoutSeconds());
         Topology topology =
                 Topology.of(assign.peers().stream().map(Peer::nodeRank).toList());
         GradientMemory gradients = GradientMemory.of(topology, rank, GradientCollectives.sharedMemory(seat.aeronDir()));
-        Host host = new Host(
-                seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients::bytes);
-        try (TreeAllReduce collectives = GradientCollectives.open(
-                        seat.aeronDir(),
-                        group,
-                        address,
-                        assign.peers(),
-                        gradients,
-                        config.train().backend(),
-                        deadline,
-                        this::stalled,
-                        new FlightRecorder(lastCollectives(), System::nanoTime, InstantSource.system()));
-                Trainer trainer = Trainer.load(config, collectives, resume, host)) {
+        try (TreeAllReduce opened = GradientCollectives.open(
+                seat.aeronDir(),
+                group,
+                address,
+                assign.peers(),
+                gradients,
+                config.train().backend(),
+                Duration.ofSeconds(config.allReduce().timeoutSeconds()),
+                report -> stalled(assign, report),
+                new FlightRecorder(lastCollectives(rank), System::nanoTime, InstantSource.system()))) {
+            collectives = opened;
+            requireNotHeld(generation);
+            take(assign, opened, gradients);
             coordinator.tell(new WorkerReport.Ready(
                     rank,
                     generation,
@@ -128,29 +169,58 @@ final class TrainingThread {
                     trainer.labelledTokens(),
                     trainer.fingerprint(),
                     trainer.parameters(),
-                    trainer.firstStep(),
+                    assign.stateFrom() < 0 ? trainer.completed() : -1,
                     trainer.plan().total(),
                     trainer.notes()));
-            Begin begin = awaitBegin();
-            TrainLoop loop = new TrainLoop(trainer, config.output());
-            loop.run(
-                    begin.firstStep(),
-                    begin.totalSteps(),
-                    this::nextLease,
-                    new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
-            if (collectives.dropped().total() > 0) {
-                LOG.warn("all-reduce: frames dropped: {}", collectives.dropped());
+            Begin begin = next(Begin.class);
+            if (assign.stateFrom() >= 0) {
+                trainer.receive(assign.stateFrom(), begin.firstStep());
             }
+            new TrainLoop(trainer, config.output())
+                    .run(
+                            begin.firstStep(),
+                            begin.totalSteps(),
+                            () -> next(Lease.class),
+                            new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
+            if (opened.dropped().total() > 0) {
+                LOG.warn("all-reduce: frames dropped: {}", opened.dropped());
+            }
+        } catch (TuttiException e) {
+            // Closed under it: what it was waiting for is no failure of its own.
+            requireNotHeld(generation);
+            throw e;
         }
     }
 
-    private void stalled(String report) {
-        LOG.warn("{}", report);
-        coordinator.tell(new WorkerReport.Stalled(assign.rank(), assign.generation(), report));
+    /** Loads everything, or joins with what this worker has. */
+    private void take(Assign assign, TreeAllReduce opened, GradientMemory gradients) {
+        Origin origin = assign.stateFrom() >= 0
+                ? new Origin.Peer(assign.stateFrom())
+                : assign.resumeFrom().isEmpty()
+                        ? new Origin.Model()
+                        : new Origin.Checkpoint(Path.of(assign.resumeFrom()));
+        if (trainer == null) {
+            Host host = new Host(
+                    seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients::bytes);
+            trainer = Trainer.load(config, opened, origin, host);
+        } else {
+            trainer.rejoin(opened, origin);
+        }
     }
 
-    private Path lastCollectives() {
-        return config.output().folder().resolve("logs").resolve("rank-%d-collectives.jsonl".formatted(assign.rank()));
+    private void requireNotHeld(int generation) {
+        if (held >= generation) {
+            throw new HeldBack();
+        }
+    }
+
+    private void stalled(Assign assign, String report) {
+        LOG.warn("{}", report);
+        assign.replyTo().tell(new WorkerReport.Stalled(assign.rank(), assign.generation(), report));
+    }
+
+    private Path lastCollectives(int rank) {
+        return config.output().folder().resolve("logs").resolve("rank-%d-collectives.jsonl".formatted(rank));
     }
 
     /** 0 where a device of its own holds what was planned: the system counts the process's memory alone. */
@@ -158,43 +228,44 @@ final class TrainingThread {
         return trainer.device().cuda() ? 0 : Math.max(0, ProcessMemory.peakBytes() - trainer.baseBytes());
     }
 
-    private Begin awaitBegin() {
-        try {
-            return begun.get(BEGIN_DEADLINE.toSeconds(), TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            throw new Stopped();
-        } catch (ExecutionException e) {
-            throw new IllegalStateException(e);
-        } catch (TimeoutException e) {
-            throw late("Begin", BEGIN_DEADLINE);
-        }
-    }
-
-    private Lease nextLease() {
-        try {
-            Lease lease = leases.poll(LEASE_DEADLINE.toSeconds(), TimeUnit.SECONDS);
-            if (lease == null) {
-                throw late("the next lease", LEASE_DEADLINE);
+    /** The next order of this kind; others are of a generation that is over. */
+    private <T extends WorkerCommand> T next(Class<T> kind) {
+        while (true) {
+            WorkerCommand order = take(ORDER_DEADLINE.toSeconds());
+            if (order instanceof Hold) {
+                throw new HeldBack();
             }
-            return lease;
+            if (kind.isInstance(order)) {
+                return kind.cast(order);
+            }
+            if (order == null) {
+                throw new TuttiException(
+                        Category.PEER,
+                        "rank %d: %s did not come from the coordinator in %d s"
+                                .formatted(seat.rank(), kind.getSimpleName(), ORDER_DEADLINE.toSeconds()));
+            }
+        }
+    }
+
+    private WorkerCommand take(long seconds) {
+        try {
+            return orders.poll(seconds, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             throw new Stopped();
         }
     }
 
-    private TuttiException late(String what, Duration deadline) {
-        return new TuttiException(
-                Category.PEER,
-                "rank %d: %s did not come from the coordinator in %d s"
-                        .formatted(assign.rank(), what, deadline.toSeconds()));
-    }
-
-    private void fail(Category category, String message) {
-        coordinator.tell(new WorkerReport.Failed(assign.rank(), assign.generation(), category, message));
+    private static void fail(Assign assign, Category category, String message) {
+        assign.replyTo().tell(new WorkerReport.Failed(assign.rank(), assign.generation(), category, message));
     }
 
     /** The agent asked for an end. */
     private static final class Stopped extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    /** The coordinator asked for the end of this generation. */
+    private static final class HeldBack extends RuntimeException {
         private static final long serialVersionUID = 1L;
     }
 }

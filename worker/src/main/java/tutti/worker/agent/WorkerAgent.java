@@ -7,9 +7,6 @@ import akka.actor.typed.Terminated;
 import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.TimerScheduler;
-import akka.cluster.typed.Cluster;
-import akka.cluster.typed.SelfUp;
-import akka.cluster.typed.Subscribe;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import tutti.common.config.RunConfig;
@@ -22,6 +19,7 @@ import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
 import tutti.worker.train.Backends;
@@ -31,7 +29,7 @@ import tutti.worker.train.Backends;
  * outcome}: normally, or with the exception that ended it.
  */
 public final class WorkerAgent {
-    private static final Duration JOIN_RETRY = Duration.ofSeconds(1);
+    private static final Duration JOIN_RETRY = Duration.ofMillis(300);
     /** The coordinator gives up first, with a better message. */
     private static final int JOIN_GRACE_SECONDS = 30;
     /** The news that the coordinator's actor stopped can overtake its last order. */
@@ -49,8 +47,6 @@ public final class WorkerAgent {
     public sealed interface Message {}
 
     private record Order(WorkerCommand command) implements Message {}
-
-    private record ClusterUp() implements Message {}
 
     private record TryJoin() implements Message {}
 
@@ -81,15 +77,11 @@ public final class WorkerAgent {
     }
 
     private Behavior<Message> joining() {
-        ActorRef<SelfUp> up = context.messageAdapter(SelfUp.class, event -> new ClusterUp());
-        Cluster.get(context.getSystem()).subscriptions().tell(new Subscribe<>(up, SelfUp.class));
         int seconds = config.launch().rdzvTimeoutSeconds() + JOIN_GRACE_SECONDS;
         timers.startSingleTimer(new JoinTimeout(), Duration.ofSeconds(seconds));
+        // Before the cluster takes this node: it may wait for one that is dead, whose place this worker takes.
+        timers.startTimerWithFixedDelay(new TryJoin(), Duration.ZERO, JOIN_RETRY);
         return Behaviors.receive(Message.class)
-                .onMessage(ClusterUp.class, event -> {
-                    timers.startTimerWithFixedDelay(new TryJoin(), Duration.ZERO, JOIN_RETRY);
-                    return Behaviors.same();
-                })
                 .onMessage(TryJoin.class, event -> join())
                 .onMessage(
                         JoinTimeout.class,
@@ -136,7 +128,6 @@ public final class WorkerAgent {
                 .onMessage(Order.class, order -> whileWorking(order.command(), assign, thread))
                 .onMessage(TryJoin.class, event -> Behaviors.same())
                 .onMessage(JoinTimeout.class, event -> Behaviors.same())
-                .onMessage(ClusterUp.class, event -> Behaviors.same())
                 .onSignal(Terminated.class, signal -> {
                     timers.startSingleTimer(new CoordinatorGone(), LEAVE_GRACE);
                     return Behaviors.same();
@@ -156,10 +147,16 @@ public final class WorkerAgent {
             thread.stop();
             return leave(leave);
         }
+        if (command instanceof Assign next && next.generation() > assign.generation()) {
+            thread.order(next);
+            return working(next, thread);
+        }
         if (command instanceof Begin begin && begin.generation() == assign.generation()) {
-            thread.begin(begin);
+            thread.order(begin);
         } else if (command instanceof Lease lease && lease.generation() == assign.generation()) {
-            thread.lease(lease);
+            thread.order(lease);
+        } else if (command instanceof Hold hold && hold.generation() == assign.generation()) {
+            thread.hold(hold);
         } else if (!(command instanceof Assign)) {
             context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
         }

@@ -359,20 +359,22 @@ public final class TreeAllReduce implements Collectives {
 
     @Override
     public void close() {
+        boolean again;
         lock.lock();
         try {
-            if (closed) {
-                return;
-            }
+            again = closed;
             closed = true;
             changed.signal();
         } finally {
             lock.unlock();
         }
         if (group.worldSize() == 1) {
-            leave();
+            if (!again) {
+                leave();
+            }
             return;
         }
+        // Whoever comes second waits too: it may be the one that frees the memory.
         boolean interrupted = false;
         long end = System.nanoTime() + JOIN_DEADLINE.toNanos();
         while (thread.isAlive() && System.nanoTime() < end) {

@@ -3,6 +3,7 @@ package tutti.worker.gradient;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,7 +37,7 @@ public final class GradientBuckets implements GradientListener {
     private final List<BucketPlan.Grain> grains;
     /** The gradients of this rank's grains. */
     private final List<Tensor> ownGrains = new ArrayList<>();
-    /** How many grains are each rank's, and a sum for each grain: those of one rank behind each other. */
+    /** How many grains are each rank's and one more: a sum for each grain, those of one rank behind each other, then its loss. */
     private final Partition grainsOf;
 
     private final ByteBuffer squares;
@@ -67,9 +68,11 @@ public final class GradientBuckets implements GradientListener {
         Collections.reverse(buckets);
         this.grains = plan.grains();
         int[] counts = new int[collectives.worldSize()];
+        Arrays.fill(counts, 1);
         grains.forEach(grain -> counts[grain.owner()]++);
         this.grainsOf = Partition.of(counts);
-        this.squares = ByteBuffer.allocateDirect(grains.size() * Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        this.squares =
+                ByteBuffer.allocateDirect(grainsOf.elements() * Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         this.layout = plan.layout();
         this.gradients = gradients;
         this.kernels = kernels;
@@ -202,22 +205,37 @@ public final class GradientBuckets implements GradientListener {
     }
 
     /**
-     * L2 norm of all gradients; NaN or infinite if any of them is. Squares are summed over grains, each on one rank, and the grains in
-     * their order everywhere: the same bits on every rank, for any number of ranks, sharded or not.
+     * What all ranks come to know of a step before they update.
+     *
+     * @param gradNorm L2 norm of all gradients; NaN or infinite if any of them is
+     * @param lossSum over all ranks
      */
-    public double norm() {
+    public record Totals(double gradNorm, double lossSum) {}
+
+    /**
+     * Squares are summed over grains, each on one rank, and the grains in their order everywhere: the same bits on every rank, for any
+     * number of ranks, sharded or not.
+     *
+     * @param lossSum of this rank
+     */
+    public Totals totals(double lossSum) {
         int at = grainsOf.start(collectives.rank()) * Double.BYTES;
         for (Tensor grain : ownGrains) {
             squares.putDouble(at, kernels.squaredNorm(grain));
             at += Double.BYTES;
         }
-        collectives.allGatherAndWait("grad norm", squares, DType.F64, grainsOf);
+        squares.putDouble(at, lossSum);
+        collectives.allGatherAndWait("grad norm and loss", squares, DType.F64, grainsOf);
         int[] next = new int[collectives.worldSize()];
         double total = 0;
         for (BucketPlan.Grain grain : grains) {
             total += squares.getDouble(position(grain, next));
         }
-        return Math.sqrt(total);
+        double loss = 0;
+        for (int rank = 0; rank < collectives.worldSize(); rank++) {
+            loss += squares.getDouble((grainsOf.start(rank) + grainsOf.length(rank) - 1) * Double.BYTES);
+        }
+        return new Totals(Math.sqrt(total), loss);
     }
 
     /** @param next how many grains of each rank came before; counts this one */

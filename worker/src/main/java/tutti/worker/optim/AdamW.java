@@ -47,6 +47,12 @@ public final class AdamW {
         return List.copyOf(runs);
     }
 
+    /** As before the first update. */
+    public void reset() {
+        kernels.fill(firstMoment, 0);
+        kernels.fill(secondMoment, 0);
+    }
+
     /** Of a part of the shard. */
     public Tensor firstMoment(ShardLayout.Segment segment) {
         return firstMoment.rows(segment.at(), segment.count());

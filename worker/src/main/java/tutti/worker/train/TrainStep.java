@@ -48,8 +48,8 @@ record TrainStep(
         LongSupplier clock) {
 
     /**
-     * @param lossSum over this rank's labelled tokens
-     * @param labelled tokens of this rank with a label
+     * @param lossSum over the labelled tokens of all ranks
+     * @param labelled tokens of all ranks with a label
      * @param tokens of this rank
      * @param gradNorm global, before clipping
      */
@@ -69,9 +69,9 @@ record TrainStep(
     Result run(long step, List<TokenizedExample> shard) {
         CollectiveCounts before = collectives.counts();
         long start = clock.getAsLong();
-        long labelled =
-                shard.stream().mapToLong(TokenizedExample::labelledTokens).sum();
-        double gradScale = 1.0 / sumOverRanks(labelled);
+        long labelled = sumOverRanks(
+                shard.stream().mapToLong(TokenizedExample::labelledTokens).sum());
+        double gradScale = 1.0 / labelled;
         long counted = clock.getAsLong();
 
         replica.beginGradients();
@@ -92,7 +92,8 @@ record TrainStep(
         buckets.await();
         long reduced = clock.getAsLong();
 
-        double gradNorm = buckets.norm();
+        GradientBuckets.Totals totals = buckets.totals(passes.lossSum);
+        double gradNorm = totals.gradNorm();
         checkFinite(step, gradNorm);
         long clipped = clock.getAsLong();
         saving.awaitRead();
@@ -114,7 +115,7 @@ record TrainStep(
                 millis(zeroed - counted + updated - free),
                 millis(free - clipped));
         StepWire wire = wire(collectives.counts().minus(before));
-        return new Result(passes.lossSum, labelled, passes.tokens, gradNorm, rate, times, wire);
+        return new Result(totals.lossSum(), labelled, passes.tokens, gradNorm, rate, times, wire);
     }
 
     private StepWire wire(CollectiveCounts counts) {

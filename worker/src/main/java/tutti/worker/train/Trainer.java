@@ -30,8 +30,10 @@ import tutti.worker.tensor.Kernels;
  * fixes the length of the run, {@link #step} trains, {@link #close} frees all memory. One training thread uses it.
  */
 public final class Trainer implements AutoCloseable {
+    private static final long NOTHING = -1;
+
     private final RunConfig config;
-    private final Collectives collectives;
+    private final LlamaConfig model;
     private final LongSupplier clock;
     private final TrainingSet data;
     private final Kernels kernels;
@@ -41,9 +43,12 @@ public final class Trainer implements AutoCloseable {
     private final Arena arena;
     private final Arena gradients;
     private final Parts parts;
-    private final CheckpointWriter writer;
-    private final PartWriter saving;
-    private final long firstStep;
+    private Collectives collectives;
+    private CheckpointWriter writer;
+    private PartWriter saving;
+    /** Steps that weights and optimizer state have behind them; -1 while they are not whole. */
+    private long completed = NOTHING;
+
     private final List<String> notes;
     private TrainStep step;
     private long totalSteps;
@@ -56,9 +61,10 @@ public final class Trainer implements AutoCloseable {
             LlamaConfig model,
             Kernels kernels,
             Optional<SymmetricMemory> symmetric,
-            Path resumeFrom,
+            Origin origin,
             List<String> notes) {
         this.config = config;
+        this.model = model;
         this.collectives = collectives;
         this.clock = host.clock();
         this.data = data;
@@ -78,10 +84,8 @@ public final class Trainer implements AutoCloseable {
             this.parts = Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, gradients, clock);
             kernels.reserve(
                     parts.activations().dimensions(), parts.activations().compute());
-            this.writer = CheckpointWriter.of(
-                    config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
-            this.saving = new PartWriter(writer, collectives);
-            this.firstStep = resumeFrom == null ? start(model) : resume(model, resumeFrom);
+            join(collectives);
+            read(origin);
         } catch (RuntimeException e) {
             gradients.close();
             arena.close();
@@ -92,10 +96,10 @@ public final class Trainer implements AutoCloseable {
     /**
      * Loads data and weights.
      *
-     * @param resumeFrom a committed checkpoint, or null to start anew
+     * @param collectives owned by the caller, who keeps them open as long as this
      * @throws tutti.common.error.TuttiException (data, user, environment) before anything is trained
      */
-    public static Trainer load(RunConfig config, Collectives collectives, Path resumeFrom, Host host) {
+    public static Trainer load(RunConfig config, Collectives collectives, Origin origin, Host host) {
         List<String> notes = new ArrayList<>();
         Path folder = config.model().folder();
         LlamaConfig model = LlamaConfig.read(folder);
@@ -122,8 +126,7 @@ public final class Trainer implements AutoCloseable {
             }
             TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
             notes.add("data: " + data.report().summary());
-            Trainer trainer =
-                    new Trainer(config, collectives, host, data, model, kernels, symmetric, resumeFrom, notes);
+            Trainer trainer = new Trainer(config, collectives, host, data, model, kernels, symmetric, origin, notes);
             notes.add("model: %,d parameters in %s on %s, %,d MiB a worker%s"
                     .formatted(
                             trainer.parameters(),
@@ -141,7 +144,52 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    private long start(LlamaConfig model) {
+    /**
+     * Takes part in the next generation, with the same rank and world size; all memory stays. The old collectives are closed by now.
+     *
+     * @param origin as in {@link #load}; with {@link Origin.Peer} this rank's state stays until {@link #receive}
+     */
+    public void rejoin(Collectives next, Origin origin) {
+        saving.close();
+        if (kernels.takesHostMemory()) {
+            // Gradients stay where they are, which newcomers have not mapped: from here on sums go through rings.
+            next.symmetricMemory(0);
+        }
+        join(next);
+        read(origin);
+    }
+
+    private void join(Collectives next) {
+        collectives = next;
+        writer = CheckpointWriter.of(
+                config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
+        saving = new PartWriter(writer, collectives);
+    }
+
+    private void read(Origin origin) {
+        if (origin instanceof Origin.Peer) {
+            return;
+        }
+        completed = NOTHING;
+        completed = origin instanceof Origin.Checkpoint checkpoint ? resume(checkpoint.folder()) : start();
+    }
+
+    /**
+     * All ranks take weights and optimizer state of one, which has them whole; all ranks call it. Where they are sharded no rank has.
+     *
+     * @param steps that the state has behind it
+     * @throws tutti.common.error.TuttiException (peer) if a rank is lost on the way; then a rank that had other state has none
+     */
+    public void receive(int from, long steps) {
+        if (completed != steps) {
+            completed = NOTHING;
+        }
+        new StateTransfer(kernels, parts.replica(), parts.optimizer(), parts.buckets(), collectives).from(from);
+        completed = steps;
+    }
+
+    private long start() {
+        parts.optimizer().reset();
         if (config.model().initFromConfig()) {
             WeightLoader.random(model, parts.replica(), config.train().seed());
         } else {
@@ -150,7 +198,7 @@ public final class Trainer implements AutoCloseable {
         return 0;
     }
 
-    private long resume(LlamaConfig model, Path checkpoint) {
+    private long resume(Path checkpoint) {
         TrainerState state = TrainerState.read(checkpoint);
         require(
                 state.fingerprint().equals(data.fingerprint()),
@@ -206,9 +254,14 @@ public final class Trainer implements AutoCloseable {
         return kernels.device();
     }
 
-    /** 0, or the number of steps that the loaded checkpoint has behind it. */
-    public long firstStep() {
-        return firstStep;
+    /** Steps that weights and optimizer state have behind them; -1 while they are not whole. */
+    public long completed() {
+        return completed;
+    }
+
+    /** Is all state of the optimizer on every rank? */
+    public boolean holdsWhole() {
+        return parts.replica().shard().whole();
     }
 
     /** One line each, for the person at the terminal. */
@@ -236,7 +289,12 @@ public final class Trainer implements AutoCloseable {
     }
 
     TrainStep.Result step(StepShard shard) {
-        return step.run(shard.step(), data.pick(shard.samples()));
+        long whole = completed;
+        // A step that fails on its way may have changed some weights and not others, where they are sharded.
+        completed = holdsWhole() ? whole : NOTHING;
+        TrainStep.Result result = step.run(shard.step(), data.pick(shard.samples()));
+        completed = shard.step() + 1;
+        return result;
     }
 
     /** Begins to write this rank's part of a checkpoint after {@code shard}, the step just done, into a folder that exists. */
