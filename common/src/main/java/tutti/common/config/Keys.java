@@ -41,6 +41,12 @@ public final class Keys {
             "standalone", Kind.SWITCH, "false", LAUNCH, "one node, any free port; what happens anyway with one node");
     public static final Key RDZV_TIMEOUT =
             key("rdzv_timeout", Kind.INTEGER, "120", LAUNCH, "seconds in which every worker must have joined");
+    public static final Key PREEMPTION_GRACE_SECONDS = key(
+            "preemption_grace_seconds",
+            Kind.INTEGER,
+            "25",
+            LAUNCH,
+            "after SIGTERM or SIGUSR1: seconds for a checkpoint and the end, then it ends without; Kubernetes kills after 30");
 
     public static final Key MODEL_NAME_OR_PATH =
             key("model_name_or_path", Kind.WORD, "", MODEL, "folder in Hugging Face layout");

@@ -13,9 +13,15 @@ import java.util.stream.IntStream;
  * @param workers of each node
  * @param masterPort port of the coordinator; 0 lets the launcher pick a free one
  * @param rdzvTimeoutSeconds how long the coordinator waits for all workers
+ * @param preemptionGraceSeconds how long an agent that is told to make room waits for the run's end
  */
 public record LaunchConfig(
-        List<Integer> workers, int nodeRank, String masterAddr, int masterPort, int rdzvTimeoutSeconds) {
+        List<Integer> workers,
+        int nodeRank,
+        String masterAddr,
+        int masterPort,
+        int rdzvTimeoutSeconds,
+        int preemptionGraceSeconds) {
     /** Workers of one run. */
     static final int MAX_WORKERS = 4096;
 
@@ -38,6 +44,10 @@ public record LaunchConfig(
                 workers.size());
         require(masterPort >= 0 && masterPort <= 65535, "--master_port=%d: 0 to 65535", masterPort);
         require(rdzvTimeoutSeconds >= 1, "--rdzv_timeout=%d: at least 1 second", rdzvTimeoutSeconds);
+        require(
+                preemptionGraceSeconds >= 1,
+                "--preemption_grace_seconds=%d: at least 1 second",
+                preemptionGraceSeconds);
     }
 
     public int nnodes() {
@@ -73,7 +83,12 @@ public record LaunchConfig(
     /** With another number of workers, the same on each node. */
     public LaunchConfig with(int each) {
         return new LaunchConfig(
-                Collections.nCopies(nnodes(), each), nodeRank, masterAddr, masterPort, rdzvTimeoutSeconds);
+                Collections.nCopies(nnodes(), each),
+                nodeRank,
+                masterAddr,
+                masterPort,
+                rdzvTimeoutSeconds,
+                preemptionGraceSeconds);
     }
 
     static LaunchConfig read(Settings settings) {
@@ -97,7 +112,8 @@ public record LaunchConfig(
                 settings.int32(Keys.NODE_RANK),
                 host,
                 port,
-                settings.int32(Keys.RDZV_TIMEOUT));
+                settings.int32(Keys.RDZV_TIMEOUT),
+                settings.int32(Keys.PREEMPTION_GRACE_SECONDS));
     }
 
     /** One number for all nodes, or one for each. */

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
 import tutti.common.checkpoint.Checkpoints;
+import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.WorkerReport.Ready;
@@ -132,7 +133,8 @@ public final class Announcer {
 
     /** The line itself is printed when the process ends with the exception. */
     void failed(TuttiException cause) {
-        publish(board.status().withState(RunState.FAILED, cause.getMessage()));
+        RunState state = cause.category() == Category.PREEMPTED ? RunState.PREEMPTED : RunState.FAILED;
+        publish(board.status().withState(state, cause.getMessage()));
         terminal.breakBar();
     }
 

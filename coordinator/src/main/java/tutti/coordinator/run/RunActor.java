@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
+import tutti.common.checkpoint.Checkpoints;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -32,6 +33,7 @@ import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Finished;
 import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
+import tutti.common.protocol.WorkerReport.Preempted;
 import tutti.common.protocol.WorkerReport.Ready;
 import tutti.common.protocol.WorkerReport.Stalled;
 import tutti.common.protocol.WorkerReport.StepDone;
@@ -79,11 +81,18 @@ public final class RunActor {
 
     private record SaveNow() implements Message {}
 
+    private record Preempt() implements Message {}
+
     private record Silence(String what) implements Message {}
 
     /** Asks for a checkpoint after the steps that are handed out: within seconds. */
     public static Message saveNow() {
         return new SaveNow();
+    }
+
+    /** Asks for a checkpoint after the steps that are handed out, and for the end of the run behind it. */
+    public static Message preempt() {
+        return new Preempt();
     }
 
     private RunActor(
@@ -132,7 +141,8 @@ public final class RunActor {
     // ---- forming: workers arrive ----
 
     private Behavior<Message> forming(String runId) {
-        return state().onMessage(Members.class, guarded(members -> {
+        return beforeTheFirstStep()
+                .onMessage(Members.class, guarded(members -> {
                     MembershipEvent event = members.event();
                     if (event instanceof MembershipEvent.Arrived arrived) {
                         announcer.arrived(arrived.present(), arrived.expected());
@@ -185,7 +195,8 @@ public final class RunActor {
     // ---- loading: every rank reads model and data ----
 
     private Behavior<Message> loading(TreeMap<Integer, Ready> readies) {
-        return state().onMessage(Worker.class, guarded(worker -> {
+        return beforeTheFirstStep()
+                .onMessage(Worker.class, guarded(worker -> {
                     if (worker.report() instanceof Failed failed) {
                         return fail(new TuttiException(failed.category(), failed.message()));
                     }
@@ -242,6 +253,8 @@ public final class RunActor {
         long completed;
         long leased;
         double stepMillis;
+        /** Told to make room: nothing more is handed out, and the run ends behind its last checkpoint. */
+        boolean leaving;
         /** Since when nothing is handed out because a checkpoint is due while another is written. */
         OptionalLong heldSince = OptionalLong.empty();
 
@@ -265,7 +278,7 @@ public final class RunActor {
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
                     settled(training, settled.checkpoint());
-                    return finishing(training);
+                    return training.leaving ? leaving(training) : finishing(training);
                 }))
                 .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
                 .onMessage(SaveNow.class, guarded(now -> {
@@ -273,6 +286,7 @@ public final class RunActor {
                     lease(training);
                     return Behaviors.same();
                 }))
+                .onMessage(Preempt.class, guarded(preempt -> preempted(training)))
                 .onMessage(Members.class, this::whileRunning)
                 .build();
     }
@@ -290,6 +304,8 @@ public final class RunActor {
         } else if (report instanceof Finished finished) {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
+        } else if (report instanceof Preempted) {
+            return preempted(training);
         } else if (report instanceof Stalled stalled) {
             ledger.happened(
                     "collective_stalled",
@@ -332,6 +348,9 @@ public final class RunActor {
         boolean allLeased = training.leased == training.plan.totalSteps();
         if (!allLeased && training.saves.dueAfter(training.leased)) {
             order(training, training.leased, true);
+        }
+        if (training.leaving) {
+            return;
         }
         LeaseWindow.Range range = training.window.next(training.completed, training.leased, training.stepMillis);
         long to = range.from();
@@ -387,7 +406,7 @@ public final class RunActor {
                             committed.folder().toString(),
                             "deleted",
                             committed.deleted().stream().map(Path::toString).toList()));
-            announcer.committed(committed.folder(), training.saves.ended());
+            announcer.committed(committed.folder(), training.saves.ended(true));
         } else if (checkpoint instanceof Commits.Abandoned abandoned) {
             abandoned(training, abandoned);
         }
@@ -396,9 +415,40 @@ public final class RunActor {
 
     /** A disk that is full costs this checkpoint, not the run. */
     private void abandoned(Training training, Commits.Abandoned abandoned) {
-        training.saves.ended();
+        training.saves.ended(false);
         ledger.happened("checkpoint_abandoned", Map.of("step", abandoned.step(), "reason", abandoned.reason()));
         announcer.abandoned(abandoned.step(), abandoned.reason());
+    }
+
+    // ---- leaving: told to make room, behind one more checkpoint ----
+
+    private Behavior<Message> preempted(Training training) {
+        if (training.leaving || training.leased == training.plan.totalSteps()) {
+            // At its end it ends by itself, and soon.
+            return Behaviors.same();
+        }
+        training.leaving = true;
+        ledger.happened("preemption_announced", Map.of("step", training.completed));
+        training.saves.ask();
+        lease(training);
+        return leaving(training);
+    }
+
+    /** All steps that were handed out lie before the checkpoint that is the last. */
+    private Behavior<Message> leaving(Training training) {
+        if (training.saves.inFlight()) {
+            return Behaviors.same();
+        }
+        if (!training.saves.committed(training.leased)) {
+            return fail(TuttiException.environment(
+                    "told to leave, but no checkpoint of step %d could be written; older ones stay", training.leased));
+        }
+        String folder = Checkpoints.name(training.leased);
+        ledger.happened("run_preempted", Map.of("step", training.leased, "checkpoint", folder));
+        return end(new TuttiException(
+                Category.PREEMPTED,
+                "preempted after step %d, %s is committed; the same command with --resume_from_checkpoint True goes on"
+                        .formatted(training.leased, folder)));
     }
 
     // ---- finishing: every rank is done and every checkpoint is committed ----
@@ -431,6 +481,16 @@ public final class RunActor {
     }
 
     // ---- what every state shares ----
+
+    /** Nothing is there to be saved. */
+    private BehaviorBuilder<Message> beforeTheFirstStep() {
+        return state().onMessage(SaveNow.class, now -> Behaviors.same())
+                .onMessage(
+                        Preempt.class,
+                        preempt -> fail(new TuttiException(
+                                Category.PREEMPTED,
+                                "preempted before the first step; the same command starts where this one did")));
+    }
 
     private BehaviorBuilder<Message> state() {
         return Behaviors.receive(Message.class)
@@ -480,12 +540,18 @@ public final class RunActor {
 
     private Behavior<Message> fail(TuttiException cause) {
         try {
-            tellAll(WorkerCommand.Leave.failed(cause.category(), "the run failed: " + cause.getMessage()));
-            announcer.failed(cause);
             ledger.happened("run_failed", Map.of("category", cause.category().name(), "message", cause.getMessage()));
         } catch (TuttiException e) {
             // The ledger may be what failed in the first place.
             context.getLog().error("the failure could not be written to the ledger: {}", e.getMessage());
+        }
+        return end(cause);
+    }
+
+    private Behavior<Message> end(TuttiException cause) {
+        try {
+            tellAll(WorkerCommand.Leave.failed(cause.category(), "the run ended: " + cause.getMessage()));
+            announcer.failed(cause);
         } finally {
             outcome.completeExceptionally(cause);
         }

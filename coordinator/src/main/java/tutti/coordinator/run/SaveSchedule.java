@@ -24,6 +24,7 @@ final class SaveSchedule {
     private long lastStep;
     private long lastNanos;
     private boolean inFlight;
+    private boolean lastCommitted = true;
     private boolean asked;
     private boolean looks = true;
 
@@ -73,9 +74,9 @@ final class SaveSchedule {
         return inFlight;
     }
 
-    /** Of the save that began last. */
-    long lastStep() {
-        return lastStep;
+    /** Whether a checkpoint of this step is there: the last one that ended was it, or the one that the run began from. */
+    boolean committed(long step) {
+        return lastCommitted && lastStep == step && !inFlight;
     }
 
     void began(long step) {
@@ -85,9 +86,10 @@ final class SaveSchedule {
         lastNanos = clock.getAsLong();
     }
 
-    /** Committed or abandoned. @return how long it took */
-    Duration ended() {
+    /** @return how long it took */
+    Duration ended(boolean committed) {
         inFlight = false;
+        lastCommitted = committed;
         return Duration.ofNanos(clock.getAsLong() - lastNanos);
     }
 }

@@ -288,6 +288,75 @@ class RunActorTest {
         assertLease(true);
     }
 
+    @Test
+    void shouldAbandonACheckpointThatCannotBeCommitted() throws Exception {
+        form(Map.of("save_steps", "2"));
+        begin();
+        assertLease(true, 0, 1);
+        Path partial = output.resolve(".checkpoint-2.partial");
+        Files.createSymbolicLink(partial.resolve("MANIFEST.json"), Path.of("/dev/full"));
+        trainThrough(0, 1);
+        assertLease(false, 2);
+        writeParts(2);
+        assertLease(true, 3);
+        assertThat(partial).doesNotExist();
+        assertThat(output.resolve("checkpoint-2")).doesNotExist();
+        assertThat(Files.readString(output.resolve("events.jsonl"))).contains("checkpoint_abandoned", "No space left");
+    }
+
+    @Test
+    void shouldLeaveBehindACheckpointOfAllThatIsHandedOutWhenToldToMakeRoom() throws Exception {
+        form(Map.of("save_strategy", "no", "max_steps", "50"));
+        begin();
+        assertLease(false, 0, 1);
+        control.tell(RunActor.preempt());
+        // A whole process group may be told, or a node that hears of it later.
+        run.tell(new WorkerReport.Preempted(1, 1));
+        assertLease(true);
+        trainThrough(0, 1);
+        writeParts(2);
+        assertFailed(Category.PREEMPTED, "after step 2", "checkpoint-2", "--resume_from_checkpoint True");
+        assertThat(board.status().state()).isEqualTo(RunState.PREEMPTED);
+        for (TestProbe<WorkerCommand> worker : workers) {
+            assertThat(worker.expectMessageClass(WorkerCommand.Leave.class).failure())
+                    .contains(Category.PREEMPTED);
+        }
+        assertThat(Manifest.verify(output.resolve("checkpoint-2")).ok()).isTrue();
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("preemption_announced", "\"run_preempted\",\"checkpoint\":\"checkpoint-2\",\"step\":2")
+                .doesNotContain("run_failed");
+    }
+
+    @Test
+    void shouldLeaveBehindTheCheckpointThatIsBeingWrittenAnyway() throws Exception {
+        form(Map.of("save_steps", "2", "max_steps", "50"));
+        begin();
+        assertLease(true, 0, 1);
+        run.tell(new WorkerReport.Preempted(0, 1));
+        trainThrough(0, 1);
+        writeParts(2);
+        assertFailed(Category.PREEMPTED, "checkpoint-2");
+        workers.forEach(worker -> worker.expectMessageClass(WorkerCommand.Leave.class));
+    }
+
+    @Test
+    void shouldNotCallItPreemptedWhenTheLastCheckpointCouldNotBeWritten() throws Exception {
+        form(Map.of("save_strategy", "no", "max_steps", "50"));
+        begin();
+        control.tell(RunActor.preempt());
+        trainThrough(0, 1);
+        run.tell(new WorkerReport.PartFailed(0, 1, 2, "No space left"));
+        run.tell(new WorkerReport.PartWritten(1, 1, 2, List.of()));
+        assertFailed(Category.ENVIRONMENT, "no checkpoint of step 2 could be written");
+    }
+
+    @Test
+    void shouldLeaveAtOnceBeforeTheFirstStep() throws Exception {
+        form();
+        control.tell(RunActor.preempt());
+        assertFailed(Category.PREEMPTED, "before the first step");
+    }
+
     private List<WorkerCommand.Assign> form() {
         return form(Map.of());
     }

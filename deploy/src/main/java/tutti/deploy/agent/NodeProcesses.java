@@ -83,6 +83,11 @@ final class NodeProcesses implements AutoCloseable {
         return supervisor.watch(most);
     }
 
+    /** See {@link Supervisor#preempt}. */
+    boolean preempt(Duration grace) {
+        return supervisor.preempt(grace);
+    }
+
     /** A signal is ending this process. */
     boolean signalled() {
         return signalled;

@@ -25,6 +25,7 @@ final class Supervisor {
     private static final Duration AFTER_KILL = Duration.ofSeconds(5);
 
     private static final int CTRL_C = 130;
+    private static final int SIGTERM = 143;
 
     private final Terminal terminal;
     private final Patience patience;
@@ -32,6 +33,7 @@ final class Supervisor {
     private final List<Child> children = new ArrayList<>();
     private final BlockingQueue<Child> ended = new LinkedBlockingQueue<>();
     private boolean stopping;
+    private volatile boolean outOfGrace;
 
     Supervisor(Terminal terminal, Patience patience, String host) {
         this.terminal = terminal;
@@ -71,7 +73,37 @@ final class Supervisor {
     private int watch(Child first) throws InterruptedException {
         int code = first.isCoordinator() ? coordinatorEnded(first) : workerEnded(first);
         stop();
-        return code;
+        return outOfGrace ? SIGTERM : code;
+    }
+
+    /**
+     * Asks for a checkpoint and the end of the run: the coordinator, or on a later node the workers, which pass it on. Returns when
+     * they have ended; if they have not after {@code grace}, all children are stopped. Any thread may call, once.
+     *
+     * @return false if there is nobody to ask yet
+     */
+    boolean preempt(Duration grace) {
+        List<Child> living = alive();
+        List<Child> coordinator = living.stream().filter(Child::isCoordinator).toList();
+        List<Child> asked = coordinator.isEmpty() ? living : coordinator;
+        if (asked.isEmpty()) {
+            return false;
+        }
+        terminal.note(
+                "told to leave: a checkpoint, then the end, within --preemption_grace_seconds %d; told again, at once"
+                        .formatted(grace.toSeconds()));
+        asked.forEach(child -> child.say(Word.PREEMPT));
+        if (!awaitAll(asked, grace) && !stopped()) {
+            terminal.error("no checkpoint within --preemption_grace_seconds %d; the last one that was committed stays"
+                    .formatted(grace.toSeconds()));
+            outOfGrace = true;
+            stop();
+        }
+        return true;
+    }
+
+    private synchronized boolean stopped() {
+        return stopping;
     }
 
     /** SIGTERM to all that live, then SIGKILL. Safe from any thread, and twice. */
@@ -82,7 +114,11 @@ final class Supervisor {
             left = alive();
         }
         // By handle: Process.destroy() would also close the pipes, losing last words and waking ParentWatch.
-        left.forEach(child -> child.process().toHandle().destroy());
+        left.forEach(child -> {
+            // Ours do not end by SIGTERM alone: it may have been meant for the agent.
+            child.say(Word.END);
+            child.process().toHandle().destroy();
+        });
         if (!awaitAll(left, patience.term())) {
             List<Child> stubborn =
                     left.stream().filter(child -> child.process().isAlive()).toList();
@@ -102,7 +138,8 @@ final class Supervisor {
             tell(coordinator);
             return Category.PEER.exitCode();
         }
-        awaitAll(alive(), patience.leave());
+        // Who is preempted has little time, and everything is on the disk.
+        awaitAll(alive(), code == Category.PREEMPTED.exitCode() ? patience.lastWord() : patience.leave());
         if (code == 0) {
             // The run's result is committed; a worker that failed after that is worth a line, not a failure.
             children.stream()
@@ -154,7 +191,8 @@ final class Supervisor {
 
     /** Silent once the agent itself is being ended: then the children die of us, or of the same Ctrl-C. */
     private synchronized void tell(Child child) {
-        if (!stopping && child.process().exitValue() != CTRL_C) {
+        int code = child.process().exitValue();
+        if (!stopping && code != CTRL_C && code != Category.PREEMPTED.exitCode()) {
             terminal.error(child.epitaph(host));
         }
     }

@@ -160,6 +160,7 @@ class ProtocolTest {
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),
                 new WorkerReport.PartFailed(1, 1, 8, "no space left"),
+                new WorkerReport.Preempted(1, 1),
                 new WorkerReport.Stalled(1, 1, "waits for rank 0"),
                 new WorkerReport.Finished(1, 1, 12, "ab12", 1L << 35),
                 new WorkerReport.Failed(1, 1, Category.NUMERIC, "step 3: NaN"));

@@ -1,12 +1,14 @@
 package tutti.worker.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.InputStream;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -159,6 +161,20 @@ class PartWriterTest {
         String before = hash(ranks);
         together(ranks, rank -> WeightLoader.load(next, MODEL, rank.replica));
         assertThat(hash(ranks)).isEqualTo(before);
+    }
+
+    @Test
+    void shouldFailAndLeaveNothingWhenTheFinalModelDoesNotFit() throws Exception {
+        Rank rank = new Rank(0, new InMemoryNetwork(1), 1, DType.F32, false);
+        Path folder = Files.createDirectory(temp.resolve("final"));
+        Path partial = folder.resolve(".model.safetensors.partial");
+        Files.createSymbolicLink(partial, Path.of("/dev/full"));
+        assertThatThrownBy(() -> rank.files.writeFinal(folder))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.ENVIRONMENT))
+                .hasMessageContaining("No space left");
+        assertThat(Files.exists(partial, LinkOption.NOFOLLOW_LINKS)).isFalse();
+        assertThat(folder.resolve("model.safetensors")).doesNotExist();
     }
 
     @Test
