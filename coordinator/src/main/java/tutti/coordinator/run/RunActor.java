@@ -8,7 +8,6 @@ import akka.actor.typed.javadsl.BehaviorBuilder;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.TimerScheduler;
 import akka.japi.function.Function;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -43,7 +42,6 @@ import tutti.coordinator.membership.MembershipEvent;
 import tutti.coordinator.plan.LeaseWindow;
 import tutti.coordinator.plan.Member;
 import tutti.coordinator.plan.RunPlan;
-import tutti.coordinator.plan.StepGather;
 
 /**
  * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}. The outcome goes
@@ -64,9 +62,9 @@ public final class RunActor {
     private final Announcer announcer;
     private final LongSupplier clock;
     private final CompletableFuture<Void> outcome;
-    private final Commits commits;
     private List<Member> members = List.of();
     private int generation;
+    private Optional<Checkpointing> checkpoints = Optional.empty();
 
     /** What this actor hears. */
     public sealed interface Message {}
@@ -113,7 +111,6 @@ public final class RunActor {
         this.announcer = announcer;
         this.clock = clock;
         this.outcome = outcome;
-        this.commits = new Commits(config.output());
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
         context.spawn(
                 Membership.create(
@@ -200,6 +197,9 @@ public final class RunActor {
                     if (worker.report() instanceof Failed failed) {
                         return fail(new TuttiException(failed.category(), failed.message()));
                     }
+                    if (worker.report() instanceof Preempted) {
+                        return preemptedEarly();
+                    }
                     if (!(worker.report() instanceof Ready ready)) {
                         return unexpected(worker.report(), "loading");
                     }
@@ -234,41 +234,16 @@ public final class RunActor {
                         "data_sha256", first.fingerprint()));
         announcer.begin(plan, first);
         tellAll(new WorkerCommand.Begin(generation, first.firstStep(), plan.totalSteps()));
-        Training training = new Training(
-                plan, readies, members.size(), new SaveSchedule(config.output(), first.firstStep(), clock));
+        SaveSchedule schedule = new SaveSchedule(config.output(), first.firstStep(), clock);
+        Checkpointing saving =
+                new Checkpointing(schedule, new Commits(config.output()), ledger, announcer, members.size());
+        checkpoints = Optional.of(saving);
+        Training training = new Training(plan, readies, members.size(), saving);
         lease(training);
         return training(training);
     }
 
     // ---- training: steps, reports, leases, checkpoints ----
-
-    /** What changes while training. */
-    private static final class Training {
-        final RunPlan plan;
-        final LeaseWindow window;
-        final StepGather gather;
-        final SaveSchedule saves;
-        final Map<Integer, String> finished = new TreeMap<>();
-        final PeakMemory memory = new PeakMemory();
-        long completed;
-        long leased;
-        double stepMillis;
-        /** Told to make room: nothing more is handed out, and the run ends behind its last checkpoint. */
-        boolean leaving;
-        /** Since when nothing is handed out because a checkpoint is due while another is written. */
-        OptionalLong heldSince = OptionalLong.empty();
-
-        Training(RunPlan plan, TreeMap<Integer, Ready> readies, int worldSize, SaveSchedule saves) {
-            long firstStep = readies.firstEntry().getValue().firstStep();
-            readies.values().forEach(memory::add);
-            this.plan = plan;
-            this.window = new LeaseWindow(plan.totalSteps());
-            this.gather = new StepGather(worldSize, plan);
-            this.saves = saves;
-            this.completed = firstStep;
-            this.leased = firstStep;
-        }
-    }
 
     private Behavior<Message> training(Training training) {
         expectWithin(SILENCE_DEADLINE, "training");
@@ -277,12 +252,13 @@ public final class RunActor {
                     return report(training, worker.report());
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
-                    settled(training, settled.checkpoint());
+                    training.checkpoints.ended(settled.checkpoint());
+                    lease(training);
                     return training.leaving ? leaving(training) : finishing(training);
                 }))
                 .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
                 .onMessage(SaveNow.class, guarded(now -> {
-                    training.saves.ask();
+                    training.checkpoints.schedule().ask();
                     lease(training);
                     return Behaviors.same();
                 }))
@@ -298,9 +274,9 @@ public final class RunActor {
         if (report instanceof StepDone done) {
             stepDone(training, done);
         } else if (report instanceof PartWritten part) {
-            partEnded(part.step(), commits.add(part, members.size()));
+            partEnded(training, part.step(), training.checkpoints.add(part));
         } else if (report instanceof PartFailed part) {
-            partEnded(part.step(), commits.add(part, members.size()));
+            partEnded(training, part.step(), training.checkpoints.add(part));
         } else if (report instanceof Finished finished) {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
@@ -322,8 +298,8 @@ public final class RunActor {
             training.completed = done.step() + 1;
             training.stepMillis = metrics.stepMs();
             announce(training, metrics);
-            if (training.saves.askedByFile()) {
-                training.saves.ask();
+            if (training.checkpoints.schedule().askedByFile()) {
+                training.checkpoints.schedule().ask();
             }
             lease(training);
             if (training.completed == training.leased) {
@@ -346,7 +322,7 @@ public final class RunActor {
      */
     private void lease(Training training) {
         boolean allLeased = training.leased == training.plan.totalSteps();
-        if (!allLeased && training.saves.dueAfter(training.leased)) {
+        if (!allLeased && training.checkpoints.schedule().dueAfter(training.leased)) {
             order(training, training.leased, true);
         }
         if (training.leaving) {
@@ -355,7 +331,10 @@ public final class RunActor {
         LeaseWindow.Range range = training.window.next(training.completed, training.leased, training.stepMillis);
         long to = range.from();
         boolean save = false;
-        while (to < range.to() && !save && !(training.plan.savesAfter(to) && training.saves.inFlight())) {
+        while (to < range.to()
+                && !save
+                && !(training.plan.savesAfter(to)
+                        && training.checkpoints.schedule().inFlight())) {
             save = training.plan.savesAfter(to);
             to++;
         }
@@ -368,56 +347,20 @@ public final class RunActor {
 
     /** Tells all workers to train up to {@code to} completed steps and then, if {@code save}, to write a checkpoint. */
     private void order(Training training, long to, boolean save) {
-        boolean opened = save && open(training, to);
+        boolean begun = save && training.checkpoints.begin(to);
         List<List<StepShard>> shards = training.plan.shards(training.leased, to);
         for (Member member : members) {
-            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), opened));
+            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), begun));
         }
         training.leased = to;
     }
 
-    private boolean open(Training training, long step) {
-        training.saves.began(step);
-        try {
-            commits.open(step);
-            return true;
-        } catch (TuttiException e) {
-            abandoned(training, new Commits.Abandoned(step, e.getMessage()));
-            return false;
-        }
-    }
-
-    private void partEnded(long step, boolean last) {
+    private void partEnded(Training training, long step, boolean last) {
         if (last) {
             context.pipeToSelf(
-                    commits.settle(step),
+                    training.checkpoints.settle(step),
                     (checkpoint, cause) -> cause == null ? new Settled(checkpoint) : new CommitBroken(cause));
         }
-    }
-
-    private void settled(Training training, Commits.Outcome checkpoint) {
-        if (checkpoint instanceof Commits.Committed committed) {
-            ledger.happened(
-                    "checkpoint_committed",
-                    Map.of(
-                            "step",
-                            committed.step(),
-                            "folder",
-                            committed.folder().toString(),
-                            "deleted",
-                            committed.deleted().stream().map(Path::toString).toList()));
-            announcer.committed(committed.folder(), training.saves.ended(true));
-        } else if (checkpoint instanceof Commits.Abandoned abandoned) {
-            abandoned(training, abandoned);
-        }
-        lease(training);
-    }
-
-    /** A disk that is full costs this checkpoint, not the run. */
-    private void abandoned(Training training, Commits.Abandoned abandoned) {
-        training.saves.ended(false);
-        ledger.happened("checkpoint_abandoned", Map.of("step", abandoned.step(), "reason", abandoned.reason()));
-        announcer.abandoned(abandoned.step(), abandoned.reason());
     }
 
     // ---- leaving: told to make room, behind one more checkpoint ----
@@ -429,17 +372,17 @@ public final class RunActor {
         }
         training.leaving = true;
         ledger.happened("preemption_announced", Map.of("step", training.completed));
-        training.saves.ask();
+        training.checkpoints.schedule().ask();
         lease(training);
         return leaving(training);
     }
 
     /** All steps that were handed out lie before the checkpoint that is the last. */
     private Behavior<Message> leaving(Training training) {
-        if (training.saves.inFlight()) {
+        if (training.checkpoints.schedule().inFlight()) {
             return Behaviors.same();
         }
-        if (!training.saves.committed(training.leased)) {
+        if (!training.checkpoints.schedule().committed(training.leased)) {
             return fail(TuttiException.environment(
                     "told to leave, but no checkpoint of step %d could be written; older ones stay", training.leased));
         }
@@ -454,7 +397,8 @@ public final class RunActor {
     // ---- finishing: every rank is done and every checkpoint is committed ----
 
     private Behavior<Message> finishing(Training training) {
-        if (training.finished.size() < members.size() || training.saves.inFlight()) {
+        if (training.finished.size() < members.size()
+                || training.checkpoints.schedule().inFlight()) {
             return Behaviors.same();
         }
         Set<String> hashes = new HashSet<>(training.finished.values());
@@ -485,11 +429,12 @@ public final class RunActor {
     /** Nothing is there to be saved. */
     private BehaviorBuilder<Message> beforeTheFirstStep() {
         return state().onMessage(SaveNow.class, now -> Behaviors.same())
-                .onMessage(
-                        Preempt.class,
-                        preempt -> fail(new TuttiException(
-                                Category.PREEMPTED,
-                                "preempted before the first step; the same command starts where this one did")));
+                .onMessage(Preempt.class, preempt -> preemptedEarly());
+    }
+
+    private Behavior<Message> preemptedEarly() {
+        return fail(new TuttiException(
+                Category.PREEMPTED, "preempted before the first step; the same command starts where this one did"));
     }
 
     private BehaviorBuilder<Message> state() {
@@ -500,7 +445,7 @@ public final class RunActor {
                                 Category.PEER,
                                 "no worker reported for too long while %s; see logs/".formatted(silence.what()))))
                 .onSignal(PostStop.class, stop -> {
-                    commits.close();
+                    checkpoints.ifPresent(Checkpointing::close);
                     return Behaviors.same();
                 });
     }

@@ -31,11 +31,14 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.checkpoint.Manifest;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.common.metrics.Meter;
 import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.StepShard;
@@ -57,6 +60,7 @@ class RunActorTest {
     private final ManualTime time = ManualTime.get(kit.system());
     private final List<TestProbe<WorkerCommand>> workers = new ArrayList<>();
     private final ByteArrayOutputStream terminal = new ByteArrayOutputStream();
+    private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     private final CompletableFuture<Void> outcome = new CompletableFuture<>();
     private StatusBoard board;
     private RunLedger ledger;
@@ -153,10 +157,12 @@ class RunActorTest {
     @Test
     void shouldNotCallARunDoneWhoseRanksEndWithDifferentBits() throws Exception {
         form();
-        ready(0, "same");
-        ready(1, "same");
+        begin();
+        assertLease(true, 0, 1);
         trainThrough(0, 1);
+        assertLease(false, 2);
         writeParts(2);
+        assertLease(true, 3);
         trainThrough(2, 3);
         writeParts(4);
         run.tell(new WorkerReport.Finished(0, 1, 4, "bits", 1));
@@ -197,6 +203,28 @@ class RunActorTest {
             assertThat(output.resolve(".checkpoint-2.partial")).doesNotExist();
             return null;
         });
+    }
+
+    @Test
+    void shouldMeasureHowLongTrainingStoodStillBetweenTwoCheckpoints() {
+        form();
+        begin();
+        assertLease(true, 0, 1);
+        trainThrough(0, 1);
+        assertLease(false, 2);
+        clock.addAndGet(Duration.ofSeconds(2).toNanos());
+        trainThrough(2, 2);
+        workers.get(0)
+                .awaitAssert(
+                        Duration.ofSeconds(20),
+                        () -> assertThat(board.status().state()).isEqualTo(RunState.COMMITTING));
+        clock.addAndGet(Duration.ofSeconds(5).toNanos());
+        writeParts(2);
+        assertLease(true, 3);
+        assertThat(registry.get(Meter.CHECKPOINT_WAIT.id()).timer().totalTime(TimeUnit.SECONDS))
+                .isEqualTo(5);
+        assertThat(registry.get(Meter.CHECKPOINT_TIME.id()).timer().totalTime(TimeUnit.SECONDS))
+                .isEqualTo(7);
     }
 
     @Test
@@ -350,10 +378,15 @@ class RunActorTest {
         assertFailed(Category.ENVIRONMENT, "no checkpoint of step 2 could be written");
     }
 
-    @Test
-    void shouldLeaveAtOnceBeforeTheFirstStep() throws Exception {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldLeaveAtOnceBeforeTheFirstStep(boolean byAWorker) throws Exception {
         form();
-        control.tell(RunActor.preempt());
+        if (byAWorker) {
+            run.tell(new WorkerReport.Preempted(1, 1));
+        } else {
+            control.tell(RunActor.preempt());
+        }
         assertFailed(Category.PREEMPTED, "before the first step");
     }
 
@@ -372,10 +405,7 @@ class RunActorTest {
         ledger = new RunLedger(output, InstantSource.system());
         PrintStream out = new PrintStream(terminal, true, StandardCharsets.UTF_8);
         Announcer announcer = new Announcer(
-                board,
-                new RunMeters(new SimpleMeterRegistry()),
-                new Terminal(out, false, 80, System::nanoTime),
-                System::nanoTime);
+                board, new RunMeters(registry), new Terminal(out, false, 80, System::nanoTime), System::nanoTime);
         ActorRef<RunActor.Message> actor = kit.spawn(
                 RunActor.create(config, "0123456789abcdef", "", ledger, announcer, clock::get, outcome), "run");
         control = actor;

@@ -22,6 +22,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.config.OptimConfig;
 import tutti.common.error.Category;
@@ -121,16 +123,20 @@ class PartWriterTest {
         assertThat(rank.failures).as("a pipe cannot be forced to a disk").hasSize(1);
     }
 
-    @Test
-    void shouldSayThatTheDiskIsFullAndWriteTheNextPart() throws Exception {
+    /** By files that the kernel itself refuses to fill: one that is always full, one whose first page nobody can write. */
+    @ParameterizedTest
+    @CsvSource({"/dev/full, No space left", "/proc/self/mem, Input/output error"})
+    void shouldSayHowTheDiskFailedAndWriteTheNextPart(Path bad, String why) throws Exception {
         Rank rank = new Rank(0, new InMemoryNetwork(1), 1, DType.F32, false);
-        rank.writer.begin(full("full"), STATE, rank);
+        Path folder = Files.createDirectory(temp.resolve("part"));
+        Files.createSymbolicLink(folder.resolve("optimizer-00001-of-00001.safetensors"), bad);
+        rank.writer.begin(folder, STATE, rank);
         rank.writer.awaitRead();
         rank.writer.awaitDone();
         assertThat(rank.written).isEmpty();
         assertThat(rank.failures).hasSize(1);
         assertThat(rank.failures.get(0).category()).isEqualTo(Category.ENVIRONMENT);
-        assertThat(rank.failures.get(0)).hasMessageContaining("No space left");
+        assertThat(rank.failures.get(0)).hasMessageContaining("optimizer-00001").hasMessageContaining(why);
 
         rank.writer.begin(Files.createDirectory(temp.resolve("next")), STATE, rank);
         rank.writer.awaitRead();

@@ -1,0 +1,90 @@
+package tutti.coordinator.run;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.WorkerReport.PartFailed;
+import tutti.common.protocol.WorkerReport.PartWritten;
+import tutti.coordinator.ledger.RunLedger;
+
+/**
+ * The checkpoints of a run, from the order to save to the event that tells how it ended: {@link SaveSchedule} says when, {@link
+ * Commits} does it, and whoever watches is told. Used by the run actor alone.
+ */
+final class Checkpointing implements AutoCloseable {
+    private final SaveSchedule schedule;
+    private final Commits commits;
+    private final RunLedger ledger;
+    private final Announcer announcer;
+    private final int worldSize;
+
+    Checkpointing(SaveSchedule schedule, Commits commits, RunLedger ledger, Announcer announcer, int worldSize) {
+        this.schedule = schedule;
+        this.commits = commits;
+        this.ledger = ledger;
+        this.announcer = announcer;
+        this.worldSize = worldSize;
+    }
+
+    SaveSchedule schedule() {
+        return schedule;
+    }
+
+    /** @return whether workers may write; false where the disk does not even take the folder: then it is abandoned */
+    boolean begin(long step) {
+        schedule.began(step);
+        try {
+            commits.open(step);
+            return true;
+        } catch (TuttiException e) {
+            abandoned(new Commits.Abandoned(step, e.getMessage()));
+            return false;
+        }
+    }
+
+    /** @return whether this was the last part */
+    boolean add(PartWritten part) {
+        return commits.add(part, worldSize);
+    }
+
+    /** @return whether this was the last part */
+    boolean add(PartFailed part) {
+        return commits.add(part, worldSize);
+    }
+
+    /** See {@link Commits#settle}; what comes of it is for {@link #ended}. */
+    CompletableFuture<Commits.Outcome> settle(long step) {
+        return commits.settle(step);
+    }
+
+    void ended(Commits.Outcome checkpoint) {
+        if (checkpoint instanceof Commits.Committed committed) {
+            ledger.happened(
+                    "checkpoint_committed",
+                    Map.of(
+                            "step",
+                            committed.step(),
+                            "folder",
+                            committed.folder().toString(),
+                            "deleted",
+                            committed.deleted().stream().map(Path::toString).toList()));
+            announcer.committed(committed.folder(), schedule.ended(true));
+        } else if (checkpoint instanceof Commits.Abandoned abandoned) {
+            abandoned(abandoned);
+        }
+    }
+
+    /** A disk that is full costs this checkpoint, not the run. */
+    private void abandoned(Commits.Abandoned abandoned) {
+        schedule.ended(false);
+        ledger.happened("checkpoint_abandoned", Map.of("step", abandoned.step(), "reason", abandoned.reason()));
+        announcer.abandoned(abandoned.step(), abandoned.reason());
+    }
+
+    /** Removes what was not committed. */
+    @Override
+    public void close() {
+        commits.close();
+    }
+}
