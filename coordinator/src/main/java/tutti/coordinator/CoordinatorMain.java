@@ -23,6 +23,7 @@ import tutti.coordinator.ledger.RunLedger;
 import tutti.coordinator.run.Announcer;
 import tutti.coordinator.run.ResumePoint;
 import tutti.coordinator.run.RunActor;
+import tutti.coordinator.run.RunControl;
 import tutti.coordinator.run.RunMeters;
 import tutti.coordinator.run.RunStatus;
 import tutti.coordinator.run.StatusBoard;
@@ -37,10 +38,11 @@ public final class CoordinatorMain {
     /**
      * Conducts one run.
      *
+     * @param control through which the process asks for a save or an early end
      * @return 0
      * @throws TuttiException the first cause, if the run fails
      */
-    public static int run(RunConfig config, CoordinatorSeat seat) {
+    public static int run(RunConfig config, CoordinatorSeat seat, RunControl control) {
         Path output = config.output().folder();
         Terminal terminal = new Terminal(System.out, seat.progressBar(), seat.columns(), System::nanoTime);
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -56,20 +58,32 @@ public final class CoordinatorMain {
         ConsoleOptions options =
                 new ConsoleOptions(config.console().host(), config.console().port(), seat.consoleToken());
         try (RunLedger ledger = new RunLedger(output, InstantSource.system());
-                ConsoleServer console = ConsoleServer.start(options, board, registry)) {
+                ConsoleServer console = ConsoleServer.start(options, board, registry, control::saveNow)) {
             terminal.line("console: " + console.url());
             Checkpoints.sweep(output);
             String resumeFrom = ResumePoint.find(config.output(), terminal);
             ledger.happened("run_started", Map.of("run", seat.runId(), "resume_from", resumeFrom));
-            conduct(config, seat, resumeFrom, ledger, new Announcer(board, meters, terminal, System::nanoTime));
+            conduct(
+                    config,
+                    seat,
+                    resumeFrom,
+                    ledger,
+                    new Announcer(board, meters, terminal, System::nanoTime),
+                    control);
             return 0;
         }
     }
 
     private static void conduct(
-            RunConfig config, CoordinatorSeat seat, String resumeFrom, RunLedger ledger, Announcer announcer) {
+            RunConfig config,
+            CoordinatorSeat seat,
+            String resumeFrom,
+            RunLedger ledger,
+            Announcer announcer,
+            RunControl control) {
         CompletableFuture<Void> outcome = new CompletableFuture<>();
         ActorSystem<RunActor.Message> system = start(config, seat, resumeFrom, ledger, announcer, outcome);
+        control.connect(system);
         // Whatever ends the actors ends the wait; without effect when the outcome is known.
         system.getWhenTerminated()
                 .whenComplete((done, cause) -> outcome.completeExceptionally(

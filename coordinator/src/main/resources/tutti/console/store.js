@@ -43,7 +43,7 @@ export class Store {
   }
 
   get ended() {
-    return this.status?.state === 'done' || this.status?.state === 'failed';
+    return ['done', 'preempted', 'failed'].includes(this.status?.state);
   }
 }
 

@@ -83,6 +83,9 @@ function Notice({ store }) {
     return html`<p class="notice good" role="status"><b>The run is done.</b> ${status.message} ${
       ''}The model is in <code>${status.output_dir}</code>.${gone}</p>`;
   }
+  if (status.state === 'preempted') {
+    return html`<p class="notice" role="status"><b>The run made room.</b> ${status.message}${gone}</p>`;
+  }
   if (status.state === 'failed') {
     return html`<p class="notice bad" role="alert"><b>The run failed.</b> ${status.message}${gone}</p>`;
   }

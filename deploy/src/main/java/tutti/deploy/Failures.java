@@ -29,7 +29,7 @@ final class Failures {
 
     int report(Throwable failure) {
         if (failure instanceof TuttiException known) {
-            line(known.getMessage(), known);
+            line(known.category() == Category.PREEMPTED ? "note" : "error", known.getMessage(), known);
             return known.category().exitCode();
         }
         line("a fault of Tutti itself: %s; run again with --verbose and report it".formatted(failure), failure);
@@ -59,7 +59,11 @@ final class Failures {
     }
 
     private void line(String message, Throwable failure) {
-        err.println("tutti: error: " + message.replaceAll("\\s*\\R\\s*", " "));
+        line("error", message, failure);
+    }
+
+    private void line(String kind, String message, Throwable failure) {
+        err.println("tutti: " + kind + ": " + message.replaceAll("\\s*\\R\\s*", " "));
         if (verbose) {
             failure.printStackTrace(err);
         }

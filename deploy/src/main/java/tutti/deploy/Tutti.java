@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -13,17 +14,21 @@ import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.config.WorkerSeat;
 import tutti.coordinator.CoordinatorMain;
+import tutti.coordinator.run.RunControl;
 import tutti.deploy.agent.Agent;
 import tutti.deploy.agent.ChildCommand;
 import tutti.deploy.agent.ParentWatch;
 import tutti.deploy.agent.Patience;
 import tutti.deploy.agent.Preflight;
+import tutti.deploy.agent.Signals;
 import tutti.deploy.doctor.AvailableMemory;
 import tutti.worker.WorkerMain;
 
 /** The {@code tutti} command. Every failure is one line on standard error and an exit code of {@code common.error.Category}. */
 public final class Tutti {
     static final String VERBOSE = "--verbose";
+    /** Exit code of a process that was ended by that signal, or by its agent's word for it. */
+    private static final int SIGTERM = 143;
 
     /** What a node asks before it starts anything; see {@link Agent}. */
     private static final List<Preflight> PREFLIGHTS =
@@ -95,33 +100,54 @@ public final class Tutti {
 
     static int run(Settings settings, RunConfig config, boolean verbose) {
         settings.answers().forEach(answer -> System.out.println("tutti: note: " + answer));
-        return run(settings, config, verbose, System.out, System.err);
+        return agent(verbose, System.out, System.err).preemptible().run(settings, config);
     }
 
-    /** @param out gets what the run says */
+    /**
+     * A run that is not worth a checkpoint when a signal ends it.
+     *
+     * @param out gets what the run says
+     */
     static int run(Settings settings, RunConfig config, boolean verbose, PrintStream out, PrintStream err) {
+        return agent(verbose, out, err).run(settings, config);
+    }
+
+    private static Agent agent(boolean verbose, PrintStream out, PrintStream err) {
         ChildCommand command = ChildCommand.sameJava(Tutti.class, verbose, System.getenv());
-        return new Agent(command, PREFLIGHTS, Patience.USUAL, out, err).run(settings, config);
+        return new Agent(command, PREFLIGHTS, Patience.USUAL, out, err);
     }
 
     private static int worker(Settings settings, RunConfig config, boolean verbose) {
         WorkerSeat seat = WorkerSeat.fromEnvironment(System.getenv());
-        watchParent();
-        return WorkerMain.run(config, seat);
+        CompletableFuture<Void> preempted = new CompletableFuture<>();
+        if (watchParent(() -> preempted.complete(null))) {
+            Signals.ignore();
+        }
+        return WorkerMain.run(config, seat, preempted);
     }
 
     private static int coordinator(Settings settings, RunConfig config, boolean verbose) {
         CoordinatorSeat seat = CoordinatorSeat.fromEnvironment(System.getenv());
-        watchParent();
-        return CoordinatorMain.run(config, seat);
+        RunControl control = new RunControl();
+        watchParent(control::preempt);
+        Signals.onFirst(() -> {
+            control.preempt();
+            return true;
+        });
+        return CoordinatorMain.run(config, seat, control);
     }
 
-    /** A process that somebody started by hand has no agent to die with. */
-    private static void watchParent() {
+    /** False for a process that somebody started by hand: it has no agent to obey, nor to die with. */
+    private static boolean watchParent(Runnable preempt) {
         Map<String, String> environment = System.getenv();
-        if (environment.containsKey("TUTTI_PARENT")) {
-            ParentWatch.start(Path.of(environment.getOrDefault("TUTTI_AERON_DIR", "/nonexistent")));
+        boolean child = environment.containsKey("TUTTI_PARENT");
+        if (child) {
+            ParentWatch.start(
+                    Path.of(environment.getOrDefault("TUTTI_AERON_DIR", "/nonexistent")),
+                    preempt,
+                    () -> System.exit(SIGTERM));
         }
+        return child;
     }
 
     /** The jar's; a run from class folders has none. */

@@ -45,6 +45,7 @@ class PlanCommandTest {
                 .containsPattern("parameters \\(compute copy\\) +29.0 MiB")
                 .containsPattern("optimizer state +115.9 MiB")
                 .containsPattern("communication buffers +0.0 MiB")
+                .containsPattern("checkpoint slice +1.0 MiB")
                 .containsPattern("\\n  none +[\\d,.]+ MiB\\n  selective +[\\d,.]+ MiB\\n")
                 .contains("\nfits: with");
     }
@@ -81,7 +82,8 @@ class PlanCommandTest {
                 "library",
                 "batch",
                 "rope",
-                "communication")) {
+                "communication",
+                "checkpoint")) {
             sum += json.get(use + "_bytes").asLong();
         }
         assertThat(json.get("planned_peak_bytes").asLong()).isEqualTo(sum);

@@ -18,16 +18,18 @@ public final class WorkerMain {
     /**
      * Joins the coordinator, trains, leaves.
      *
+     * @param preempted completed by whoever hears that this node is to make room
      * @return 0
      * @throws TuttiException if the coordinator cannot be reached or is lost
      */
-    public static int run(RunConfig config, WorkerSeat seat) {
+    public static int run(RunConfig config, WorkerSeat seat, CompletableFuture<Void> preempted) {
         GradientAddress address = GradientAddress.of(config.launch(), seat);
         CompletableFuture<Void> outcome = new CompletableFuture<>();
         ActorSystem<WorkerAgent.Message> system = ActorSystem.create(
                 WorkerAgent.create(config, seat, address, outcome),
                 ClusterConfig.SYSTEM,
                 ClusterConfig.worker(address.host(), seat.masterAddr(), seat.masterPort()));
+        preempted.thenRun(() -> system.tell(WorkerAgent.preempt()));
         // Whatever ends the actors ends the wait; without effect when the outcome is known.
         system.getWhenTerminated()
                 .whenComplete((done, cause) -> outcome.completeExceptionally(new TuttiException(

@@ -43,6 +43,12 @@ public final class Keys {
             key("rdzv_timeout", Kind.INTEGER, "120", LAUNCH, "seconds in which every worker must have joined");
     public static final Key MAX_RESTARTS =
             key("max_restarts", Kind.INTEGER, "3", LAUNCH, "lost workers that are started again; 0: one ends the run");
+    public static final Key PREEMPTION_GRACE_SECONDS = key(
+            "preemption_grace_seconds",
+            Kind.INTEGER,
+            "25",
+            LAUNCH,
+            "after SIGTERM or SIGUSR1: seconds for a checkpoint and the end, then it ends without; Kubernetes kills after 30");
 
     public static final Key MODEL_NAME_OR_PATH =
             key("model_name_or_path", Kind.WORD, "", MODEL, "folder in Hugging Face layout");

@@ -13,6 +13,7 @@ import java.util.stream.IntStream;
  * @param workers of each node
  * @param masterPort port of the coordinator; 0 lets the launcher pick a free one
  * @param rdzvTimeoutSeconds how long the coordinator waits for all workers
+ * @param preemptionGraceSeconds how long an agent that is told to make room waits for the run's end
  * @param maxRestarts lost workers that a run survives
  */
 public record LaunchConfig(
@@ -21,6 +22,7 @@ public record LaunchConfig(
         String masterAddr,
         int masterPort,
         int rdzvTimeoutSeconds,
+        int preemptionGraceSeconds,
         int maxRestarts) {
     /** Workers of one run. */
     static final int MAX_WORKERS = 4096;
@@ -44,6 +46,10 @@ public record LaunchConfig(
                 workers.size());
         require(masterPort >= 0 && masterPort <= 65535, "--master_port=%d: 0 to 65535", masterPort);
         require(rdzvTimeoutSeconds >= 1, "--rdzv_timeout=%d: at least 1 second", rdzvTimeoutSeconds);
+        require(
+                preemptionGraceSeconds >= 1,
+                "--preemption_grace_seconds=%d: at least 1 second",
+                preemptionGraceSeconds);
         require(maxRestarts >= 0, "--max_restarts=%d: at least 0", maxRestarts);
     }
 
@@ -80,7 +86,13 @@ public record LaunchConfig(
     /** With another number of workers, the same on each node. */
     public LaunchConfig with(int each) {
         return new LaunchConfig(
-                Collections.nCopies(nnodes(), each), nodeRank, masterAddr, masterPort, rdzvTimeoutSeconds, maxRestarts);
+                Collections.nCopies(nnodes(), each),
+                nodeRank,
+                masterAddr,
+                masterPort,
+                rdzvTimeoutSeconds,
+                preemptionGraceSeconds,
+                maxRestarts);
     }
 
     static LaunchConfig read(Settings settings) {
@@ -105,6 +117,7 @@ public record LaunchConfig(
                 host,
                 port,
                 settings.int32(Keys.RDZV_TIMEOUT),
+                settings.int32(Keys.PREEMPTION_GRACE_SECONDS),
                 settings.int32(Keys.MAX_RESTARTS));
     }
 

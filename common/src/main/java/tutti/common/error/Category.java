@@ -12,6 +12,8 @@ public enum Category {
     PEER(5),
     /** The loss or a gradient is not a finite number. */
     NUMERIC(6),
+    /** The run was told to make room, and left behind a checkpoint. Resume it. */
+    PREEMPTED(75),
     /** A fault of Tutti itself. Report it with the log. */
     BUG(70);
 

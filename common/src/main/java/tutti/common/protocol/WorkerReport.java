@@ -106,6 +106,9 @@ public sealed interface WorkerReport extends WireMessage {
      */
     record BucketTimes(int bucket, double total, double exposed) {}
 
+    /** This rank's node is to make room: the run should end behind a checkpoint. */
+    record Preempted(int rank, int generation) implements WorkerReport {}
+
     /** A collective of this rank stands still, and the rank goes on waiting; {@code message} names for whom. */
     record Stalled(int rank, int generation, String message) implements WorkerReport {}
 

@@ -2,6 +2,9 @@ package tutti.common.shard;
 
 import static tutti.common.error.TuttiException.require;
 
+import java.util.Arrays;
+import java.util.function.LongFunction;
+
 /**
  * Cuts every epoch into global batches and every global batch into one shard for each rank. Each sample occurs exactly once in
  * an epoch; the last batch of an epoch may be smaller, and its shards then differ by at most one sample. The order of samples in
@@ -14,7 +17,7 @@ public final class BatchPlan {
     private final int worldSize;
     private final int globalBatch;
     private final boolean shuffle;
-    private final long seed;
+    private final LongFunction<int[]> orders;
 
     private long cachedEpoch = -1;
     private int[] cachedOrder;
@@ -24,6 +27,16 @@ public final class BatchPlan {
      * @param globalBatch samples of one optimizer step over all ranks
      */
     public BatchPlan(int samples, int worldSize, int globalBatch, boolean shuffle, long seed) {
+        this(
+                samples,
+                worldSize,
+                globalBatch,
+                shuffle,
+                epoch -> shuffle ? EpochOrder.shuffled(samples, seed, epoch) : EpochOrder.fileOrder(samples));
+    }
+
+    /** @param orders the order of an epoch: as long as the data set, so it is asked for once an epoch */
+    BatchPlan(int samples, int worldSize, int globalBatch, boolean shuffle, LongFunction<int[]> orders) {
         require(
                 samples >= worldSize,
                 "data set: %d usable samples are fewer than %d workers; use at most --nproc_per_node %d",
@@ -35,7 +48,7 @@ public final class BatchPlan {
         this.worldSize = worldSize;
         this.globalBatch = globalBatch;
         this.shuffle = shuffle;
-        this.seed = seed;
+        this.orders = orders;
     }
 
     public long stepsPerEpoch() {
@@ -60,22 +73,21 @@ public final class BatchPlan {
 
     /** Sample numbers of one global batch, in the order in which they are dealt out. {@code step} counts from 0. */
     public int[] globalBatch(long step) {
-        int[] order = order(step / stepsPerEpoch());
-        long from = step % stepsPerEpoch() * globalBatch;
-        int count = (int) Math.min(globalBatch, samples - from);
-        int[] batch = new int[count];
-        System.arraycopy(order, (int) from, batch, 0, count);
-        return batch;
+        return slice(step, 0, 1);
     }
 
     /** The contiguous part of the global batch that one rank trains on; may be empty only in an epoch's last batch. */
     public int[] shard(long step, int rank) {
-        int[] batch = globalBatch(step);
-        int from = (int) ((long) batch.length * rank / worldSize);
-        int to = (int) ((long) batch.length * (rank + 1) / worldSize);
-        int[] shard = new int[to - from];
-        System.arraycopy(batch, from, shard, 0, shard.length);
-        return shard;
+        return slice(step, rank, worldSize);
+    }
+
+    /** Part {@code part} of {@code parts} of a global batch: what is copied is all that is touched, whatever the step. */
+    private int[] slice(long step, int part, int parts) {
+        int[] order = order(step / stepsPerEpoch());
+        int start = (int) (step % stepsPerEpoch() * globalBatch);
+        long count = Math.min(globalBatch, samples - start);
+        return Arrays.copyOfRange(
+                order, start + (int) (count * part / parts), start + (int) (count * (part + 1) / parts));
     }
 
     private int[] order(long epoch) {
@@ -83,7 +95,7 @@ public final class BatchPlan {
             epoch = 0;
         }
         if (epoch != cachedEpoch) {
-            cachedOrder = shuffle ? EpochOrder.shuffled(samples, seed, epoch) : EpochOrder.fileOrder(samples);
+            cachedOrder = orders.apply(epoch);
             cachedEpoch = epoch;
         }
         return cachedOrder;

@@ -30,6 +30,6 @@ class GradientKeyTest {
     }
 
     private static Assign assign(GradientKey key) {
-        return new Assign("ab12", 1, 0, 2, List.of(), "/out", Optional.of(key), null);
+        return new Assign("ab12", 1, 0, 2, List.of(), "/out", -1, Optional.of(key), null);
     }
 }

@@ -3,7 +3,9 @@ package tutti.common.shard;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +29,26 @@ class BatchPlanTest {
             }
             assertThat(seen).containsOnly(1);
         }
+    }
+
+    /** By counts: a run that goes on at sample one million asks for one order, as one at zero does, and looks at one batch of it. */
+    @Test
+    void shouldFindItsPlaceWithoutPassingThroughWhatIsBehind() {
+        List<Long> asked = new ArrayList<>();
+        BatchPlan plan = new BatchPlan(1000, 2, 8, true, (long epoch) -> {
+            asked.add(epoch);
+            return EpochOrder.shuffled(1000, 42, epoch);
+        });
+        assertThat(plan.stepsPerEpoch()).isEqualTo(125);
+        long step = 125 * 1_000_000_000L + 7;
+        int[] batch = plan.globalBatch(step);
+        assertThat(asked).containsExactly(1_000_000_000L);
+        assertThat(batch).isEqualTo(Arrays.copyOfRange(EpochOrder.shuffled(1000, 42, 1_000_000_000L), 56, 64));
+        assertThat(plan.shard(step, 0)).isEqualTo(Arrays.copyOfRange(batch, 0, 4));
+        assertThat(plan.shard(step + 117, 1)).hasSize(4);
+        assertThat(asked).as("once an epoch").hasSize(1);
+        plan.shard(step + 118, 0);
+        assertThat(asked).containsExactly(1_000_000_000L, 1_000_000_001L);
     }
 
     @Test

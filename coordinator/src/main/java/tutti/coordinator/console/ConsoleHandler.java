@@ -1,5 +1,7 @@
 package tutti.coordinator.console;
 
+import static io.netty.handler.codec.http.HttpResponseStatus.ACCEPTED;
+import static io.netty.handler.codec.http.HttpResponseStatus.CONFLICT;
 import static io.netty.handler.codec.http.HttpResponseStatus.NOT_FOUND;
 import static io.netty.handler.codec.http.HttpResponseStatus.OK;
 import static io.netty.handler.codec.http.HttpResponseStatus.SERVICE_UNAVAILABLE;
@@ -30,6 +32,9 @@ final class ConsoleHandler extends SimpleChannelInboundHandler<FullHttpRequest> 
     static final String ASSETS = "/assets/";
     static final String STATUS = "/api/status";
     static final String STEPS = "/api/steps";
+    /** The one address that does something: it takes POST and nothing else. */
+    static final String SAVE = "/api/save";
+
     static final String LIVE = "/ws";
     static final String METRICS = "/metrics";
     static final String HEALTH = "/healthz";
@@ -43,10 +48,12 @@ final class ConsoleHandler extends SimpleChannelInboundHandler<FullHttpRequest> 
 
     private final StatusBoard board;
     private final PrometheusMeterRegistry registry;
+    private final Runnable saveNow;
 
-    ConsoleHandler(StatusBoard board, PrometheusMeterRegistry registry) {
+    ConsoleHandler(StatusBoard board, PrometheusMeterRegistry registry, Runnable saveNow) {
         this.board = board;
         this.registry = registry;
+        this.saveNow = saveNow;
     }
 
     @Override
@@ -69,12 +76,22 @@ final class ConsoleHandler extends SimpleChannelInboundHandler<FullHttpRequest> 
             case PAGE -> asset("index.html", "no-store");
             case STATUS -> Answers.json(board.status());
             case STEPS -> Answers.json(board.steps());
+            case SAVE -> save();
             case LIVE -> Answers.text(UPGRADE_REQUIRED, "This address speaks WebSocket.\n");
             case METRICS -> Answers.bytes(OK, PROMETHEUS_TEXT, registry.scrape().getBytes(StandardCharsets.UTF_8));
             case HEALTH -> Answers.text(OK, "ok\n");
             case READY -> ready();
             default -> path.startsWith(ASSETS) ? asset(path.substring(ASSETS.length()), "no-cache") : nothing();
         };
+    }
+
+    private FullHttpResponse save() {
+        RunState state = board.status().state();
+        if (state != RunState.TRAINING && state != RunState.COMMITTING) {
+            return Answers.text(CONFLICT, "Nothing is trained now: the run is %s.\n".formatted(state));
+        }
+        saveNow.run();
+        return Answers.text(ACCEPTED, "A checkpoint follows the steps that are handed out.\n");
     }
 
     private FullHttpResponse ready() {

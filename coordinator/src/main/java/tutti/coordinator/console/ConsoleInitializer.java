@@ -26,12 +26,19 @@ final class ConsoleInitializer extends ChannelInitializer<SocketChannel> {
     private final GateHandler gate;
     private final StatusBoard board;
     private final PrometheusMeterRegistry registry;
+    private final Runnable saveNow;
 
-    ConsoleInitializer(ChannelGroup open, GateHandler gate, StatusBoard board, PrometheusMeterRegistry registry) {
+    ConsoleInitializer(
+            ChannelGroup open,
+            GateHandler gate,
+            StatusBoard board,
+            PrometheusMeterRegistry registry,
+            Runnable saveNow) {
         this.open = open;
         this.gate = gate;
         this.board = board;
         this.registry = registry;
+        this.saveNow = saveNow;
     }
 
     @Override
@@ -50,6 +57,6 @@ final class ConsoleInitializer extends ChannelInitializer<SocketChannel> {
         pipeline.addLast(SecurityHeaders.INSTANCE);
         pipeline.addLast(new HttpObjectAggregator(MAX_REQUEST_BODY));
         pipeline.addLast(gate);
-        pipeline.addLast(new ConsoleHandler(board, registry));
+        pipeline.addLast(new ConsoleHandler(board, registry, saveNow));
     }
 }

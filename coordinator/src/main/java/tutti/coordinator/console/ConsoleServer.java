@@ -54,9 +54,11 @@ public final class ConsoleServer implements AutoCloseable {
      *
      * @param board what {@code /api} and {@code /ws} show
      * @param registry what {@code /metrics} shows
+     * @param saveNow what a POST to {@code /api/save} asks for; returns at once
      * @throws TuttiException of category ENVIRONMENT if the port is taken or the host is not an address of this machine
      */
-    public static ConsoleServer start(ConsoleOptions options, StatusBoard board, PrometheusMeterRegistry registry) {
+    public static ConsoleServer start(
+            ConsoleOptions options, StatusBoard board, PrometheusMeterRegistry registry, Runnable saveNow) {
         InetSocketAddress address = new InetSocketAddress(options.host(), options.port());
         if (address.isUnresolved()) {
             throw TuttiException.environment(
@@ -72,7 +74,7 @@ public final class ConsoleServer implements AutoCloseable {
                 .channel(NioServerSocketChannel.class)
                 .option(ChannelOption.SO_BACKLOG, 128)
                 .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
-                .childHandler(new ConsoleInitializer(open, gate, board, registry))
+                .childHandler(new ConsoleInitializer(open, gate, board, registry, saveNow))
                 .bind(address)
                 .awaitUninterruptibly();
         if (!bound.isSuccess()) {

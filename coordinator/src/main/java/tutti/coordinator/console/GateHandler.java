@@ -29,8 +29,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Who may ask what. A request that passes is well-formed, reads only, was sent to one of our names and carries the token
- * where one is needed; every other request is answered here. Never logs an address: it may carry the token.
+ * Who may ask what. A request that passes is well-formed, reads only or asks to save, was sent to one of our names and carries the
+ * token where one is needed; every other request is answered here. Never logs an address: it may carry the token.
  */
 @Sharable
 final class GateHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
@@ -96,11 +96,6 @@ final class GateHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         if (hostHeaders.size() != 1 || !hosts.accepts(hostHeaders.get(0))) {
             return refusal(MISDIRECTED_REQUEST, "This console does not go by that host name; open it as 127.0.0.1.\n");
         }
-        if (!request.method().equals(HttpMethod.GET) && !request.method().equals(HttpMethod.HEAD)) {
-            FullHttpResponse response = refusal(METHOD_NOT_ALLOWED, "The console only shows: GET and HEAD.\n");
-            response.headers().set(HttpHeaderNames.ALLOW, "GET, HEAD");
-            return response;
-        }
         QueryStringDecoder uri = new QueryStringDecoder(request.uri());
         String path;
         int port = ((InetSocketAddress) ctx.channel().localAddress()).getPort();
@@ -112,13 +107,25 @@ final class GateHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
             // Percent signs that decode to nothing.
             return refusal(BAD_REQUEST, "This address cannot be read.\n");
         }
+        boolean saves = path.equals(ConsoleHandler.SAVE);
+        boolean reads =
+                request.method().equals(HttpMethod.GET) || request.method().equals(HttpMethod.HEAD);
+        if (saves ? !request.method().equals(HttpMethod.POST) : !reads) {
+            FullHttpResponse response = refusal(
+                    METHOD_NOT_ALLOWED,
+                    saves
+                            ? "Saving takes POST.\n"
+                            : "The console only shows: GET and HEAD; POST saves, at /api/save.\n");
+            response.headers().set(HttpHeaderNames.ALLOW, saves ? "POST" : "GET, HEAD");
+            return response;
+        }
         if (needsToken(path) && !tokenInQuery && !credentials.inHeaders(request, port)) {
             FullHttpResponse response = refusal(UNAUTHORIZED, HOW_TO_GET_IN);
             response.headers().set(HttpHeaderNames.WWW_AUTHENTICATE, "Bearer realm=\"tutti console\"");
             return response;
         }
-        if (path.equals(ConsoleHandler.LIVE) && !sameOrigin(request, hostHeaders.get(0))) {
-            return refusal(FORBIDDEN, "The live feed is for the console's own page.\n");
+        if ((saves || path.equals(ConsoleHandler.LIVE)) && !sameOrigin(request, hostHeaders.get(0))) {
+            return refusal(FORBIDDEN, "The live feed and saving are for the console's own page.\n");
         }
         boolean freshlyIn = path.equals(ConsoleHandler.PAGE) && tokenInQuery;
         ctx.channel().attr(COOKIE).set(freshlyIn ? credentials.cookie(port) : null);
@@ -134,7 +141,7 @@ final class GateHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         };
     }
 
-    /** Browsers always send Origin with a WebSocket; a client that sends none is no browser and brought the token itself. */
+    /** Browsers always send Origin with a WebSocket or a POST; a client that sends none is no browser and brought the token itself. */
     private static boolean sameOrigin(FullHttpRequest request, String host) {
         List<String> origins = request.headers().getAll(HttpHeaderNames.ORIGIN);
         return origins.isEmpty()

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
 import tutti.common.checkpoint.Checkpoints;
+import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.WorkerReport.Ready;
@@ -95,9 +96,9 @@ public final class Announcer {
         terminal.step(metrics, totalSteps, eta);
     }
 
-    void lost(Member member, int losses, int maxRestarts) {
+    void lost(Member member, Losses losses) {
         String line = "%s was lost (%d of %d that --max_restarts allows); the others hold their state and wait for it"
-                .formatted(member.describe(), losses, maxRestarts);
+                .formatted(member.describe(), losses.count(), losses.allowed());
         terminal.line(line);
         publish(board.status().withState(RunState.FORMING, line));
     }
@@ -144,7 +145,8 @@ public final class Announcer {
 
     /** The line itself is printed when the process ends with the exception. */
     void failed(TuttiException cause) {
-        publish(board.status().withState(RunState.FAILED, cause.getMessage()));
+        RunState state = cause.category() == Category.PREEMPTED ? RunState.PREEMPTED : RunState.FAILED;
+        publish(board.status().withState(state, cause.getMessage()));
         terminal.breakBar();
     }
 

@@ -10,7 +10,6 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import akka.japi.function.Function;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
-import java.util.function.Supplier;
+import tutti.common.checkpoint.Checkpoints;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -34,6 +33,7 @@ import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Finished;
 import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
+import tutti.common.protocol.WorkerReport.Preempted;
 import tutti.common.protocol.WorkerReport.Ready;
 import tutti.common.protocol.WorkerReport.Stalled;
 import tutti.common.protocol.WorkerReport.StepDone;
@@ -43,7 +43,6 @@ import tutti.coordinator.membership.MembershipEvent;
 import tutti.coordinator.plan.LeaseWindow;
 import tutti.coordinator.plan.Member;
 import tutti.coordinator.plan.RunPlan;
-import tutti.coordinator.plan.StepGather;
 
 /**
  * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}, and {@link
@@ -70,17 +69,14 @@ public final class RunActor {
     private final Announcer announcer;
     private final LongSupplier clock;
     private final CompletableFuture<Void> outcome;
-    private final Commits commits;
     private final String runId;
+    private final Losses losses;
     private List<Member> members = List.of();
     private int generation;
-    private int losses;
-    private TuttiException firstLoss;
-    /** Checkpoints whose parts are all written and that are not renamed yet. */
-    private int settling;
-
+    /** Steps of which {@code metrics.jsonl} has a line. */
     private long measured;
-    private Path lastCommit;
+
+    private Optional<Checkpointing> checkpoints = Optional.empty();
 
     /** What this actor hears. */
     public sealed interface Message {}
@@ -95,6 +91,8 @@ public final class RunActor {
 
     private record SaveNow() implements Message {}
 
+    private record Preempt() implements Message {}
+
     private record Silence(String what) implements Message {}
 
     private record Suspicion(Failed failed) implements Message {}
@@ -102,6 +100,11 @@ public final class RunActor {
     /** Asks for a checkpoint after the steps that are handed out: within seconds. */
     public static Message saveNow() {
         return new SaveNow();
+    }
+
+    /** Asks for a checkpoint after the steps that are handed out, and for the end of the run behind it. */
+    public static Message preempt() {
+        return new Preempt();
     }
 
     private RunActor(
@@ -118,12 +121,12 @@ public final class RunActor {
         this.timers = timers;
         this.config = config;
         this.runId = runId;
+        this.losses = new Losses(config.launch().maxRestarts());
         this.resumeFrom = resumeFrom;
         this.ledger = ledger;
         this.announcer = announcer;
         this.clock = clock;
         this.outcome = outcome;
-        this.commits = new Commits(config.output());
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
         context.spawn(
                 Membership.create(
@@ -150,7 +153,8 @@ public final class RunActor {
     // ---- forming: workers arrive ----
 
     private Behavior<Message> forming() {
-        return state().onMessage(Members.class, guarded(members -> {
+        return beforeTheFirstStep()
+                .onMessage(Members.class, guarded(members -> {
                     MembershipEvent event = members.event();
                     if (event instanceof MembershipEvent.Arrived arrived) {
                         announcer.arrived(arrived.present(), arrived.expected());
@@ -162,19 +166,6 @@ public final class RunActor {
                     return Behaviors.same();
                 }))
                 .build();
-    }
-
-    /**
-     * What a generation begins with.
-     *
-     * @param resumeFrom a committed checkpoint, or empty: the model
-     * @param stateFrom rank that has the state and gives it to all; -1: they read it
-     * @param step that the state of that rank has behind it
-     */
-    private record Start(String resumeFrom, int stateFrom, long step) {
-        static Start read(String resumeFrom) {
-            return new Start(resumeFrom, -1, -1);
-        }
     }
 
     private Behavior<Message> formed(MembershipEvent.Formed formed, Start start) {
@@ -212,12 +203,16 @@ public final class RunActor {
     // ---- loading: every rank reads model and data ----
 
     private Behavior<Message> loading(TreeMap<Integer, Ready> readies, Start start) {
-        return state().onMessage(Worker.class, guarded(worker -> {
+        return beforeTheFirstStep()
+                .onMessage(Worker.class, guarded(worker -> {
                     if (isLate(worker.report())) {
                         return Behaviors.same();
                     }
                     if (worker.report() instanceof Failed failed) {
                         return failed(failed);
+                    }
+                    if (worker.report() instanceof Preempted) {
+                        return preemptedEarly();
                     }
                     if (!(worker.report() instanceof Ready ready)) {
                         return unexpected(worker.report(), "loading");
@@ -226,7 +221,7 @@ public final class RunActor {
                     announcer.ready(ready);
                     return readies.size() < members.size() ? Behaviors.same() : begin(readies, start);
                 }))
-                .onMessage(Members.class, guarded(event -> whileRunning(event, null)))
+                .onMessage(Members.class, guarded(event -> whileRunning(event, Optional.empty())))
                 .build();
     }
 
@@ -254,38 +249,19 @@ public final class RunActor {
                         "data_sha256", first.fingerprint()));
         announcer.begin(plan, firstStep, generation);
         tellAll(new WorkerCommand.Begin(generation, firstStep, plan.totalSteps()));
-        Training training = new Training(
-                plan, readies, firstStep, members.size(), new SaveSchedule(config.output(), firstStep, clock));
+        Checkpointing saving = checkpoints.orElseGet(() -> new Checkpointing(
+                new SaveSchedule(config.output(), firstStep, clock),
+                new Commits(config.output()),
+                ledger,
+                announcer,
+                members.size()));
+        checkpoints = Optional.of(saving);
+        Training training = new Training(plan, readies, firstStep, members.size(), saving);
         lease(training);
         return training(training);
     }
 
     // ---- training: steps, reports, leases, checkpoints ----
-
-    /** What changes while training. */
-    private static final class Training {
-        final RunPlan plan;
-        final LeaseWindow window;
-        final StepGather gather;
-        final SaveSchedule saves;
-        final Map<Integer, String> finished = new TreeMap<>();
-        final PeakMemory memory = new PeakMemory();
-        long completed;
-        long leased;
-        double stepMillis;
-        /** Since when nothing is handed out because a checkpoint is due while another is written. */
-        OptionalLong heldSince = OptionalLong.empty();
-
-        Training(RunPlan plan, TreeMap<Integer, Ready> readies, long firstStep, int worldSize, SaveSchedule saves) {
-            readies.values().forEach(memory::add);
-            this.plan = plan;
-            this.window = new LeaseWindow(plan.totalSteps());
-            this.gather = new StepGather(worldSize, plan);
-            this.saves = saves;
-            this.completed = firstStep;
-            this.leased = firstStep;
-        }
-    }
 
     private Behavior<Message> training(Training training) {
         expectWithin(SILENCE_DEADLINE, "training");
@@ -294,16 +270,17 @@ public final class RunActor {
                     return isLate(worker.report()) ? Behaviors.same() : report(training, worker.report());
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
-                    settled(settled.checkpoint(), training.saves::ended);
+                    training.checkpoints.ended(settled.checkpoint());
                     lease(training);
-                    return finishing(training);
+                    return training.leaving ? leaving(training) : finishing(training);
                 }))
                 .onMessage(SaveNow.class, guarded(now -> {
-                    training.saves.ask();
+                    training.checkpoints.schedule().ask();
                     lease(training);
                     return Behaviors.same();
                 }))
-                .onMessage(Members.class, guarded(event -> whileRunning(event, training)))
+                .onMessage(Preempt.class, guarded(preempt -> preempted(training)))
+                .onMessage(Members.class, guarded(event -> whileRunning(event, Optional.of(training))))
                 .build();
     }
 
@@ -314,12 +291,14 @@ public final class RunActor {
         if (report instanceof StepDone done) {
             stepDone(training, done);
         } else if (report instanceof PartWritten part) {
-            partEnded(part.step(), commits.add(part, members.size()));
+            partEnded(training, part.step(), training.checkpoints.add(part));
         } else if (report instanceof PartFailed part) {
-            partEnded(part.step(), commits.add(part, members.size()));
+            partEnded(training, part.step(), training.checkpoints.add(part));
         } else if (report instanceof Finished finished) {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
+        } else if (report instanceof Preempted) {
+            return preempted(training);
         } else if (report instanceof Stalled stalled) {
             ledger.happened(
                     "collective_stalled",
@@ -336,8 +315,8 @@ public final class RunActor {
             training.completed = done.step() + 1;
             training.stepMillis = metrics.stepMs();
             announce(training, metrics);
-            if (training.saves.askedByFile()) {
-                training.saves.ask();
+            if (training.checkpoints.schedule().askedByFile()) {
+                training.checkpoints.schedule().ask();
             }
             lease(training);
             if (training.completed == training.leased) {
@@ -362,13 +341,19 @@ public final class RunActor {
      */
     private void lease(Training training) {
         boolean allLeased = training.leased == training.plan.totalSteps();
-        if (!allLeased && training.saves.dueAfter(training.leased)) {
+        if (!allLeased && training.checkpoints.schedule().dueAfter(training.leased)) {
             order(training, training.leased, true);
+        }
+        if (training.leaving) {
+            return;
         }
         LeaseWindow.Range range = training.window.next(training.completed, training.leased, training.stepMillis);
         long to = range.from();
         boolean save = false;
-        while (to < range.to() && !save && !(training.plan.savesAfter(to) && training.saves.inFlight())) {
+        while (to < range.to()
+                && !save
+                && !(training.plan.savesAfter(to)
+                        && training.checkpoints.schedule().inFlight())) {
             save = training.plan.savesAfter(to);
             to++;
         }
@@ -381,195 +366,142 @@ public final class RunActor {
 
     /** Tells all workers to train up to {@code to} completed steps and then, if {@code save}, to write a checkpoint. */
     private void order(Training training, long to, boolean save) {
-        boolean opened = save && open(training, to);
+        boolean begun = save && training.checkpoints.begin(to);
         List<List<StepShard>> shards = training.plan.shards(training.leased, to);
         for (Member member : members) {
-            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), opened));
+            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), begun));
         }
         training.leased = to;
     }
 
-    private boolean open(Training training, long step) {
-        training.saves.began(step);
-        try {
-            commits.open(step);
-            return true;
-        } catch (TuttiException e) {
-            training.saves.ended();
-            abandoned(new Commits.Abandoned(step, e.getMessage()));
-            return false;
-        }
-    }
-
-    private void partEnded(long step, boolean last) {
+    private void partEnded(Training training, long step, boolean last) {
         if (last) {
-            settling++;
             context.pipeToSelf(
-                    commits.settle(step),
+                    training.checkpoints.settle(step),
                     (checkpoint, cause) -> cause == null ? new Settled(checkpoint) : new CommitBroken(cause));
         }
     }
 
-    /** @param ended what it took */
-    private void settled(Commits.Outcome checkpoint, Supplier<Duration> ended) {
-        settling--;
-        Duration took = ended.get();
-        if (checkpoint instanceof Commits.Committed committed) {
-            lastCommit = committed.folder();
-            ledger.happened(
-                    "checkpoint_committed",
-                    Map.of(
-                            "step",
-                            committed.step(),
-                            "folder",
-                            committed.folder().toString(),
-                            "deleted",
-                            committed.deleted().stream().map(Path::toString).toList()));
-            announcer.committed(committed.folder(), took);
-        } else if (checkpoint instanceof Commits.Abandoned abandoned) {
-            abandoned(abandoned);
-        }
-    }
-
-    /** A disk that is full, or a worker that is lost, costs this checkpoint, not the run. */
-    private void abandoned(Commits.Abandoned abandoned) {
-        ledger.happened("checkpoint_abandoned", Map.of("step", abandoned.step(), "reason", abandoned.reason()));
-        announcer.abandoned(abandoned.step(), abandoned.reason());
-    }
-
     // ---- regrouping: a worker was lost, the others hold what they have, its next process comes ----
 
-    /** What is known of the generation that ended, and of the next. */
-    private static final class Regroup {
-        /** Null where it was lost before training began. */
-        final Training training;
-        /** Who must answer. */
-        final Set<ActorRef<WorkerCommand>> survivors = new HashSet<>();
-        /** Steps behind the state of each that has answered; -1 if it has none. */
-        final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
-
-        MembershipEvent.Formed formed;
-
-        Regroup(Training training) {
-            this.training = training;
-        }
-    }
-
-    private Behavior<Message> regroup(MembershipEvent.Lost lost, Training training) {
-        Regroup regroup = new Regroup(training);
-        members.forEach(member -> regroup.survivors.add(member.commands()));
+    /** @param training empty where it was lost before training began */
+    private Behavior<Message> regroup(MembershipEvent.Lost lost, Optional<Training> training) {
+        Regroup regroup = new Regroup(members, training);
         if (!survives(lost, regroup)) {
-            return fail(tooManyLosses(lost));
+            return fail(losses.tooMany());
         }
         timers.cancel("suspicion");
-        // Files of a checkpoint of which a part is lost.
-        for (long step : commits.abandonOpen()) {
-            abandoned(new Commits.Abandoned(
-                    step,
-                    "%s was lost while it was written".formatted(lost.member().describe())));
-        }
-        members.stream()
-                .filter(member -> regroup.survivors.contains(member.commands()))
-                .forEach(member -> member.commands().tell(new WorkerCommand.Hold(generation)));
+        checkpoints.ifPresent(saving -> saving.lost(lost.member().describe()));
+        regroup.survivors().forEach(worker -> worker.tell(new WorkerCommand.Hold(generation)));
         expectWithin(HOLD_DEADLINE, "holding their state for the next generation");
         return regrouping(regroup);
     }
 
     private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
-        losses++;
-        regroup.survivors.remove(lost.member().commands());
-        regroup.held.remove(lost.member().commands());
-        regroup.formed = null;
-        firstLoss = firstLoss == null ? lost(lost) : firstLoss;
+        regroup.lost(lost.member());
+        losses.add(lost(lost));
         ledger.happened(
                 "worker_lost",
-                Map.of("generation", generation, "member", lost.member().describe(), "losses", losses));
-        boolean goesOn = losses <= config.launch().maxRestarts();
-        if (goesOn) {
-            announcer.lost(lost.member(), losses, config.launch().maxRestarts());
+                Map.of("generation", generation, "member", lost.member().describe(), "losses", losses.count()));
+        if (losses.bearable()) {
+            announcer.lost(lost.member(), losses);
         }
-        return goesOn;
-    }
-
-    private TuttiException tooManyLosses(MembershipEvent.Lost lost) {
-        if (losses == 1) {
-            return lost(lost);
-        }
-        return new TuttiException(
-                Category.PEER,
-                "%d workers were lost, --max_restarts is %d; the first: %s"
-                        .formatted(losses, config.launch().maxRestarts(), firstLoss.getMessage()));
+        return losses.bearable();
     }
 
     private Behavior<Message> regrouping(Regroup regroup) {
         return state().onMessage(Worker.class, guarded(worker -> {
                     WorkerReport report = worker.report();
-                    if (report.generation() != generation) {
+                    if (isLate(report)) {
                         return Behaviors.same();
                     }
-                    if (report instanceof StepDone done && regroup.training != null) {
+                    if (report instanceof StepDone done && regroup.training().isPresent()) {
+                        Training training = regroup.training().get();
                         announcer.worker(done);
-                        regroup.training.gather.add(done).ifPresent(metrics -> announce(regroup.training, metrics));
+                        training.gather.add(done).ifPresent(metrics -> announce(training, metrics));
                     } else if (report instanceof WorkerReport.Held held) {
-                        regroup.held.put(members.get(held.rank()).commands(), held.completed());
+                        regroup.held(members.get(held.rank()), held.completed());
                     } else if (report instanceof Failed failed && failed.category() != Category.PEER) {
                         return failed(failed);
                     }
                     return regrouped(regroup);
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
-                    settled(settled.checkpoint(), () -> Duration.ZERO);
+                    checkpoints.orElseThrow().ended(settled.checkpoint());
                     return regrouped(regroup);
                 }))
                 .onMessage(Members.class, guarded(members -> {
                     MembershipEvent event = members.event();
                     if (event instanceof MembershipEvent.Lost lost && !survives(lost, regroup)) {
-                        return fail(tooManyLosses(lost));
+                        return fail(losses.tooMany());
                     } else if (event instanceof MembershipEvent.TooFew few) {
                         return fail(tooFew(few));
                     } else if (event instanceof MembershipEvent.Formed formed) {
-                        regroup.formed = formed;
+                        regroup.formed(formed);
                     }
                     return regrouped(regroup);
                 }))
+                .onMessage(SaveNow.class, now -> Behaviors.same())
+                .onMessage(Preempt.class, preempt -> preemptedEarly())
                 .build();
     }
 
     /** Goes on when all are here, and those that were here before have said what they hold. */
     private Behavior<Message> regrouped(Regroup regroup) {
-        if (regroup.held.keySet().containsAll(regroup.survivors)) {
+        if (regroup.allHeld()) {
+            // The membership has a shorter deadline for those that are missing.
             expectWithin(LOADING_DEADLINE, "waiting for lost workers");
         }
-        if (regroup.formed == null || settling > 0 || !regroup.held.keySet().containsAll(regroup.survivors)) {
+        Optional<MembershipEvent.Formed> formed = regroup.formed();
+        boolean settling = checkpoints.filter(Checkpointing::settling).isPresent();
+        if (formed.isEmpty() || settling || !regroup.allHeld()) {
             return Behaviors.same();
         }
-        Start start = start(regroup);
-        if (regroup.training != null) {
-            long stands = start.stateFrom() >= 0 ? start.step() : 0;
-            regroup.training.gather.close(stands).forEach(metrics -> announce(regroup.training, metrics));
-        }
-        return formed(regroup.formed, start);
+        String lastCommit =
+                checkpoints.flatMap(Checkpointing::newest).map(Path::toString).orElse(resumeFrom);
+        Start start = regroup.start(formed.get().members(), lastCommit);
+        regroup.training()
+                .ifPresent(training ->
+                        training.gather.close(start.step()).forEach(metrics -> announce(training, metrics)));
+        return formed(formed.get(), start);
     }
 
-    /** From the lowest rank among those whose state is furthest; where nobody has any, from the last commit. */
-    private Start start(Regroup regroup) {
-        long furthest =
-                regroup.held.values().stream().mapToLong(Long::longValue).max().orElse(-1);
-        if (furthest < 0) {
-            return Start.read(lastCommit == null ? resumeFrom : lastCommit.toString());
+    // ---- leaving: told to make room, behind one more checkpoint ----
+
+    private Behavior<Message> preempted(Training training) {
+        if (training.leaving || training.leased == training.plan.totalSteps()) {
+            // At its end it ends by itself, and soon.
+            return Behaviors.same();
         }
-        int holder = regroup.formed.members().stream()
-                .filter(member -> regroup.held.getOrDefault(member.commands(), -1L) == furthest)
-                .mapToInt(Member::rank)
-                .min()
-                .orElseThrow();
-        return new Start("", holder, furthest);
+        training.leaving = true;
+        ledger.happened("preemption_announced", Map.of("step", training.completed));
+        training.checkpoints.schedule().ask();
+        lease(training);
+        return leaving(training);
+    }
+
+    /** All steps that were handed out lie before the checkpoint that is the last. */
+    private Behavior<Message> leaving(Training training) {
+        if (training.checkpoints.schedule().inFlight()) {
+            return Behaviors.same();
+        }
+        if (!training.checkpoints.schedule().committed(training.leased)) {
+            return fail(TuttiException.environment(
+                    "told to leave, but no checkpoint of step %d could be written; older ones stay", training.leased));
+        }
+        String folder = Checkpoints.name(training.leased);
+        ledger.happened("run_preempted", Map.of("step", training.leased, "checkpoint", folder));
+        return end(new TuttiException(
+                Category.PREEMPTED,
+                "preempted after step %d, %s is committed; the same command with --resume_from_checkpoint True goes on"
+                        .formatted(training.leased, folder)));
     }
 
     // ---- finishing: every rank is done and every checkpoint is committed ----
 
     private Behavior<Message> finishing(Training training) {
-        if (training.finished.size() < members.size() || training.saves.inFlight()) {
+        if (training.finished.size() < members.size()
+                || training.checkpoints.schedule().inFlight()) {
             return Behaviors.same();
         }
         Set<String> hashes = new HashSet<>(training.finished.values());
@@ -597,21 +529,28 @@ public final class RunActor {
 
     // ---- what every state shares ----
 
+    /** Nothing is there to be saved. */
+    private BehaviorBuilder<Message> beforeTheFirstStep() {
+        return state().onMessage(SaveNow.class, now -> Behaviors.same())
+                .onMessage(Preempt.class, preempt -> preemptedEarly());
+    }
+
+    private Behavior<Message> preemptedEarly() {
+        return fail(new TuttiException(
+                Category.PREEMPTED, "preempted before the first step; the same command starts where this one did"));
+    }
+
     private BehaviorBuilder<Message> state() {
         return Behaviors.receive(Message.class)
                 .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
-                .onMessage(
-                        Suspicion.class,
-                        suspicion -> fail(new TuttiException(
-                                suspicion.failed().category(),
-                                suspicion.failed().message())))
+                .onMessage(Suspicion.class, suspicion -> fail(cause(suspicion.failed())))
                 .onMessage(
                         Silence.class,
                         silence -> fail(new TuttiException(
                                 Category.PEER,
                                 "no worker reported for too long while %s; see logs/".formatted(silence.what()))))
                 .onSignal(PostStop.class, stop -> {
-                    commits.close();
+                    checkpoints.ifPresent(Checkpointing::close);
                     return Behaviors.same();
                 });
     }
@@ -630,20 +569,27 @@ public final class RunActor {
         };
     }
 
-    /** @param training null before it began */
-    private Behavior<Message> whileRunning(Members event, Training training) {
-        return event.event() instanceof MembershipEvent.Lost lost ? regroup(lost, training) : Behaviors.same();
+    private Behavior<Message> whileRunning(Members event, Optional<Training> training) {
+        if (!(event.event() instanceof MembershipEvent.Lost lost)) {
+            return Behaviors.same();
+        }
+        boolean leaving = training.filter(run -> run.leaving).isPresent();
+        return leaving ? fail(lost(lost)) : regroup(lost, training);
     }
 
     /** One that lost a peer may be the first to say so: who it was comes from the membership, if it comes. */
     private Behavior<Message> failed(Failed failed) {
-        if (failed.category() != Category.PEER) {
-            return fail(new TuttiException(failed.category(), failed.message()));
+        if (failed.category() != Category.PEER || losses.allowed() == 0) {
+            return fail(cause(failed));
         }
         if (!timers.isTimerActive("suspicion")) {
             timers.startSingleTimer("suspicion", new Suspicion(failed), SUSPICION);
         }
         return Behaviors.same();
+    }
+
+    private static TuttiException cause(Failed failed) {
+        return new TuttiException(failed.category(), failed.message());
     }
 
     /** Of a generation that is over. */
@@ -672,12 +618,18 @@ public final class RunActor {
 
     private Behavior<Message> fail(TuttiException cause) {
         try {
-            tellAll(WorkerCommand.Leave.failed(cause.category(), "the run failed: " + cause.getMessage()));
-            announcer.failed(cause);
             ledger.happened("run_failed", Map.of("category", cause.category().name(), "message", cause.getMessage()));
         } catch (TuttiException e) {
             // The ledger may be what failed in the first place.
             context.getLog().error("the failure could not be written to the ledger: {}", e.getMessage());
+        }
+        return end(cause);
+    }
+
+    private Behavior<Message> end(TuttiException cause) {
+        try {
+            tellAll(WorkerCommand.Leave.failed(cause.category(), "the run ended: " + cause.getMessage()));
+            announcer.failed(cause);
         } finally {
             outcome.completeExceptionally(cause);
         }

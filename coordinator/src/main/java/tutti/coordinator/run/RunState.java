@@ -16,6 +16,9 @@ public enum RunState {
     /** The final model is in the output folder. */
     @JsonProperty("done")
     DONE,
+    /** Told to make room, and stopped behind a checkpoint; the status message says which. */
+    @JsonProperty("preempted")
+    PREEMPTED,
     /** Stopped for good; the status message says why. */
     @JsonProperty("failed")
     FAILED;

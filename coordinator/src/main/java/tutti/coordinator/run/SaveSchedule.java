@@ -18,12 +18,15 @@ final class SaveSchedule {
 
     private static final Logger LOG = LoggerFactory.getLogger(SaveSchedule.class);
 
+    private static final long NEVER = -1;
+
     private final Path file;
     private final long intervalNanos;
     private final LongSupplier clock;
     private long lastStep;
     private long lastNanos;
     private boolean inFlight;
+    private boolean lastCommitted = true;
     private boolean asked;
     private boolean looks = true;
 
@@ -69,13 +72,19 @@ final class SaveSchedule {
         return !inFlight && (asked || late);
     }
 
+    /** The one that began last came to nothing: one is due, even of the same step. */
+    void again() {
+        lastStep = NEVER;
+        asked = true;
+    }
+
     boolean inFlight() {
         return inFlight;
     }
 
-    /** Of the save that began last. */
-    long lastStep() {
-        return lastStep;
+    /** Whether a checkpoint of this step is there: the last one that ended was it, or the one that the run began from. */
+    boolean committed(long step) {
+        return lastCommitted && lastStep == step && !inFlight;
     }
 
     void began(long step) {
@@ -85,9 +94,10 @@ final class SaveSchedule {
         lastNanos = clock.getAsLong();
     }
 
-    /** Committed or abandoned. @return how long it took */
-    Duration ended() {
+    /** @return how long it took */
+    Duration ended(boolean committed) {
         inFlight = false;
+        lastCommitted = committed;
         return Duration.ofNanos(clock.getAsLong() - lastNanos);
     }
 }

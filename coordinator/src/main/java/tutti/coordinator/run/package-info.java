@@ -4,7 +4,8 @@
  * console and the meters read; {@link tutti.coordinator.run.RunMeters} turns both into Micrometer meters.
  *
  * <p>Start at {@link tutti.coordinator.run.RunActor}, one method for each state of a run, then at {@link
- * tutti.coordinator.run.StatusBoard}. Called by console and CoordinatorMain. Calls plan, ledger, membership. Knows
+ * tutti.coordinator.run.StatusBoard}. {@link tutti.coordinator.run.Checkpointing} is what becomes of
+ * checkpoints. Called by console and CoordinatorMain. Calls plan, ledger, membership. Knows
  * nothing of HTTP, tensors or workers' insides.
  */
 package tutti.coordinator.run;

@@ -26,7 +26,8 @@ class ConsolePageTest {
         Optional<Path> chromium = Browser.installed();
         Assumptions.assumeTrue(chromium.isPresent(), "no chromium on PATH: apt-get install chromium");
         String token = ConsoleOptions.newToken();
-        ConsoleServer server = ConsoleServer.start(new ConsoleOptions("127.0.0.1", 0, token), board, registry);
+        ConsoleServer server =
+                ConsoleServer.start(new ConsoleOptions("127.0.0.1", 0, token), board, registry, () -> {});
         int port = server.port();
         publish(1, 400);
         try (Browser browser = new Browser(chromium.get())) {
@@ -65,7 +66,7 @@ class ConsolePageTest {
             server.close();
             browser.waitUntil("document.querySelector('.link').dataset.link === 'lost'", SOON);
             publish(701, 720);
-            server = ConsoleServer.start(new ConsoleOptions("127.0.0.1", port, token), board, registry);
+            server = ConsoleServer.start(new ConsoleOptions("127.0.0.1", port, token), board, registry, () -> {});
             browser.waitUntil("document.body.dataset.points === '720'", SOON);
             browser.waitUntil("document.querySelector('.link').dataset.link === 'live'", SOON);
 

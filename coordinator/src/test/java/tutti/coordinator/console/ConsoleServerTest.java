@@ -24,6 +24,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -46,8 +47,9 @@ class ConsoleServerTest {
 
     private final StatusBoard board = new StatusBoard(Sample.forming());
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final AtomicInteger saves = new AtomicInteger();
     private final ConsoleServer server =
-            ConsoleServer.start(new ConsoleOptions("127.0.0.1", 0, TOKEN), board, registry);
+            ConsoleServer.start(new ConsoleOptions("127.0.0.1", 0, TOKEN), board, registry, saves::incrementAndGet);
     private final HttpClient http =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
@@ -167,6 +169,25 @@ class ConsoleServerTest {
     }
 
     @Test
+    void shouldSaveForABearerOfTheTokenWhoPostsWhileTheRunTrains() throws Exception {
+        HttpRequest.Builder post = bearer("/api/save").POST(BodyPublishers.noBody());
+        assertThat(send(post.copy()).statusCode()).as("nothing is trained yet").isEqualTo(409);
+        board.publish(Sample.training(7));
+        assertThat(send(request("/api/save").POST(BodyPublishers.noBody())).statusCode())
+                .as("without the token")
+                .isEqualTo(401);
+        assertThat(send(post.copy().header("Origin", "http://evil.example")).statusCode())
+                .isEqualTo(403);
+        HttpResponse<String> get = send(bearer("/api/save"));
+        assertThat(get.statusCode()).isEqualTo(405);
+        assertThat(get.headers().firstValue("allow")).hasValue("POST");
+        assertThat(saves).hasValue(0);
+
+        assertThat(send(post).statusCode()).isEqualTo(202);
+        assertThat(saves).hasValue(1);
+    }
+
+    @Test
     void shouldAnswerHeadWithLengthAndWithoutBody() throws Exception {
         HttpResponse<String> response = send(bearer("/api/status").method("HEAD", BodyPublishers.noBody()));
 
@@ -217,7 +238,7 @@ class ConsoleServerTest {
 
         board.publish(Sample.forming().withState(state, ""));
 
-        boolean expected = state != RunState.FORMING && state != RunState.FAILED;
+        boolean expected = state == RunState.TRAINING || state == RunState.COMMITTING || state == RunState.DONE;
         assertThat(get("/readyz").statusCode()).isEqualTo(expected ? 200 : 503);
         assertThat(get("/healthz").statusCode()).isEqualTo(200);
     }
@@ -239,8 +260,8 @@ class ConsoleServerTest {
 
     @Test
     void shouldNameThePortThatIsTakenAndTheWayOut() {
-        assertThatThrownBy(() ->
-                        ConsoleServer.start(new ConsoleOptions("127.0.0.1", server.port(), TOKEN), board, registry))
+        assertThatThrownBy(() -> ConsoleServer.start(
+                        new ConsoleOptions("127.0.0.1", server.port(), TOKEN), board, registry, saves::incrementAndGet))
                 .isInstanceOfSatisfying(
                         TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.ENVIRONMENT))
                 .hasMessage(
@@ -262,7 +283,8 @@ class ConsoleServerTest {
             }
         }
 
-        ConsoleServer again = ConsoleServer.start(new ConsoleOptions("127.0.0.1", port, TOKEN), board, registry);
+        ConsoleServer again = ConsoleServer.start(
+                new ConsoleOptions("127.0.0.1", port, TOKEN), board, registry, saves::incrementAndGet);
         assertThat(again.port()).isEqualTo(port);
         again.close();
     }
@@ -278,7 +300,8 @@ class ConsoleServerTest {
 
     @Test
     void shouldNeedTheTokenForMetricsWhenOpenToTheNetwork() throws Exception {
-        try (ConsoleServer wide = ConsoleServer.start(new ConsoleOptions("0.0.0.0", 0, TOKEN), board, registry)) {
+        try (ConsoleServer wide =
+                ConsoleServer.start(new ConsoleOptions("0.0.0.0", 0, TOKEN), board, registry, saves::incrementAndGet)) {
             URI metrics = URI.create("http://127.0.0.1:" + wide.port() + "/metrics");
             assertThat(wide.url()).startsWith("http://127.0.0.1:");
             assertThat(send(HttpRequest.newBuilder(metrics)).statusCode()).isEqualTo(401);

@@ -31,11 +31,14 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.checkpoint.Manifest;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.common.metrics.Meter;
 import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.StepShard;
@@ -57,6 +60,7 @@ class RunActorTest {
     private final ManualTime time = ManualTime.get(kit.system());
     private final List<TestProbe<WorkerCommand>> workers = new ArrayList<>();
     private final ByteArrayOutputStream terminal = new ByteArrayOutputStream();
+    private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     private final CompletableFuture<Void> outcome = new CompletableFuture<>();
     private StatusBoard board;
     private RunLedger ledger;
@@ -153,10 +157,12 @@ class RunActorTest {
     @Test
     void shouldNotCallARunDoneWhoseRanksEndWithDifferentBits() throws Exception {
         form();
-        ready(0, "same");
-        ready(1, "same");
+        begin();
+        assertLease(true, 0, 1);
         trainThrough(0, 1);
+        assertLease(false, 2);
         writeParts(2);
+        assertLease(true, 3);
         trainThrough(2, 3);
         writeParts(4);
         run.tell(new WorkerReport.Finished(0, 1, 4, "bits", 1));
@@ -197,6 +203,28 @@ class RunActorTest {
             assertThat(output.resolve(".checkpoint-2.partial")).doesNotExist();
             return null;
         });
+    }
+
+    @Test
+    void shouldMeasureHowLongTrainingStoodStillBetweenTwoCheckpoints() {
+        form();
+        begin();
+        assertLease(true, 0, 1);
+        trainThrough(0, 1);
+        assertLease(false, 2);
+        clock.addAndGet(Duration.ofSeconds(2).toNanos());
+        trainThrough(2, 2);
+        workers.get(0)
+                .awaitAssert(
+                        Duration.ofSeconds(20),
+                        () -> assertThat(board.status().state()).isEqualTo(RunState.COMMITTING));
+        clock.addAndGet(Duration.ofSeconds(5).toNanos());
+        writeParts(2);
+        assertLease(true, 3);
+        assertThat(registry.get(Meter.CHECKPOINT_WAIT.id()).timer().totalTime(TimeUnit.SECONDS))
+                .isEqualTo(5);
+        assertThat(registry.get(Meter.CHECKPOINT_TIME.id()).timer().totalTime(TimeUnit.SECONDS))
+                .isEqualTo(7);
     }
 
     @Test
@@ -288,6 +316,80 @@ class RunActorTest {
         assertLease(true);
     }
 
+    @Test
+    void shouldAbandonACheckpointThatCannotBeCommitted() throws Exception {
+        form(Map.of("save_steps", "2"));
+        begin();
+        assertLease(true, 0, 1);
+        Path partial = output.resolve(".checkpoint-2.partial");
+        Files.createSymbolicLink(partial.resolve("MANIFEST.json"), Path.of("/dev/full"));
+        trainThrough(0, 1);
+        assertLease(false, 2);
+        writeParts(2);
+        assertLease(true, 3);
+        assertThat(partial).doesNotExist();
+        assertThat(output.resolve("checkpoint-2")).doesNotExist();
+        assertThat(Files.readString(output.resolve("events.jsonl"))).contains("checkpoint_abandoned", "No space left");
+    }
+
+    @Test
+    void shouldLeaveBehindACheckpointOfAllThatIsHandedOutWhenToldToMakeRoom() throws Exception {
+        form(Map.of("save_strategy", "no", "max_steps", "50"));
+        begin();
+        assertLease(false, 0, 1);
+        control.tell(RunActor.preempt());
+        // A whole process group may be told, or a node that hears of it later.
+        run.tell(new WorkerReport.Preempted(1, 1));
+        assertLease(true);
+        trainThrough(0, 1);
+        writeParts(2);
+        assertFailed(Category.PREEMPTED, "after step 2", "checkpoint-2", "--resume_from_checkpoint True");
+        assertThat(board.status().state()).isEqualTo(RunState.PREEMPTED);
+        for (TestProbe<WorkerCommand> worker : workers) {
+            assertThat(worker.expectMessageClass(WorkerCommand.Leave.class).failure())
+                    .contains(Category.PREEMPTED);
+        }
+        assertThat(Manifest.verify(output.resolve("checkpoint-2")).ok()).isTrue();
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("preemption_announced", "\"run_preempted\",\"checkpoint\":\"checkpoint-2\",\"step\":2")
+                .doesNotContain("run_failed");
+    }
+
+    @Test
+    void shouldLeaveBehindTheCheckpointThatIsBeingWrittenAnyway() throws Exception {
+        form(Map.of("save_steps", "2", "max_steps", "50"));
+        begin();
+        assertLease(true, 0, 1);
+        run.tell(new WorkerReport.Preempted(0, 1));
+        trainThrough(0, 1);
+        writeParts(2);
+        assertFailed(Category.PREEMPTED, "checkpoint-2");
+        workers.forEach(worker -> worker.expectMessageClass(WorkerCommand.Leave.class));
+    }
+
+    @Test
+    void shouldNotCallItPreemptedWhenTheLastCheckpointCouldNotBeWritten() throws Exception {
+        form(Map.of("save_strategy", "no", "max_steps", "50"));
+        begin();
+        control.tell(RunActor.preempt());
+        trainThrough(0, 1);
+        run.tell(new WorkerReport.PartFailed(0, 1, 2, "No space left"));
+        run.tell(new WorkerReport.PartWritten(1, 1, 2, List.of()));
+        assertFailed(Category.ENVIRONMENT, "no checkpoint of step 2 could be written");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldLeaveAtOnceBeforeTheFirstStep(boolean byAWorker) throws Exception {
+        form();
+        if (byAWorker) {
+            run.tell(new WorkerReport.Preempted(1, 1));
+        } else {
+            control.tell(RunActor.preempt());
+        }
+        assertFailed(Category.PREEMPTED, "before the first step");
+    }
+
     private List<WorkerCommand.Assign> form() {
         return form(Map.of());
     }
@@ -303,10 +405,7 @@ class RunActorTest {
         ledger = new RunLedger(output, InstantSource.system());
         PrintStream out = new PrintStream(terminal, true, StandardCharsets.UTF_8);
         Announcer announcer = new Announcer(
-                board,
-                new RunMeters(new SimpleMeterRegistry()),
-                new Terminal(out, false, 80, System::nanoTime),
-                System::nanoTime);
+                board, new RunMeters(registry), new Terminal(out, false, 80, System::nanoTime), System::nanoTime);
         ActorRef<RunActor.Message> actor = kit.spawn(
                 RunActor.create(config, "0123456789abcdef", "", ledger, announcer, clock::get, outcome), "run");
         control = actor;

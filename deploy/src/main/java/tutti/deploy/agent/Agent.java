@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,7 @@ import tutti.deploy.agent.ChildCommand.Role;
  * One node's part of a run. {@link #run} may be called once.
  *
  * <p>Whatever ends the agent, its children end too: an orderly end and SIGINT or SIGTERM through {@link NodeProcesses}, a SIGKILL
- * through {@link ParentWatch} in each child.
+ * through {@link ParentWatch} in each child. A {@link #preemptible} one takes its first SIGTERM for a wish.
  */
 public final class Agent {
     private static final String CONSOLE_TOKEN = "TUTTI_CONSOLE_TOKEN";
@@ -36,6 +37,7 @@ public final class Agent {
     private final Map<String, String> environment;
     private final Terminal terminal;
     private final boolean progressBar;
+    private boolean preemptible;
     private NodeProcesses node;
 
     /** An agent that talks to the terminal of this process. */
@@ -56,6 +58,12 @@ public final class Agent {
         this.environment = System.getenv();
         this.progressBar = out == System.out && canRedraw(environment);
         this.terminal = new Terminal(out, err, progressBar);
+    }
+
+    /** SIGTERM and SIGUSR1 to this process then end the run behind a checkpoint. */
+    public Agent preemptible() {
+        preemptible = true;
+        return this;
     }
 
     /**
@@ -80,6 +88,10 @@ public final class Agent {
         Path runFile = output.writeRunFile(settings);
 
         node = new NodeProcesses(terminal, patience, output::close);
+        if (preemptible) {
+            Duration grace = Duration.ofSeconds(launch.preemptionGraceSeconds());
+            Signals.onFirst(() -> node.preempt(grace));
+        }
         try {
             if (launch.nnodes() > 1) {
                 SocketBuffers.probe().warnIfSmall();
@@ -88,7 +100,7 @@ public final class Agent {
             int port =
                     launch.masterPort() == 0 ? Ports.anyFree("master_addr", launch.masterAddr()) : launch.masterPort();
             startChildren(config, output, runFile, aeronDir, port, runId);
-            return node.watch();
+            return node.watch(launch.maxRestarts());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return Category.PEER.exitCode();
@@ -148,7 +160,7 @@ public final class Agent {
                     runId,
                     aeronDir,
                     threads);
-            going = node.start(() -> startWorker(seat, launch, runFile, output.log(seat.rank())));
+            going = node.keep(() -> startWorker(seat, launch, runFile, output.log(seat.rank())));
         }
     }
 

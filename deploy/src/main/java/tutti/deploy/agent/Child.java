@@ -1,6 +1,9 @@
 package tutti.deploy.agent;
 
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Path;
+import org.slf4j.LoggerFactory;
 
 /**
  * One process that the agent started. Its standard input is a pipe that the agent holds open; see {@link ParentWatch}.
@@ -11,6 +14,18 @@ import java.nio.file.Path;
 record Child(int rank, Process process, Path log) {
     /** Exit codes above this one are 128 + signal, by the JVM's and the shell's convention. */
     private static final int SIGNAL_BASE = 128;
+
+    /** A child that is gone, or that does not listen, hears nothing. */
+    void say(Word word) {
+        OutputStream ear = process.getOutputStream();
+        try {
+            ear.write(word.code());
+            ear.flush();
+        } catch (IOException e) {
+            LoggerFactory.getLogger(Child.class)
+                    .debug("pid {} does not hear {}: {}", process.pid(), word, e.toString());
+        }
+    }
 
     boolean isCoordinator() {
         return rank < 0;

@@ -73,14 +73,24 @@ final class NodeProcesses implements AutoCloseable {
         pumps.add(pump);
     }
 
-    /** Waits for the end of the run. @return its exit code */
-    int watch() throws InterruptedException {
-        return supervisor.watch();
+    /** As {@link #start}, and starts it again when it is killed; see {@link Supervisor#watch(int)}. */
+    boolean keep(Supervisor.Starter starter) {
+        return supervisor.keep(starter);
     }
 
-    /** As {@link #watch()}, for children that must have ended after so long. */
+    /** Waits for the end of the run. @return its exit code */
+    int watch(int maxRestarts) throws InterruptedException {
+        return supervisor.watch(maxRestarts);
+    }
+
+    /** As {@link #watch(int)}, for children that must have ended after so long. */
     int watch(Duration most) throws InterruptedException {
         return supervisor.watch(most);
+    }
+
+    /** See {@link Supervisor#preempt}. */
+    boolean preempt(Duration grace) {
+        return supervisor.preempt(grace);
     }
 
     /** A signal is ending this process. */

@@ -30,7 +30,7 @@ final class OutputFolder implements AutoCloseable {
             + "|checkpoint-\\d+|config\\.json|generation_config\\.json|model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?"
             + "|tokenizer.*\\.(json|model)|special_tokens_map\\.json|added_tokens\\.json|vocab\\.(json|txt)|merges\\.txt"
             + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|run\\.json\\.tmp"
-            + "|\\.checkpoint-\\d+\\.(partial|old|trash)|\\.model\\.safetensors\\.partial");
+            + "|save_now|\\.checkpoint-\\d+\\.(partial|old|trash)|\\.model\\.safetensors\\.partial");
     /** What a run leaves that failed before its first step: nobody misses it. */
     private static final Pattern TRACES = Pattern.compile("run\\.json|events\\.jsonl|logs");
 

@@ -13,18 +13,28 @@ public final class ParentWatch {
     private ParentWatch() {}
 
     /**
-     * Takes over {@link System#in}.
+     * Takes over {@link System#in}, of an agent that says nothing.
      *
      * @param aeronDir the dead agent's folder, deleted here because nobody else is left to do it
      */
     public static void start(Path aeronDir) {
-        Thread watch = new Thread(() -> outlive(aeronDir), "tutti-parent-watch");
+        start(aeronDir, () -> {}, () -> {});
+    }
+
+    /**
+     * As above, and obeys the agent's words.
+     *
+     * @param preempt makes room; returns at once
+     * @param end ends this process; may take its time
+     */
+    public static void start(Path aeronDir, Runnable preempt, Runnable end) {
+        Thread watch = new Thread(() -> outlive(aeronDir, preempt, end), "tutti-parent-watch");
         watch.setDaemon(true);
         watch.start();
     }
 
-    private static void outlive(Path aeronDir) {
-        waitForTheEnd();
+    private static void outlive(Path aeronDir, Runnable preempt, Runnable end) {
+        listenToTheEnd(preempt, end);
         try {
             Trees.delete(aeronDir);
             // Fetched late: logging starts slowly, and most children never need it here.
@@ -38,11 +48,17 @@ public final class ParentWatch {
         }
     }
 
-    private static void waitForTheEnd() {
+    private static void listenToTheEnd(Runnable preempt, Runnable end) {
         try {
-            // The agent never writes: this returns only at its end.
-            while (System.in.read() >= 0) {
-                continue;
+            for (int word = System.in.read(); word >= 0; word = System.in.read()) {
+                if (word == Word.PREEMPT.code()) {
+                    preempt.run();
+                } else if (word == Word.END.code()) {
+                    // Beside this thread, which still has to notice the agent's death.
+                    Thread ending = new Thread(end, "tutti-end");
+                    ending.setDaemon(true);
+                    ending.start();
+                }
             }
         } catch (IOException e) {
             LoggerFactory.getLogger(ParentWatch.class).warn("standard input failed; taken as the agent's end", e);

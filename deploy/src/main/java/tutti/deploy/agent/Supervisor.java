@@ -2,7 +2,9 @@ package tutti.deploy.agent;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -17,7 +19,8 @@ import tutti.common.error.Category;
 
 /**
  * Watches the children of one agent and decides what the end of one means for the others. The coordinator's exit code is the
- * run's; a worker that ends first gives the coordinator a moment to say why, then the run is over.
+ * run's; a worker that is killed is started again; one that ends by itself gives the coordinator a moment to say why, then the run is
+ * over.
  */
 final class Supervisor {
     private static final Logger LOG = LoggerFactory.getLogger(Supervisor.class);
@@ -25,13 +28,21 @@ final class Supervisor {
     private static final Duration AFTER_KILL = Duration.ofSeconds(5);
 
     private static final int CTRL_C = 130;
+    private static final int SIGTERM = 143;
 
     private final Terminal terminal;
     private final Patience patience;
     private final String host;
     private final List<Child> children = new ArrayList<>();
+    /** How those are started that are started again. */
+    private final Map<Child, Starter> kept = new HashMap<>();
+
     private final BlockingQueue<Child> ended = new LinkedBlockingQueue<>();
+    private int restarts;
+    private String firstLoss = "";
     private boolean stopping;
+    private boolean leaving;
+    private volatile boolean outOfGrace;
 
     Supervisor(Terminal terminal, Patience patience, String host) {
         this.terminal = terminal;
@@ -44,19 +55,63 @@ final class Supervisor {
         if (stopping) {
             return false;
         }
-        Child child = starter.start();
-        children.add(child);
-        child.process().onExit().thenRun(() -> ended.add(child));
+        begin(starter);
         return true;
     }
 
-    /** Waits for the end of the run, then stops every child that is left. */
-    int watch() throws InterruptedException {
-        // No deadline: this wait is the run. Hangs inside it are the coordinator's to find.
-        return watch(ended.take());
+    /** As {@link #start}; the child is started again when it is killed or crashes. */
+    synchronized boolean keep(Starter starter) {
+        if (stopping) {
+            return false;
+        }
+        kept.put(begin(starter), starter);
+        return true;
     }
 
-    /** As {@link #watch()}, but says so and stops them all if none has ended for so long. */
+    private Child begin(Starter starter) {
+        Child child = starter.start();
+        children.add(child);
+        child.process().onExit().thenRun(() -> ended.add(child));
+        return child;
+    }
+
+    /**
+     * Waits for the end of the run, then stops every child that is left.
+     *
+     * @param maxRestarts so often a child of {@link #keep} is started again, all of them counted
+     */
+    int watch(int maxRestarts) throws InterruptedException {
+        while (true) {
+            // No deadline: this wait is the run. Hangs inside it are the coordinator's to find.
+            Child child = ended.take();
+            if (!startAgain(child, maxRestarts)) {
+                return watch(child);
+            }
+        }
+    }
+
+    /** Not one that ended by itself, which is its verdict on the run; nor without a coordinator, or on the way out. */
+    private synchronized boolean startAgain(Child child, int maxRestarts) {
+        Starter again = kept.get(child);
+        boolean unled = children.stream()
+                .anyMatch(other -> other.isCoordinator() && !other.process().isAlive());
+        if (again == null || !Child.killed(child.process().exitValue()) || stopping || leaving || unled) {
+            return false;
+        }
+        firstLoss = firstLoss.isEmpty() ? child.epitaph(host) : firstLoss;
+        if (restarts == maxRestarts) {
+            return false;
+        }
+        restarts++;
+        terminal.note(
+                "%s; started again (%d of --max_restarts %d)".formatted(child.epitaph(host), restarts, maxRestarts));
+        children.remove(child);
+        kept.remove(child);
+        kept.put(begin(again), again);
+        return true;
+    }
+
+    /** As {@link #watch(int)}, without restarts, but says so and stops them all if none has ended for so long. */
     int watch(Duration most) throws InterruptedException {
         Child first = ended.poll(most.toSeconds(), TimeUnit.SECONDS);
         if (first == null) {
@@ -71,7 +126,40 @@ final class Supervisor {
     private int watch(Child first) throws InterruptedException {
         int code = first.isCoordinator() ? coordinatorEnded(first) : workerEnded(first);
         stop();
-        return code;
+        return outOfGrace ? SIGTERM : code;
+    }
+
+    /**
+     * Asks for a checkpoint and the end of the run: the coordinator, or on a later node the workers, which pass it on. Returns when
+     * they have ended; if they have not after {@code grace}, all children are stopped. Any thread may call, once.
+     *
+     * @return false if there is nobody to ask yet
+     */
+    boolean preempt(Duration grace) {
+        List<Child> living = alive();
+        List<Child> coordinator = living.stream().filter(Child::isCoordinator).toList();
+        List<Child> asked = coordinator.isEmpty() ? living : coordinator;
+        if (asked.isEmpty()) {
+            return false;
+        }
+        synchronized (this) {
+            leaving = true;
+        }
+        terminal.note(
+                "told to leave: a checkpoint, then the end, within --preemption_grace_seconds %d; told again, at once"
+                        .formatted(grace.toSeconds()));
+        asked.forEach(child -> child.say(Word.PREEMPT));
+        if (!awaitAll(asked, grace) && !stopped()) {
+            terminal.error("no checkpoint within --preemption_grace_seconds %d; the last one that was committed stays"
+                    .formatted(grace.toSeconds()));
+            outOfGrace = true;
+            stop();
+        }
+        return true;
+    }
+
+    private synchronized boolean stopped() {
+        return stopping;
     }
 
     /** SIGTERM to all that live, then SIGKILL. Safe from any thread, and twice. */
@@ -82,7 +170,11 @@ final class Supervisor {
             left = alive();
         }
         // By handle: Process.destroy() would also close the pipes, losing last words and waking ParentWatch.
-        left.forEach(child -> child.process().toHandle().destroy());
+        left.forEach(child -> {
+            // Ours do not end by SIGTERM alone: it may have been meant for the agent.
+            child.say(Word.END);
+            child.process().toHandle().destroy();
+        });
         if (!awaitAll(left, patience.term())) {
             List<Child> stubborn =
                     left.stream().filter(child -> child.process().isAlive()).toList();
@@ -102,7 +194,8 @@ final class Supervisor {
             tell(coordinator);
             return Category.PEER.exitCode();
         }
-        awaitAll(alive(), patience.leave());
+        // Who is preempted has little time, and everything is on the disk.
+        awaitAll(alive(), code == Category.PREEMPTED.exitCode() ? patience.lastWord() : patience.leave());
         if (code == 0) {
             // The run's result is committed; a worker that failed after that is worth a line, not a failure.
             children.stream()
@@ -154,8 +247,12 @@ final class Supervisor {
 
     /** Silent once the agent itself is being ended: then the children die of us, or of the same Ctrl-C. */
     private synchronized void tell(Child child) {
-        if (!stopping && child.process().exitValue() != CTRL_C) {
-            terminal.error(child.epitaph(host));
+        int code = child.process().exitValue();
+        if (!stopping && code != CTRL_C && code != Category.PREEMPTED.exitCode()) {
+            String before = restarts == 0
+                    ? ""
+                    : "; %d workers were started again before, the first: %s".formatted(restarts, firstLoss);
+            terminal.error(child.epitaph(host) + before);
         }
     }
 

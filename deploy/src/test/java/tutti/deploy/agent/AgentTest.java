@@ -3,6 +3,7 @@ package tutti.deploy.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,6 +15,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.error.Category;
 
 /** Real processes: an agent, a coordinator and workers that do as they are told. */
@@ -189,6 +192,62 @@ class AgentTest {
         assertThat(sharedMemory()).isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"TERM", "USR1"})
+    void shouldTellTheCoordinatorToMakeRoomAndEndWithItsCode(String signal) throws Exception {
+        startWith(List.of("--preemption_grace_seconds=60"), "told say:saved exit:75", "after:gone exit:0");
+        pid("coordinator");
+        pid("rank-0");
+        signal(signal);
+        await("the coordinator is told", () -> said("saved\n"));
+        Files.writeString(pids.resolve("gone"), "0");
+
+        assertThat(exitCode()).isEqualTo(Category.PREEMPTED.exitCode());
+        assertThat(stdout()).contains("tutti: note: told to leave", "--preemption_grace_seconds 60");
+        assertThat(stderr()).isEmpty();
+    }
+
+    @Test
+    void shouldTellTheWorkersOfALaterNodeToMakeRoom() throws Exception {
+        startWith(
+                List.of("--nnodes=2", "--node_rank=1", "--preemption_grace_seconds=60"),
+                "unused",
+                "told exit:75",
+                "told exit:75");
+        pid("rank-2");
+        pid("rank-3");
+        signal("TERM");
+
+        assertThat(exitCode()).isEqualTo(Category.PREEMPTED.exitCode());
+        assertThat(stderr()).isEmpty();
+    }
+
+    @Test
+    void shouldEndWithoutACheckpointWhenTheGraceIsOver() throws Exception {
+        startWith(List.of("--preemption_grace_seconds=1"), "wait", "wait");
+        pid("coordinator");
+        pid("rank-0");
+        signal("TERM");
+
+        assertThat(exitCode()).isEqualTo(143);
+        assertThat(stderr())
+                .contains("no checkpoint within --preemption_grace_seconds 1")
+                .hasLineCount(1);
+    }
+
+    @Test
+    void shouldEndAtOnceAtASecondSignal() throws Exception {
+        startWith(List.of("--preemption_grace_seconds=3600"), "wait", "wait");
+        pid("coordinator");
+        pid("rank-0");
+        signal("USR1");
+        await("the first one is heard", () -> said("told to leave"));
+        signal("USR1");
+
+        assertThat(exitCode()).isEqualTo(143);
+        assertThat(stderr()).isEmpty();
+    }
+
     @Test
     void shouldStartOnlyWorkersOnALaterNode() throws Exception {
         startWith(
@@ -271,6 +330,19 @@ class AgentTest {
                 "--nproc_per_node=" + workers));
         flags.addAll(List.of(more));
         return flags;
+    }
+
+    private void signal(String name) throws Exception {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(agent.pid())).start();
+        assertThat(kill.waitFor(5, TimeUnit.SECONDS)).isTrue();
+    }
+
+    private boolean said(String text) {
+        try {
+            return stdout().contains(text);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private int exitCode() throws InterruptedException {

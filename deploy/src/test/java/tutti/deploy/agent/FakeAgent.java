@@ -33,7 +33,11 @@ final class FakeAgent {
                                 Long.toString(LITTLE.leave().toSeconds())))),
                 LITTLE.lastWord(),
                 LITTLE.term());
-        System.exit(new Agent(command, List.of(), patience).run(settings, RunConfig.read(settings)));
+        Agent agent = new Agent(command, List.of(), patience);
+        if (flags.containsKey("preemption_grace_seconds")) {
+            agent.preemptible();
+        }
+        System.exit(agent.run(settings, RunConfig.read(settings)));
     }
 
     /** A small JVM with this test's class path. */

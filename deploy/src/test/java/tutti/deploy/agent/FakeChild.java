@@ -9,11 +9,13 @@ import java.util.concurrent.TimeUnit;
 /**
  * A child that does what its words say, one after the other: {@code say:TEXT} (underscores are blanks), {@code raw:TEXT} (no
  * line end), {@code env:NAME}, {@code sleep:MILLIS}, {@code after:CHILD} (is up), {@code stubborn} (does not end on SIGTERM), {@code wait}, {@code
- * exit:CODE}. Leaves its pid in the folder that the environment names.
+ * told} (waits until it is to make room), {@code exit:CODE}. Leaves its pid in the folder that the environment names.
  */
 final class FakeChild {
     /** No fake outlives a test by more. */
     private static final long LONGEST_SECONDS = 40;
+
+    private static final CountDownLatch TOLD = new CountDownLatch(1);
 
     private FakeChild() {}
 
@@ -21,7 +23,7 @@ final class FakeChild {
     public static void main(String[] args) throws Exception {
         String rank = System.getenv("RANK");
         String name = rank == null ? "coordinator" : "rank-" + rank;
-        ParentWatch.start(Path.of(System.getenv("TUTTI_AERON_DIR")));
+        ParentWatch.start(Path.of(System.getenv("TUTTI_AERON_DIR")), TOLD::countDown, () -> {});
         List<String> words =
                 List.of(args[rank == null ? 0 : 1 + Integer.parseInt(System.getenv("LOCAL_RANK"))].split(" "));
         if (words.contains("stubborn")) {
@@ -43,6 +45,7 @@ final class FakeChild {
             case "sleep" -> pause(Long.parseLong(parts[1]));
             case "after" -> pauseUntil(Path.of(System.getenv("FAKE_PIDS"), parts[1]));
             case "stubborn" -> System.out.println("will not end");
+            case "told" -> pause(TOLD, LONGEST_SECONDS * 1000);
             case "wait" -> pause(LONGEST_SECONDS * 1000);
             case "exit" -> System.exit(Integer.parseInt(parts[1]));
             default -> throw new IllegalArgumentException(word);
@@ -57,8 +60,12 @@ final class FakeChild {
     }
 
     private static void pause(long millis) {
+        pause(new CountDownLatch(1), millis);
+    }
+
+    private static void pause(CountDownLatch latch, long millis) {
         try {
-            new CountDownLatch(1).await(millis, TimeUnit.MILLISECONDS);
+            latch.await(millis, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

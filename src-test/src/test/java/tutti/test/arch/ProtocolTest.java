@@ -130,13 +130,16 @@ class ProtocolTest {
                         2,
                         List.of(new Peer(0, 0, "a", ""), new Peer(1, 1, "b", "10.0.0.7:40123")),
                         "/out/checkpoint-8",
+                        -1,
                         Optional.of(GradientKey.random()),
                         run),
                 new WorkerCommand.Begin(1, 8, 1L << 40),
+                new WorkerCommand.Hold(1),
                 new WorkerCommand.Lease(
                         1, List.of(new StepShard(8, new int[] {3, 1, 2}, 0.5), new StepShard(9, new int[0], 1)), true),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
                 new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, 1L << 35, List.of("one", "two")),
+                new WorkerReport.Held(1, 1, 8),
                 new WorkerReport.StepDone(
                         1,
                         1,
@@ -160,6 +163,7 @@ class ProtocolTest {
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),
                 new WorkerReport.PartFailed(1, 1, 8, "no space left"),
+                new WorkerReport.Preempted(1, 1),
                 new WorkerReport.Stalled(1, 1, "waits for rank 0"),
                 new WorkerReport.Finished(1, 1, 12, "ab12", 1L << 35),
                 new WorkerReport.Failed(1, 1, Category.NUMERIC, "step 3: NaN"));

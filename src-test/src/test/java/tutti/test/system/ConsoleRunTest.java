@@ -14,6 +14,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tutti.common.error.Category;
 import tutti.coordinator.console.Browser;
 import tutti.test.support.Shared;
 import tutti.test.support.TrainSpec;
@@ -45,7 +46,7 @@ class ConsoleRunTest {
             assertThat(get(url, "/healthz")).isNotBlank();
             assertThat(get(url, "/readyz")).isNotBlank();
             run.signal("TERM");
-            assertThat(run.exitCode()).as(run::text).isEqualTo(143);
+            assertThat(run.exitCode()).as(run::text).isEqualTo(Category.PREEMPTED.exitCode());
             run.assertLeftNothing();
         }
     }

@@ -9,11 +9,11 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import tutti.common.checkpoint.Checkpoints;
 import tutti.common.error.Category;
 import tutti.test.support.TrainSpec;
 
@@ -83,14 +83,31 @@ class FailureTest {
         run.assertLeftNothing(SOON);
     }
 
-    @ParameterizedTest(name = "SIG{0}")
-    @CsvSource({"INT, 130", "TERM, 143"})
-    void shouldEndEverythingOnASignal(String signal, int code) throws Exception {
+    @Test
+    void shouldEndEverythingOnCtrlC() throws Exception {
         startAndAwaitASecondStep();
-        run.signal(signal);
+        run.signal("INT");
 
-        assertThat(run.exitCode(SOON)).as(run::text).isEqualTo(code);
+        assertThat(run.exitCode(SOON)).as(run::text).isEqualTo(130);
         run.assertLeftNothing(SOON);
+    }
+
+    /** As a scheduler sends it: to every process of the group. */
+    @Test
+    void shouldLeaveBehindACheckpointOnSigterm() throws Exception {
+        Map<String, String> flags = flags();
+        flags.put("save_strategy", "no");
+        startAndAwaitASecondStep(flags);
+        for (long pid : run.pids()) {
+            run.signal(pid, "TERM");
+        }
+
+        assertThat(run.exitCode(SOON)).as(run::text).isEqualTo(Category.PREEMPTED.exitCode());
+        run.assertLeftNothing(SOON);
+        Matcher said = run.awaitLine("^tutti: note: preempted after step (\\d+), (checkpoint-\\d+) is committed");
+        Checkpoints.Newest newest = Checkpoints.newest(folder.resolve("out"));
+        assertThat(newest.checkpoint().orElseThrow().step()).isEqualTo(Long.parseLong(said.group(1)));
+        assertThat(newest.skipped()).isEmpty();
     }
 
     @Test

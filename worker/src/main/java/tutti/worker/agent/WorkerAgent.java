@@ -22,6 +22,7 @@ import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
+import tutti.common.protocol.WorkerReport;
 import tutti.worker.train.Backends;
 
 /**
@@ -53,6 +54,13 @@ public final class WorkerAgent {
     private record JoinTimeout() implements Message {}
 
     private record CoordinatorGone() implements Message {}
+
+    private record Preempt() implements Message {}
+
+    /** This node is to make room. */
+    public static Message preempt() {
+        return new Preempt();
+    }
 
     private WorkerAgent(
             ActorContext<Message> context,
@@ -89,6 +97,10 @@ public final class WorkerAgent {
                                 Category.PEER,
                                 "rank %d: no answer from the coordinator at %s:%d in %d s"
                                         .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), seconds))))
+                .onMessage(
+                        Preempt.class,
+                        event -> end(new TuttiException(
+                                Category.PREEMPTED, "rank %d: preempted before it joined".formatted(seat.rank()))))
                 .onMessage(Order.class, this::whileJoining)
                 .build();
     }
@@ -128,6 +140,10 @@ public final class WorkerAgent {
                 .onMessage(Order.class, order -> whileWorking(order.command(), assign, thread))
                 .onMessage(TryJoin.class, event -> Behaviors.same())
                 .onMessage(JoinTimeout.class, event -> Behaviors.same())
+                .onMessage(Preempt.class, event -> {
+                    assign.replyTo().tell(new WorkerReport.Preempted(assign.rank(), assign.generation()));
+                    return Behaviors.same();
+                })
                 .onSignal(Terminated.class, signal -> {
                     timers.startSingleTimer(new CoordinatorGone(), LEAVE_GRACE);
                     return Behaviors.same();

@@ -1,12 +1,14 @@
 package tutti.worker.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.InputStream;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,6 +22,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.config.OptimConfig;
 import tutti.common.error.Category;
@@ -39,6 +43,7 @@ import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.torch.TorchKernels;
 import tutti.worker.tune.FlatLayout;
+import tutti.worker.tune.GradientLayout;
 import tutti.worker.tune.Replica;
 
 /** Parts of checkpoints beside a training thread, on disks that are slow, full or gone. */
@@ -119,16 +124,20 @@ class PartWriterTest {
         assertThat(rank.failures).as("a pipe cannot be forced to a disk").hasSize(1);
     }
 
-    @Test
-    void shouldSayThatTheDiskIsFullAndWriteTheNextPart() throws Exception {
+    /** By files that the kernel itself refuses to fill: one that is always full, one whose first page nobody can write. */
+    @ParameterizedTest
+    @CsvSource({"/dev/full, No space left", "/proc/self/mem, Input/output error"})
+    void shouldSayHowTheDiskFailedAndWriteTheNextPart(Path bad, String why) throws Exception {
         Rank rank = new Rank(0, new InMemoryNetwork(1), 1, DType.F32, false);
-        rank.writer.begin(full("full"), STATE, rank);
+        Path folder = Files.createDirectory(temp.resolve("part"));
+        Files.createSymbolicLink(folder.resolve("optimizer-00001-of-00001.safetensors"), bad);
+        rank.writer.begin(folder, STATE, rank);
         rank.writer.awaitRead();
         rank.writer.awaitDone();
         assertThat(rank.written).isEmpty();
         assertThat(rank.failures).hasSize(1);
         assertThat(rank.failures.get(0).category()).isEqualTo(Category.ENVIRONMENT);
-        assertThat(rank.failures.get(0)).hasMessageContaining("No space left");
+        assertThat(rank.failures.get(0)).hasMessageContaining("optimizer-00001").hasMessageContaining(why);
 
         rank.writer.begin(Files.createDirectory(temp.resolve("next")), STATE, rank);
         rank.writer.awaitRead();
@@ -159,6 +168,20 @@ class PartWriterTest {
         String before = hash(ranks);
         together(ranks, rank -> WeightLoader.load(next, MODEL, rank.replica));
         assertThat(hash(ranks)).isEqualTo(before);
+    }
+
+    @Test
+    void shouldFailAndLeaveNothingWhenTheFinalModelDoesNotFit() throws Exception {
+        Rank rank = new Rank(0, new InMemoryNetwork(1), 1, DType.F32, false);
+        Path folder = Files.createDirectory(temp.resolve("final"));
+        Path partial = folder.resolve(".model.safetensors.partial");
+        Files.createSymbolicLink(partial, Path.of("/dev/full"));
+        assertThatThrownBy(() -> rank.files.writeFinal(folder))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.ENVIRONMENT))
+                .hasMessageContaining("No space left");
+        assertThat(Files.exists(partial, LinkOption.NOFOLLOW_LINKS)).isFalse();
+        assertThat(folder.resolve("model.safetensors")).doesNotExist();
     }
 
     @Test
@@ -242,7 +265,8 @@ class PartWriterTest {
             this.rank = rank;
             FlatLayout layout = new FlatLayout(ParameterSpec.of(MODEL));
             BucketPlan plan = new BucketPlan(layout, Float.BYTES, 16 << 10, ranks, sharded);
-            replica = Replica.full(kernels, layout, plan.shard(rank), compute, arena);
+            replica = Replica.full(
+                    kernels, layout, plan.shard(rank), GradientLayout.whole(layout), compute, arena, arena);
             OptimConfig optim =
                     new OptimConfig(1e-3, OptimConfig.Schedule.CONSTANT, 0, 0, 0, 0.9, 0.999, 1e-8, 1, sharded ? 1 : 0);
             AdamW optimizer = new AdamW(kernels, optim, replica, arena);

@@ -1,0 +1,115 @@
+package tutti.coordinator.run;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import tutti.common.error.TuttiException;
+import tutti.common.protocol.WorkerReport.PartFailed;
+import tutti.common.protocol.WorkerReport.PartWritten;
+import tutti.coordinator.ledger.RunLedger;
+
+/**
+ * The checkpoints of a run, from the order to save to the event that tells how it ended: {@link SaveSchedule} says when, {@link
+ * Commits} does it, and whoever watches is told. Used by the run actor alone.
+ */
+final class Checkpointing implements AutoCloseable {
+    private final SaveSchedule schedule;
+    private final Commits commits;
+    private final RunLedger ledger;
+    private final Announcer announcer;
+    private final int worldSize;
+    /** Checkpoints whose parts are all written and of which {@link #ended} has not heard. */
+    private int settling;
+
+    private Optional<Path> newest = Optional.empty();
+
+    Checkpointing(SaveSchedule schedule, Commits commits, RunLedger ledger, Announcer announcer, int worldSize) {
+        this.schedule = schedule;
+        this.commits = commits;
+        this.ledger = ledger;
+        this.announcer = announcer;
+        this.worldSize = worldSize;
+    }
+
+    SaveSchedule schedule() {
+        return schedule;
+    }
+
+    /** @return whether workers may write; false where the disk does not even take the folder: then it is abandoned */
+    boolean begin(long step) {
+        schedule.began(step);
+        try {
+            commits.open(step);
+            return true;
+        } catch (TuttiException e) {
+            abandoned(new Commits.Abandoned(step, e.getMessage()));
+            return false;
+        }
+    }
+
+    /** @return whether this was the last part */
+    boolean add(PartWritten part) {
+        return commits.add(part, worldSize);
+    }
+
+    /** @return whether this was the last part */
+    boolean add(PartFailed part) {
+        return commits.add(part, worldSize);
+    }
+
+    /** See {@link Commits#settle}; what comes of it is for {@link #ended}. */
+    CompletableFuture<Commits.Outcome> settle(long step) {
+        settling++;
+        return commits.settle(step);
+    }
+
+    boolean settling() {
+        return settling > 0;
+    }
+
+    /** The checkpoint that was committed last, of this run. */
+    Optional<Path> newest() {
+        return newest;
+    }
+
+    /** A worker is gone, and what it had to write with it: as soon as training goes on, one is due instead. */
+    void lost(String who) {
+        for (long step : commits.abandonOpen()) {
+            abandoned(new Commits.Abandoned(step, who + " was lost while it was written"));
+            schedule.again();
+        }
+    }
+
+    void ended(Commits.Outcome checkpoint) {
+        settling--;
+        if (checkpoint instanceof Commits.Committed committed) {
+            ledger.happened(
+                    "checkpoint_committed",
+                    Map.of(
+                            "step",
+                            committed.step(),
+                            "folder",
+                            committed.folder().toString(),
+                            "deleted",
+                            committed.deleted().stream().map(Path::toString).toList()));
+            newest = Optional.of(committed.folder());
+            announcer.committed(committed.folder(), schedule.ended(true));
+        } else if (checkpoint instanceof Commits.Abandoned abandoned) {
+            abandoned(abandoned);
+        }
+    }
+
+    /** A disk that is full costs this checkpoint, not the run. */
+    private void abandoned(Commits.Abandoned abandoned) {
+        schedule.ended(false);
+        ledger.happened("checkpoint_abandoned", Map.of("step", abandoned.step(), "reason", abandoned.reason()));
+        announcer.abandoned(abandoned.step(), abandoned.reason());
+    }
+
+    /** Removes what was not committed. */
+    @Override
+    public void close() {
+        commits.close();
+    }
+}

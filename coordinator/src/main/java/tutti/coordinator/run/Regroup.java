@@ -1,0 +1,82 @@
+package tutti.coordinator.run;
+
+import akka.actor.typed.ActorRef;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import tutti.common.protocol.WorkerCommand;
+import tutti.coordinator.membership.MembershipEvent;
+import tutti.coordinator.plan.Member;
+
+/** Between two generations: who is left of the old one and what it holds, and the new one when it is formed. */
+final class Regroup {
+    private final Optional<Training> training;
+    private final Set<ActorRef<WorkerCommand>> survivors;
+    private final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
+    private Optional<MembershipEvent.Formed> formed = Optional.empty();
+
+    /**
+     * @param members of the generation that ended
+     * @param training that ended; empty where it had not begun
+     */
+    Regroup(List<Member> members, Optional<Training> training) {
+        this.training = training;
+        this.survivors = members.stream().map(Member::commands).collect(Collectors.toSet());
+    }
+
+    Optional<Training> training() {
+        return training;
+    }
+
+    Set<ActorRef<WorkerCommand>> survivors() {
+        return Collections.unmodifiableSet(survivors);
+    }
+
+    /** One of the old generation, or of the new one before it began. */
+    void lost(Member member) {
+        survivors.remove(member.commands());
+        held.remove(member.commands());
+        formed = Optional.empty();
+    }
+
+    /** @param completed steps that its state has behind it; -1 if it has none */
+    void held(Member member, long completed) {
+        if (survivors.contains(member.commands())) {
+            held.put(member.commands(), completed);
+        }
+    }
+
+    boolean allHeld() {
+        return held.keySet().containsAll(survivors);
+    }
+
+    void formed(MembershipEvent.Formed event) {
+        formed = Optional.of(event);
+    }
+
+    Optional<MembershipEvent.Formed> formed() {
+        return formed;
+    }
+
+    /**
+     * With the state of the lowest rank among those that are furthest; where nobody has any, with the last commit.
+     *
+     * @param members of the new generation
+     * @param lastCommit empty if there is none
+     */
+    Start start(List<Member> members, String lastCommit) {
+        long furthest = held.values().stream().mapToLong(Long::longValue).max().orElse(-1);
+        return members.stream()
+                .filter(member -> furthest >= 0 && held.getOrDefault(member.commands(), -1L) == furthest)
+                .mapToInt(Member::rank)
+                .min()
+                .stream()
+                .mapToObj(holder -> new Start("", holder, furthest))
+                .findFirst()
+                .orElseGet(() -> Start.read(lastCommit));
+    }
+}

@@ -1,0 +1,36 @@
+package tutti.coordinator.run;
+
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.TreeMap;
+import tutti.common.protocol.WorkerReport.Ready;
+import tutti.coordinator.plan.LeaseWindow;
+import tutti.coordinator.plan.RunPlan;
+import tutti.coordinator.plan.StepGather;
+
+/** What changes while a run trains. Used by the run actor alone. */
+final class Training {
+    final RunPlan plan;
+    final LeaseWindow window;
+    final StepGather gather;
+    final Checkpointing checkpoints;
+    final Map<Integer, String> finished = new TreeMap<>();
+    final PeakMemory memory = new PeakMemory();
+    long completed;
+    long leased;
+    double stepMillis;
+    /** Told to make room: nothing more is handed out, and the run ends behind its last checkpoint. */
+    boolean leaving;
+    /** Since when nothing is handed out because a checkpoint is due while another is written. */
+    OptionalLong heldSince = OptionalLong.empty();
+
+    Training(RunPlan plan, TreeMap<Integer, Ready> readies, long firstStep, int worldSize, Checkpointing checkpoints) {
+        readies.values().forEach(memory::add);
+        this.plan = plan;
+        this.window = new LeaseWindow(plan.totalSteps());
+        this.gather = new StepGather(worldSize, plan);
+        this.checkpoints = checkpoints;
+        this.completed = firstStep;
+        this.leased = firstStep;
+    }
+}

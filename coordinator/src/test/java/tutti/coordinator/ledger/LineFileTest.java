@@ -1,0 +1,47 @@
+package tutti.coordinator.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+
+class LineFileTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void shouldHoldEveryLineOnceItIsAddedBehindThoseOfEarlierRuns() throws Exception {
+        Path file = Files.writeString(folder.resolve("lines"), "before\n");
+        try (LineFile lines = new LineFile(file)) {
+            lines.add(line("one"));
+            assertThat(file).hasContent("before\none");
+            lines.add(line("two"));
+        }
+        assertThat(file).hasContent("before\none\ntwo");
+    }
+
+    /** A device that the kernel calls full. */
+    @Test
+    void shouldKeepLinesForAWhileOnAFullDiskAndSayInTheEndThatTheyAreLost() throws Exception {
+        Path full = Files.createSymbolicLink(folder.resolve("lines"), Path.of("/dev/full"));
+        LineFile lines = new LineFile(full);
+        for (int i = 0; i < 1000; i++) {
+            lines.add(line("waits"));
+        }
+        assertThatThrownBy(() -> lines.add(line("too many")))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.ENVIRONMENT))
+                .hasMessageContaining("No space left");
+        assertThatThrownBy(lines::close).hasMessageContaining("lines: cannot be written");
+    }
+
+    private static byte[] line(String text) {
+        return (text + "\n").getBytes(StandardCharsets.UTF_8);
+    }
+}
