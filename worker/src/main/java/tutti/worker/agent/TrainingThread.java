@@ -99,7 +99,7 @@ final class TrainingThread {
                 }
             }
         } catch (Stopped e) {
-            LOG.info("training stopped");
+            LOG.debug("training stopped");
         } finally {
             if (trainer != null) {
                 trainer.close();
