@@ -84,6 +84,65 @@ class MembershipTest {
                 .contains("rank 0", "pid 4711", "node-a");
     }
 
+    @Test
+    void shouldFormTheNextGenerationWithTheNextProcessOfALostWorker() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        TestProbe<WorkerCommand> stays = worker();
+        TestProbe<WorkerCommand> dies = worker();
+        membership.tell(join("r", 0, stays));
+        membership.tell(join("r", 1, dies));
+        run.expectMessage(new MembershipEvent.Arrived(1, 2));
+        run.expectMessage(new MembershipEvent.Arrived(2, 2));
+        assertThat(run.expectMessageClass(MembershipEvent.Formed.class).generation())
+                .isEqualTo(1);
+
+        // Its next process is here before anybody has noticed its end.
+        TestProbe<WorkerCommand> next = worker();
+        membership.tell(join("r", 1, next));
+        assertThat(run.expectMessageClass(MembershipEvent.Lost.class).member().commands())
+                .isEqualTo(dies.getRef());
+        run.expectMessage(new MembershipEvent.Arrived(2, 2));
+        MembershipEvent.Formed formed = run.expectMessageClass(MembershipEvent.Formed.class);
+        assertThat(formed.generation()).isEqualTo(2);
+        assertThat(formed.members()).extracting(Member::commands).containsExactly(stays.getRef(), next.getRef());
+
+        // What is noticed late is no second loss; and should it live after all, it is sent away.
+        dies.stop();
+        run.expectNoMessage();
+        membership.tell(join("r", 1, dies));
+        stays.expectNoMessage();
+        next.expectNoMessage();
+    }
+
+    @Test
+    void shouldSayHowManyAreLeftWhenNobodyTakesALostWorkersPlace() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        TestProbe<WorkerCommand> stays = worker();
+        TestProbe<WorkerCommand> dies = worker();
+        membership.tell(join("r", 0, stays));
+        membership.tell(join("r", 1, dies));
+        run.expectMessageClass(MembershipEvent.Arrived.class);
+        run.expectMessageClass(MembershipEvent.Arrived.class);
+        run.expectMessageClass(MembershipEvent.Formed.class);
+        time.timePasses(Duration.ofSeconds(61));
+        run.expectNoMessage();
+        dies.stop();
+        run.expectMessageClass(MembershipEvent.Lost.class);
+        time.timePasses(Duration.ofSeconds(61));
+        run.expectMessage(new MembershipEvent.TooFew(1, 2, 60));
+        assertThat(stays.expectMessageClass(WorkerCommand.Leave.class).reason()).contains("1 of 2 workers");
+    }
+
+    @Test
+    void shouldSendAwayASecondNodeWithTheSameRank() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        membership.tell(join("r", 0, worker()));
+        TestProbe<WorkerCommand> other = worker();
+        membership.tell(new Join("r", 0, 0, "node-b", 4712, "cpu", "", other.getRef()));
+        assertThat(other.expectMessageClass(WorkerCommand.Leave.class).reason())
+                .contains("rank 0 is taken by node-a", "--node_rank");
+    }
+
     private TestProbe<WorkerCommand> worker() {
         return kit.createTestProbe();
     }

@@ -71,8 +71,8 @@ class RunPlanTest {
     @Test
     void shouldDivideTheLossOnceByTheLabelledTokensOfAllRanks() {
         StepGather gather = new StepGather(2, plan(Map.of(), 64));
-        assertThat(gather.add(done(1, 30.0, 10, 400))).isEmpty();
-        Optional<StepMetrics> step = gather.add(done(0, 10.0, 30, 200));
+        assertThat(gather.add(done(1, 40.0, 40, 400))).isEmpty();
+        Optional<StepMetrics> step = gather.add(done(0, 40.0, 40, 200));
         assertThat(step).isPresent();
         assertThat(step.get().loss()).isEqualTo(1.0);
         assertThat(step.get().tokens()).isEqualTo(40);

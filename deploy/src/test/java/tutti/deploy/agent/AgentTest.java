@@ -103,8 +103,37 @@ class AgentTest {
     }
 
     @Test
+    void shouldStartAWorkerAgainThatIsKilled() throws Exception {
+        startWith(List.of("--max_restarts=1"), "after:go exit:0", "wait", "wait");
+        long pid = pid("rank-1");
+        Files.delete(pids.resolve("rank-1"));
+        ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+        assertThat(pid("rank-1")).as("another process").isNotEqualTo(pid);
+
+        Files.writeString(pids.resolve("go"), "0");
+        assertThat(exitCode()).isZero();
+        assertThat(stderr())
+                .contains("worker rank 1 (pid %d) on ".formatted(pid), "started again (1 of --max_restarts 1)");
+    }
+
+    @Test
+    void shouldNameTheFirstLossWhenAWorkerIsKilledAgainAndAgain() throws Exception {
+        startWith(List.of("--max_restarts=1"), "wait", "wait", "wait");
+        long first = pid("rank-1");
+        Files.delete(pids.resolve("rank-1"));
+        ProcessHandle.of(first).orElseThrow().destroyForcibly();
+        long second = pid("rank-1");
+        ProcessHandle.of(second).orElseThrow().destroyForcibly();
+
+        assertThat(exitCode()).isEqualTo(Category.PEER.exitCode());
+        assertThat(stderr())
+                .contains("tutti: error: worker rank 1 (pid %d) on ".formatted(second))
+                .contains("1 workers were started again before, the first: worker rank 1 (pid %d)".formatted(first));
+    }
+
+    @Test
     void shouldNameTheSignalWhenAWorkerIsKilled() throws Exception {
-        start("wait", "wait", "wait");
+        startWith(List.of("--max_restarts=0"), "wait", "wait", "wait");
         long pid = pid("rank-1");
         ProcessHandle.of(pid).orElseThrow().destroyForcibly();
 

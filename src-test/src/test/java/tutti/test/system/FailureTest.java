@@ -36,7 +36,9 @@ class FailureTest {
 
     @Test
     void shouldEndAndNameTheWorkerThatWasKilled() throws Exception {
-        startAndAwaitASecondStep();
+        Map<String, String> flags = flags();
+        flags.put("max_restarts", "0");
+        startAndAwaitASecondStep(flags);
         long worker = run.pidOf("worker", 1);
         long before = System.nanoTime();
         run.signal(worker, "KILL");
@@ -53,6 +55,7 @@ class FailureTest {
     void shouldEndAndLeaveTheLastCollectivesWhenAWorkerHangs() throws Exception {
         Map<String, String> flags = flags();
         flags.put("allreduce_timeout", "3");
+        flags.put("max_restarts", "0");
         startAndAwaitASecondStep(flags);
         run.signal(run.pidOf("worker", 1), "STOP");
 
