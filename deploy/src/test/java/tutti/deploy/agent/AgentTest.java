@@ -112,7 +112,7 @@ class AgentTest {
 
         Files.writeString(pids.resolve("go"), "0");
         assertThat(exitCode()).isZero();
-        assertThat(stderr())
+        assertThat(stdout())
                 .contains("worker rank 1 (pid %d) on ".formatted(pid), "started again (1 of --max_restarts 1)");
     }
 
