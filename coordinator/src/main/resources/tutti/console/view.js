@@ -187,6 +187,7 @@ function StepTime({ last }) {
     ['all-reduce, exposed', last.allreduce_exposed_ms],
     ['clip', last.clip_ms],
     ['optimizer', last.optimizer_ms],
+    ['checkpoint', last.checkpoint_ms],
   ];
   const named = parts.reduce((sum, [, ms]) => sum + ms, 0);
   parts.push(['other', Math.max(0, last.step_ms - named)]);

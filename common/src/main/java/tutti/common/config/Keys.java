@@ -46,9 +46,9 @@ public final class Keys {
     public static final Key PREEMPTION_GRACE_SECONDS = key(
             "preemption_grace_seconds",
             Kind.INTEGER,
-            "25",
+            "20",
             LAUNCH,
-            "after SIGTERM or SIGUSR1: seconds for a checkpoint and the end, then it ends without; Kubernetes kills after 30");
+            "after SIGTERM or SIGUSR1: seconds for a checkpoint and the end, then it ends as it is; Kubernetes kills after 30");
 
     public static final Key MODEL_NAME_OR_PATH =
             key("model_name_or_path", Kind.WORD, "", MODEL, "folder in Hugging Face layout");

@@ -46,15 +46,14 @@ public final class Signals {
         return Proxy.newProxyInstance(
                 Signals.class.getClassLoader(),
                 new Class<?>[] {type("sun.misc.SignalHandler")},
-                (self, method, args) -> {
-                    if (method.getName().equals("handle")) {
+                (self, method, args) -> switch (method.getName()) {
+                    case "handle" -> {
                         action.run();
-                        return null;
+                        yield null;
                     }
-                    // Of Object's methods the JVM's table of handlers asks for these two.
-                    return method.getName().equals("equals")
-                            ? (Object) (self == args[0])
-                            : System.identityHashCode(self);
+                    case "equals" -> self == args[0];
+                    case "hashCode" -> System.identityHashCode(self);
+                    default -> "the handler of " + NAMES;
                 });
     }
 

@@ -150,7 +150,7 @@ final class Supervisor {
                         .formatted(grace.toSeconds()));
         asked.forEach(child -> child.say(Word.PREEMPT));
         if (!awaitAll(asked, grace) && !stopped()) {
-            terminal.error("no checkpoint within --preemption_grace_seconds %d; the last one that was committed stays"
+            terminal.error("not ended within --preemption_grace_seconds %d, now stopped; what was committed stays"
                     .formatted(grace.toSeconds()));
             outOfGrace = true;
             stop();

@@ -252,7 +252,7 @@ class AgentTest {
     }
 
     @Test
-    void shouldEndWithoutACheckpointWhenTheGraceIsOver() throws Exception {
+    void shouldStopEverythingWhenTheGraceIsOver() throws Exception {
         startWith(List.of("--preemption_grace_seconds=1"), "wait", "wait");
         pid("coordinator");
         pid("rank-0");
@@ -260,7 +260,7 @@ class AgentTest {
 
         assertThat(exitCode()).isEqualTo(143);
         assertThat(stderr())
-                .contains("no checkpoint within --preemption_grace_seconds 1")
+                .contains("not ended within --preemption_grace_seconds 1")
                 .hasLineCount(1);
     }
 

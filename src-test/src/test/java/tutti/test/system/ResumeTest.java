@@ -19,6 +19,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tutti.common.checkpoint.Checkpoints;
+import tutti.common.checkpoint.Manifest;
 import tutti.test.support.Shared;
 import tutti.test.support.TrainSpec;
 
@@ -87,6 +89,7 @@ class ResumeTest {
         }
         output.assertFixture(2);
         Path torn = output.folder().resolve("checkpoint-12");
+        assertEveryFileIsGuarded(torn);
         try (FileChannel weights = FileChannel.open(torn.resolve("model.safetensors"), StandardOpenOption.WRITE)) {
             weights.truncate(weights.size() - 1);
         }
@@ -103,6 +106,27 @@ class ResumeTest {
         List<Double> expected = TrainSpec.expected("losses").subList(8, 12);
         RunOutput.assertClose("loss", output.metric("loss").subList(12, 16), expected, 1e-4);
         output.hash(1);
+    }
+
+    /** A bit in the middle of any of its files, and the one before it is the newest whole one. */
+    private static void assertEveryFileIsGuarded(Path checkpoint) throws IOException {
+        for (Manifest.Item item : Manifest.read(checkpoint).files()) {
+            Path file = checkpoint.resolve(item.name());
+            byte[] written = Files.readAllBytes(file);
+            written[written.length / 2] ^= 1;
+            Files.write(file, written);
+            Checkpoints.Newest newest = Checkpoints.newest(checkpoint.getParent());
+            assertThat(newest.checkpoint().orElseThrow().step()).as(item.name()).isEqualTo(8);
+            assertThat(newest.skipped())
+                    .singleElement()
+                    .satisfies(skipped -> assertThat(skipped.problems())
+                            .singleElement()
+                            .asString()
+                            .contains(item.name()));
+            written[written.length / 2] ^= 1;
+            Files.write(file, written);
+        }
+        assertThat(Manifest.verify(checkpoint).ok()).isTrue();
     }
 
     /** Steps that take long enough to be killed between two of them. */
