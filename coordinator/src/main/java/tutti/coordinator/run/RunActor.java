@@ -340,8 +340,9 @@ public final class RunActor {
      * before the next waits here: in a collective a rank that waits for a disk would look like a lost one.
      */
     private void lease(Training training) {
-        boolean allLeased = training.leased == training.plan.totalSteps();
-        if (!allLeased && training.checkpoints.schedule().dueAfter(training.leased)) {
+        // Before its first step a generation has nothing of its own to save.
+        boolean between = training.firstStep < training.leased && training.leased < training.plan.totalSteps();
+        if (between && training.checkpoints.schedule().dueAfter(training.leased)) {
             order(training, training.leased, true);
         }
         if (training.leaving) {

@@ -72,7 +72,7 @@ final class SaveSchedule {
         return !inFlight && (asked || late);
     }
 
-    /** The one that began last came to nothing: one is due, even of the same step. */
+    /** The one that began last came to nothing: one is due. */
     void again() {
         lastStep = NEVER;
         asked = true;

@@ -16,6 +16,7 @@ final class Training {
     final Checkpointing checkpoints;
     final Map<Integer, String> finished = new TreeMap<>();
     final PeakMemory memory = new PeakMemory();
+    final long firstStep;
     long completed;
     long leased;
     double stepMillis;
@@ -30,6 +31,7 @@ final class Training {
         this.window = new LeaseWindow(plan.totalSteps());
         this.gather = new StepGather(worldSize, plan);
         this.checkpoints = checkpoints;
+        this.firstStep = firstStep;
         this.completed = firstStep;
         this.leased = firstStep;
     }
