@@ -6,6 +6,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -61,8 +62,10 @@ public final class CoordinatorMain {
                 ConsoleServer console = ConsoleServer.start(options, board, registry, control::saveNow)) {
             terminal.line("console: " + console.url());
             Checkpoints.sweep(output);
-            String resumeFrom = ResumePoint.find(config.output(), terminal);
-            ledger.happened("run_started", Map.of("run", seat.runId(), "resume_from", resumeFrom));
+            String resumeFrom = resumeFrom(config, seat, terminal);
+            ledger.happened(
+                    seat.restarts() == 0 ? "run_started" : "coordinator_restarted",
+                    Map.of("run", seat.runId(), "resume_from", resumeFrom));
             conduct(
                     config,
                     seat,
@@ -72,6 +75,15 @@ public final class CoordinatorMain {
                     control);
             return 0;
         }
+    }
+
+    /** Where another coordinator of this run was killed, what it has committed comes first; workers that hold more tell when they join. */
+    private static String resumeFrom(RunConfig config, CoordinatorSeat seat, Terminal terminal) {
+        return Optional.of(seat)
+                .filter(again -> again.restarts() > 0)
+                .flatMap(again -> Checkpoints.newest(config.output().folder()).checkpoint())
+                .map(newest -> newest.path().toString())
+                .orElseGet(() -> ResumePoint.find(config.output(), terminal));
     }
 
     private static void conduct(
@@ -113,7 +125,15 @@ public final class CoordinatorMain {
             CompletableFuture<Void> outcome) {
         try {
             return ActorSystem.create(
-                    RunActor.create(config, seat.runId(), resumeFrom, ledger, announcer, System::nanoTime, outcome),
+                    RunActor.create(
+                            config,
+                            seat.runId(),
+                            resumeFrom,
+                            seat.restarts() == 0 ? 0 : ledger.lastMeasured(),
+                            ledger,
+                            announcer,
+                            System::nanoTime,
+                            outcome),
                     ClusterConfig.SYSTEM,
                     ClusterConfig.coordinator(seat.host(), seat.port()));
         } catch (RuntimeException e) {

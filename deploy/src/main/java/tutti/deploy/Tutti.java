@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -23,6 +22,7 @@ import tutti.deploy.agent.Preflight;
 import tutti.deploy.agent.Signals;
 import tutti.deploy.doctor.AvailableMemory;
 import tutti.worker.WorkerMain;
+import tutti.worker.agent.WorkerControl;
 
 /** The {@code tutti} command. Every failure is one line on standard error and an exit code of {@code common.error.Category}. */
 public final class Tutti {
@@ -119,17 +119,17 @@ public final class Tutti {
 
     private static int worker(Settings settings, RunConfig config, boolean verbose) {
         WorkerSeat seat = WorkerSeat.fromEnvironment(System.getenv());
-        CompletableFuture<Void> preempted = new CompletableFuture<>();
-        if (watchParent(() -> preempted.complete(null))) {
+        WorkerControl control = new WorkerControl();
+        if (watchParent(control::preempt, control::coordinatorLost)) {
             Signals.ignore();
         }
-        return WorkerMain.run(config, seat, preempted);
+        return WorkerMain.run(config, seat, control);
     }
 
     private static int coordinator(Settings settings, RunConfig config, boolean verbose) {
         CoordinatorSeat seat = CoordinatorSeat.fromEnvironment(System.getenv());
         RunControl control = new RunControl();
-        watchParent(control::preempt);
+        watchParent(control::preempt, () -> {});
         Signals.onFirst(() -> {
             control.preempt();
             return true;
@@ -138,13 +138,14 @@ public final class Tutti {
     }
 
     /** False for a process that somebody started by hand: it has no agent to obey, nor to die with. */
-    private static boolean watchParent(Runnable preempt) {
+    private static boolean watchParent(Runnable preempt, Runnable coordinatorLost) {
         Map<String, String> environment = System.getenv();
         boolean child = environment.containsKey("TUTTI_PARENT");
         if (child) {
             ParentWatch.start(
                     Path.of(environment.getOrDefault("TUTTI_AERON_DIR", "/nonexistent")),
                     preempt,
+                    coordinatorLost,
                     () -> System.exit(SIGTERM));
         }
         return child;

@@ -8,11 +8,12 @@ import java.util.Map;
  *
  * @param host address to listen on for workers
  * @param consoleToken secret of the admin console; never logged, never written to a file
+ * @param restarts coordinators that this run has had before, all of them killed
  * @param progressBar true: output is a terminal that can redraw a line; false: plain lines only
  * @param columns width of that terminal in characters
  */
 public record CoordinatorSeat(
-        String host, int port, String runId, String consoleToken, boolean progressBar, int columns) {
+        String host, int port, String runId, String consoleToken, int restarts, boolean progressBar, int columns) {
     private static final String BAR = "bar";
     private static final int USUAL_COLUMNS = 80;
 
@@ -24,6 +25,9 @@ public record CoordinatorSeat(
                 seat.integer(SeatReader.MASTER_PORT, 1, 65535),
                 seat.text(SeatReader.RUN_ID),
                 seat.text(SeatReader.CONSOLE_TOKEN),
+                environment.containsKey(SeatReader.RESTARTS)
+                        ? seat.integer(SeatReader.RESTARTS, 0, Integer.MAX_VALUE)
+                        : 0,
                 BAR.equals(environment.get(SeatReader.PROGRESS)),
                 columns(environment));
     }
@@ -35,9 +39,15 @@ public record CoordinatorSeat(
         variables.put(SeatReader.MASTER_PORT, Integer.toString(port));
         variables.put(SeatReader.RUN_ID, runId);
         variables.put(SeatReader.CONSOLE_TOKEN, consoleToken);
+        variables.put(SeatReader.RESTARTS, Integer.toString(restarts));
         variables.put(SeatReader.PROGRESS, progressBar ? BAR : "plain");
         variables.put(SeatReader.COLUMNS, Integer.toString(columns));
         return variables;
+    }
+
+    /** Of the next coordinator of the same run. */
+    public CoordinatorSeat again() {
+        return new CoordinatorSeat(host, port, runId, consoleToken, restarts + 1, progressBar, columns);
     }
 
     /** The width that a shell told, or 80. */

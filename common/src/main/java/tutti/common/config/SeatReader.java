@@ -17,6 +17,7 @@ final class SeatReader {
     static final String AERON_DIR = "TUTTI_AERON_DIR";
     static final String THREADS = "TUTTI_THREADS";
     static final String CONSOLE_TOKEN = "TUTTI_CONSOLE_TOKEN";
+    static final String RESTARTS = "TUTTI_RESTARTS";
     static final String PROGRESS = "TUTTI_PROGRESS";
     static final String COLUMNS = "COLUMNS";
 

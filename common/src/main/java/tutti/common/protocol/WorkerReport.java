@@ -51,7 +51,23 @@ public sealed interface WorkerReport extends WireMessage {
             StepTimes times,
             StepWire wire,
             long memoryBytes)
-            implements WorkerReport {}
+            implements WorkerReport {
+        /** The same, told in another generation. */
+        public StepDone in(int another) {
+            return new StepDone(
+                    rank,
+                    another,
+                    step,
+                    lossSum,
+                    labelledTokens,
+                    tokens,
+                    gradNorm,
+                    learningRate,
+                    times,
+                    wire,
+                    memoryBytes);
+        }
+    }
 
     /**
      * Milliseconds of one step; the parts add up to the total but for a few calls.

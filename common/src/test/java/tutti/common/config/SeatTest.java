@@ -16,7 +16,7 @@ class SeatTest {
     private static final WorkerSeat WORKER =
             new WorkerSeat(3, 1, 1, 4, "10.0.0.1", 29500, "0123456789abcdef", Path.of("/dev/shm/tutti-1"), 2);
     private static final CoordinatorSeat COORDINATOR =
-            new CoordinatorSeat("127.0.0.1", 29500, "0123456789abcdef", "secret", true, 120);
+            new CoordinatorSeat("127.0.0.1", 29500, "0123456789abcdef", "secret", 2, true, 120);
 
     @Test
     void shouldReadBackWhatTheAgentWrote() {

@@ -4,9 +4,12 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
+import java.util.Optional;
 import java.util.Queue;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -17,6 +20,7 @@ import tutti.common.error.TuttiException;
  */
 final class LineFile implements AutoCloseable {
     private static final int MOST_WAITING = 1000;
+    private static final int LONGEST = 1 << 20;
 
     private final Path file;
     private final FileChannel channel;
@@ -26,10 +30,46 @@ final class LineFile implements AutoCloseable {
     LineFile(Path file) {
         this.file = file;
         try {
+            mend(file);
             this.channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         } catch (IOException e) {
             throw notWritten(e);
         }
+    }
+
+    /** Whoever was killed in the middle of a line leaves half of it: the next line must not follow it. */
+    private static void mend(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            return;
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer tail = tail(channel);
+            int end = tail.limit();
+            while (end > 0 && tail.get(end - 1) != '\n') {
+                end--;
+            }
+            channel.truncate(channel.size() - tail.limit() + end);
+        }
+    }
+
+    /** The last whole line, if it is not longer than any that this writes. */
+    Optional<String> last() {
+        try (FileChannel reading = FileChannel.open(file, StandardOpenOption.READ)) {
+            String[] lines =
+                    StandardCharsets.UTF_8.decode(tail(reading)).toString().split("\n");
+            return Optional.of(lines[lines.length - 1]).filter(line -> !line.isEmpty());
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
+        }
+    }
+
+    private static ByteBuffer tail(FileChannel channel) throws IOException {
+        ByteBuffer tail = ByteBuffer.allocate((int) Math.min(LONGEST, channel.size()));
+        channel.position(channel.size() - tail.capacity());
+        while (tail.hasRemaining() && channel.read(tail) >= 0) {
+            continue;
+        }
+        return tail.flip();
     }
 
     /** @throws TuttiException (environment) when more lines wait than memory should hold */

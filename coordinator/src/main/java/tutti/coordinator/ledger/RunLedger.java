@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.TreeMap;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 
 /** Appends lines; each is handed to the system when it is written, so a killed coordinator leaves whole lines. Used by one thread. */
@@ -35,6 +37,19 @@ public final class RunLedger implements AutoCloseable {
         line.put("event", event);
         line.setAll((ObjectNode) JSON.valueToTree(new TreeMap<>(details)));
         write(eventLines, line);
+    }
+
+    /** The step of the last line of metrics; 0 if there is none. For whoever goes on where another coordinator was killed. */
+    public long lastMeasured() {
+        return metricLines.last().map(RunLedger::stepOf).orElse(0L);
+    }
+
+    private static long stepOf(String line) {
+        try {
+            return JSON.readTree(line).path("step").asLong();
+        } catch (JsonProcessingException e) {
+            throw new TuttiException(Category.ENVIRONMENT, "metrics.jsonl: the last line is no JSON: " + line, e);
+        }
     }
 
     public void measured(StepMetrics step) {

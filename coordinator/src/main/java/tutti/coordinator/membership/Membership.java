@@ -124,6 +124,8 @@ public final class Membership {
         }
         context.watch(join.replyTo());
         joined.put(join.replyTo(), join);
+        // Of a coordinator before this one.
+        generation = Math.max(generation, join.generation());
         run.tell(new MembershipEvent.Arrived(joined.size(), worldSize));
         if (joined.size() == worldSize) {
             timers.cancelAll();

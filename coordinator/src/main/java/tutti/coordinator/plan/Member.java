@@ -25,6 +25,11 @@ public record Member(int rank, Join join) {
         return join.replyTo();
     }
 
+    /** Steps behind the state that it came with; -1 if it came without. */
+    public long held() {
+        return join.completed();
+    }
+
     public Peer peer() {
         return new Peer(rank, join.nodeRank(), join.host(), join.address());
     }

@@ -63,20 +63,10 @@ final class Regroup {
     }
 
     /**
-     * With the state of the lowest rank among those that are furthest; where nobody has any, with the last commit.
-     *
      * @param members of the new generation
      * @param lastCommit empty if there is none
      */
     Start start(List<Member> members, String lastCommit) {
-        long furthest = held.values().stream().mapToLong(Long::longValue).max().orElse(-1);
-        return members.stream()
-                .filter(member -> furthest >= 0 && held.getOrDefault(member.commands(), -1L) == furthest)
-                .mapToInt(Member::rank)
-                .min()
-                .stream()
-                .mapToObj(holder -> new Start("", holder, furthest))
-                .findFirst()
-                .orElseGet(() -> Start.read(lastCommit));
+        return Start.of(members, member -> held.getOrDefault(member.commands(), -1L), lastCommit);
     }
 }

@@ -10,6 +10,7 @@ import akka.actor.typed.javadsl.TimerScheduler;
 import akka.japi.function.Function;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +44,7 @@ import tutti.coordinator.membership.MembershipEvent;
 import tutti.coordinator.plan.LeaseWindow;
 import tutti.coordinator.plan.Member;
 import tutti.coordinator.plan.RunPlan;
+import tutti.coordinator.plan.StepGather;
 
 /**
  * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}, and {@link
@@ -75,6 +77,8 @@ public final class RunActor {
     private int generation;
     /** Steps of which {@code metrics.jsonl} has a line. */
     private long measured;
+    /** What workers say of steps while they load, since nobody may have heard it. */
+    private final List<StepDone> told = new ArrayList<>();
 
     private Optional<Checkpointing> checkpoints = Optional.empty();
 
@@ -113,6 +117,7 @@ public final class RunActor {
             RunConfig config,
             String runId,
             String resumeFrom,
+            long measured,
             RunLedger ledger,
             Announcer announcer,
             LongSupplier clock,
@@ -123,6 +128,7 @@ public final class RunActor {
         this.runId = runId;
         this.losses = new Losses(config.launch().maxRestarts());
         this.resumeFrom = resumeFrom;
+        this.measured = measured;
         this.ledger = ledger;
         this.announcer = announcer;
         this.clock = clock;
@@ -136,18 +142,21 @@ public final class RunActor {
 
     /**
      * @param resumeFrom a whole checkpoint folder, or empty
+     * @param measured steps of this run that a coordinator before this one has measured
      * @param clock nanoseconds
      */
     public static Behavior<Message> create(
             RunConfig config,
             String runId,
             String resumeFrom,
+            long measured,
             RunLedger ledger,
             Announcer announcer,
             LongSupplier clock,
             CompletableFuture<Void> outcome) {
-        return Behaviors.setup(context -> Behaviors.withTimers(timers ->
-                new RunActor(context, timers, config, runId, resumeFrom, ledger, announcer, clock, outcome).forming()));
+        return Behaviors.setup(context -> Behaviors.withTimers(timers -> new RunActor(
+                        context, timers, config, runId, resumeFrom, measured, ledger, announcer, clock, outcome)
+                .forming()));
     }
 
     // ---- forming: workers arrive ----
@@ -161,7 +170,7 @@ public final class RunActor {
                     } else if (event instanceof MembershipEvent.TooFew few) {
                         return fail(tooFew(few));
                     } else if (event instanceof MembershipEvent.Formed formed) {
-                        return formed(formed, Start.read(resumeFrom));
+                        return formed(formed, Start.of(formed.members(), Member::held, resumeFrom));
                     }
                     return Behaviors.same();
                 }))
@@ -214,6 +223,10 @@ public final class RunActor {
                     if (worker.report() instanceof Preempted) {
                         return preemptedEarly();
                     }
+                    if (worker.report() instanceof StepDone done) {
+                        told.add(done);
+                        return Behaviors.same();
+                    }
                     if (!(worker.report() instanceof Ready ready)) {
                         return unexpected(worker.report(), "loading");
                     }
@@ -257,8 +270,20 @@ public final class RunActor {
                 members.size()));
         checkpoints = Optional.of(saving);
         Training training = new Training(plan, readies, firstStep, members.size(), saving);
+        catchUp(training, firstStep);
         lease(training);
         return training(training);
+    }
+
+    /** Steps that a coordinator before this one may not have heard of in full. */
+    private void catchUp(Training training, long firstStep) {
+        StepGather gather = new StepGather(members.size(), training.plan);
+        told.stream()
+                .filter(done -> done.step() >= measured && done.step() < firstStep)
+                .flatMap(done -> gather.add(done).stream())
+                .forEach(metrics -> announce(training, metrics));
+        gather.close(firstStep).forEach(metrics -> announce(training, metrics));
+        told.clear();
     }
 
     // ---- training: steps, reports, leases, checkpoints ----

@@ -1,5 +1,9 @@
 package tutti.coordinator.run;
 
+import java.util.List;
+import java.util.function.ToLongFunction;
+import tutti.coordinator.plan.Member;
+
 /**
  * What a generation begins with.
  *
@@ -8,7 +12,22 @@ package tutti.coordinator.run;
  * @param step that the state of that rank has behind it; 0 if they read it
  */
 record Start(String resumeFrom, int stateFrom, long step) {
-    static Start read(String resumeFrom) {
-        return new Start(resumeFrom, -1, 0);
+
+    /**
+     * With the state of the lowest rank among those that are furthest; where nobody has any, with the last commit.
+     *
+     * @param completed steps that a member's state has behind it; -1 if it has none
+     * @param lastCommit empty if there is none
+     */
+    static Start of(List<Member> members, ToLongFunction<Member> completed, String lastCommit) {
+        long furthest = members.stream().mapToLong(completed).max().orElse(-1);
+        return members.stream()
+                .filter(member -> furthest >= 0 && completed.applyAsLong(member) == furthest)
+                .mapToInt(Member::rank)
+                .min()
+                .stream()
+                .mapToObj(holder -> new Start("", holder, furthest))
+                .findFirst()
+                .orElseGet(() -> new Start(lastCommit, -1, 0));
     }
 }

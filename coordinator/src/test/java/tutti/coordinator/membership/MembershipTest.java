@@ -138,7 +138,7 @@ class MembershipTest {
         ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
         membership.tell(join("r", 0, worker()));
         TestProbe<WorkerCommand> other = worker();
-        membership.tell(new Join("r", 0, 0, "node-b", 4712, "cpu", "", other.getRef()));
+        membership.tell(new Join("r", 0, 0, "node-b", 4712, "cpu", "", 0, -1, other.getRef()));
         assertThat(other.expectMessageClass(WorkerCommand.Leave.class).reason())
                 .contains("rank 0 is taken by node-a", "--node_rank");
     }
@@ -148,6 +148,6 @@ class MembershipTest {
     }
 
     private static Join join(String run, int seat, TestProbe<WorkerCommand> worker) {
-        return new Join(run, seat, 0, "node-a", 4711, "cpu", "", worker.getRef());
+        return new Join(run, seat, 0, "node-a", 4711, "cpu", "", 0, -1, worker.getRef());
     }
 }

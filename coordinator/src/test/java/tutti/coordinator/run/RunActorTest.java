@@ -491,7 +491,7 @@ class RunActorTest {
     /** The next process of a seat comes. */
     private TestProbe<WorkerCommand> replace(int seat) {
         TestProbe<WorkerCommand> next = kit.createTestProbe();
-        membership().tell(new Join("0123456789abcdef", seat, 0, "host", 200 + seat, "cpu", "", next.getRef()));
+        membership().tell(new Join("0123456789abcdef", seat, 0, "host", 200 + seat, "cpu", "", 0, -1, next.getRef()));
         return next;
     }
 
@@ -516,7 +516,7 @@ class RunActorTest {
         Announcer announcer = new Announcer(
                 board, new RunMeters(registry), new Terminal(out, false, 80, System::nanoTime), System::nanoTime);
         ActorRef<RunActor.Message> actor = kit.spawn(
-                RunActor.create(config, "0123456789abcdef", "", ledger, announcer, clock::get, outcome), "run");
+                RunActor.create(config, "0123456789abcdef", "", 0, ledger, announcer, clock::get, outcome), "run");
         control = actor;
         for (int seat = 0; seat < 2; seat++) {
             workers.add(kit.createTestProbe());
@@ -525,7 +525,7 @@ class RunActorTest {
         WorkerCommand.Assign first = kit.createTestProbe().awaitAssert(() -> {
             for (int seat = 0; seat < 2; seat++) {
                 ActorRef<WorkerCommand> worker = workers.get(seat).getRef();
-                membership().tell(new Join("0123456789abcdef", seat, 0, "host", 100 + seat, "cpu", "", worker));
+                membership().tell(new Join("0123456789abcdef", seat, 0, "host", 100 + seat, "cpu", "", 0, -1, worker));
             }
             return workers.get(0).expectMessageClass(WorkerCommand.Assign.class, Duration.ofMillis(300));
         });

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import tutti.common.config.CoordinatorSeat;
 import tutti.common.config.LaunchConfig;
 import tutti.common.config.RunConfig;
@@ -144,9 +145,11 @@ public final class Agent {
                     port,
                     runId,
                     environment.getOrDefault(CONSOLE_TOKEN, ConsoleOptions.newToken()),
+                    0,
                     progressBar,
                     CoordinatorSeat.columns(environment));
-            going = node.start(() -> startCoordinator(seat, runFile, aeronDir));
+            AtomicReference<CoordinatorSeat> next = new AtomicReference<>(seat);
+            going = node.keep(() -> startCoordinator(next.getAndUpdate(CoordinatorSeat::again), runFile, aeronDir));
         }
         int threads = threads(launch, environment);
         for (int local = 0; going && local < launch.nprocPerNode(); local++) {

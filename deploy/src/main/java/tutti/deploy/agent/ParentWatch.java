@@ -18,23 +18,24 @@ public final class ParentWatch {
      * @param aeronDir the dead agent's folder, deleted here because nobody else is left to do it
      */
     public static void start(Path aeronDir) {
-        start(aeronDir, () -> {}, () -> {});
+        start(aeronDir, () -> {}, () -> {}, () -> {});
     }
 
     /**
      * As above, and obeys the agent's words.
      *
      * @param preempt makes room; returns at once
+     * @param coordinatorLost goes on with the next coordinator; returns at once
      * @param end ends this process; may take its time
      */
-    public static void start(Path aeronDir, Runnable preempt, Runnable end) {
-        Thread watch = new Thread(() -> outlive(aeronDir, preempt, end), "tutti-parent-watch");
+    public static void start(Path aeronDir, Runnable preempt, Runnable coordinatorLost, Runnable end) {
+        Thread watch = new Thread(() -> outlive(aeronDir, preempt, coordinatorLost, end), "tutti-parent-watch");
         watch.setDaemon(true);
         watch.start();
     }
 
-    private static void outlive(Path aeronDir, Runnable preempt, Runnable end) {
-        listenToTheEnd(preempt, end);
+    private static void outlive(Path aeronDir, Runnable preempt, Runnable coordinatorLost, Runnable end) {
+        listenToTheEnd(preempt, coordinatorLost, end);
         try {
             Trees.delete(aeronDir);
             // Fetched late: logging starts slowly, and most children never need it here.
@@ -48,11 +49,13 @@ public final class ParentWatch {
         }
     }
 
-    private static void listenToTheEnd(Runnable preempt, Runnable end) {
+    private static void listenToTheEnd(Runnable preempt, Runnable coordinatorLost, Runnable end) {
         try {
             for (int word = System.in.read(); word >= 0; word = System.in.read()) {
                 if (word == Word.PREEMPT.code()) {
                     preempt.run();
+                } else if (word == Word.COORDINATOR_LOST.code()) {
+                    coordinatorLost.run();
                 } else if (word == Word.END.code()) {
                     // Beside this thread, which still has to notice the agent's death.
                     Thread ending = new Thread(end, "tutti-end");

@@ -18,8 +18,8 @@ import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
 
 /**
- * Watches the children of one agent and decides what the end of one means for the others. The coordinator's exit code is the
- * run's; a worker that is killed is started again; one that ends by itself gives the coordinator a moment to say why, then the run is
+ * Watches the children of one agent and decides what the end of one means for the others. One that is killed is started again. The
+ * coordinator's exit code is the run's; a worker that ends by itself gives the coordinator a moment to say why, then the run is
  * over.
  */
 final class Supervisor {
@@ -90,12 +90,13 @@ final class Supervisor {
         }
     }
 
-    /** Not one that ended by itself, which is its verdict on the run; nor without a coordinator, or on the way out. */
+    /** Not one that ended by itself, which is its verdict on the run; nor behind the run's end, or on the way out. */
     private synchronized boolean startAgain(Child child, int maxRestarts) {
         Starter again = kept.get(child);
-        boolean unled = children.stream()
-                .anyMatch(other -> other.isCoordinator() && !other.process().isAlive());
-        if (again == null || !Child.killed(child.process().exitValue()) || stopping || leaving || unled) {
+        boolean over = children.stream()
+                .filter(other -> other.isCoordinator() && !other.process().isAlive())
+                .anyMatch(other -> !Child.killed(other.process().exitValue()));
+        if (again == null || !Child.killed(child.process().exitValue()) || stopping || leaving || over) {
             return false;
         }
         firstLoss = firstLoss.isEmpty() ? child.epitaph(host) : firstLoss;
@@ -108,6 +109,9 @@ final class Supervisor {
         children.remove(child);
         kept.remove(child);
         kept.put(begin(again), again);
+        if (child.isCoordinator()) {
+            alive().forEach(other -> other.say(Word.COORDINATOR_LOST));
+        }
         return true;
     }
 

@@ -4,6 +4,8 @@ package tutti.deploy.agent;
 enum Word {
     /** Make room: a checkpoint, then the end. */
     PREEMPT('p'),
+    /** The coordinator was killed, and another one starts. */
+    COORDINATOR_LOST('c'),
     /** End at once. */
     END('e');
 

@@ -23,7 +23,7 @@ final class FakeChild {
     public static void main(String[] args) throws Exception {
         String rank = System.getenv("RANK");
         String name = rank == null ? "coordinator" : "rank-" + rank;
-        ParentWatch.start(Path.of(System.getenv("TUTTI_AERON_DIR")), TOLD::countDown, () -> {});
+        ParentWatch.start(Path.of(System.getenv("TUTTI_AERON_DIR")), TOLD::countDown, () -> {}, () -> {});
         List<String> words =
                 List.of(args[rank == null ? 0 : 1 + Integer.parseInt(System.getenv("LOCAL_RANK"))].split(" "));
         if (words.contains("stubborn")) {

@@ -122,7 +122,7 @@ class ProtocolTest {
         ActorRef<WorkerCommand> worker = system.<WorkerCommand>unsafeUpcast().narrow();
         ActorRef<WorkerReport> run = system.<WorkerReport>unsafeUpcast().narrow();
         return List.of(
-                new Join("0123456789abcdef", 1, 0, "10.0.0.7", 4711, "cpu", "10.0.0.7:40123", worker),
+                new Join("0123456789abcdef", 1, 0, "10.0.0.7", 4711, "cpu", "10.0.0.7:40123", 3, 1L << 40, worker),
                 new WorkerCommand.Assign(
                         "0123456789abcdef",
                         1,

@@ -75,7 +75,9 @@ class FailureTest {
 
     @Test
     void shouldEndAndNameTheCoordinatorThatWasKilled() throws Exception {
-        startAndAwaitASecondStep();
+        Map<String, String> flags = flags();
+        flags.put("max_restarts", "0");
+        startAndAwaitASecondStep(flags);
         long coordinator = run.pidOf("coordinator", -1);
         run.signal(coordinator, "KILL");
 

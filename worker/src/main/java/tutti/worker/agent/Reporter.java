@@ -1,11 +1,13 @@
 package tutti.worker.agent;
 
 import akka.actor.typed.ActorRef;
+import java.util.Deque;
 import java.util.List;
 import java.util.function.LongSupplier;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
@@ -14,10 +16,14 @@ import tutti.worker.train.TrainLoop;
 /**
  * Sends the loop's progress to the coordinator.
  *
+ * @param recent takes what was said of the last {@value #RECENT} steps: the next coordinator may not have heard it
  * @param peakBytes most that the process held so far, beyond its base
  */
-record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation, LongSupplier peakBytes)
+record Reporter(
+        ActorRef<WorkerReport> coordinator, int rank, int generation, Deque<StepDone> recent, LongSupplier peakBytes)
         implements TrainLoop.Reports {
+    /** More than is ever handed out ahead. */
+    private static final int RECENT = 64;
 
     @Override
     public void stepDone(
@@ -29,7 +35,7 @@ record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation, Lo
             double learningRate,
             StepTimes times,
             StepWire wire) {
-        coordinator.tell(new WorkerReport.StepDone(
+        StepDone done = new StepDone(
                 rank,
                 generation,
                 step,
@@ -40,7 +46,12 @@ record Reporter(ActorRef<WorkerReport> coordinator, int rank, int generation, Lo
                 learningRate,
                 times,
                 wire,
-                ProcessMemory.residentBytes()));
+                ProcessMemory.residentBytes());
+        coordinator.tell(done);
+        if (recent.size() == RECENT) {
+            recent.removeFirst();
+        }
+        recent.addLast(done);
     }
 
     @Override

@@ -4,8 +4,11 @@ import akka.actor.typed.ActorRef;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -21,6 +24,7 @@ import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.Topology;
@@ -35,25 +39,33 @@ import tutti.worker.train.Trainer;
  * too, and the coordinator decides. Orders reach it through a queue. Weights, optimizer state and data stay with it when another worker
  * is lost: {@link #hold} ends what it does in that generation, and it answers with what it has.
  */
-final class TrainingThread {
+public final class TrainingThread {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingThread.class);
     /** Orders come ahead of need, except before a checkpoint while one is written: there a rank waits for the slowest writer. */
     private static final Duration ORDER_DEADLINE = Duration.ofMinutes(30);
+
+    private static final long NOTHING = -1;
 
     private final RunConfig config;
     private final WorkerSeat seat;
     private final GradientAddress address;
     private final BlockingQueue<WorkerCommand> orders = new LinkedBlockingQueue<>();
     private final Thread thread;
+    private final Deque<StepDone> recent = new ArrayDeque<>();
     private Trainer trainer;
 
     /** Of the generation that runs now; written by this thread, closed by another to hold it. */
     private volatile TreeAllReduce collectives;
 
-    /** The newest generation that is to end. */
-    private volatile int held;
+    /** The newest generation that was ordered, and the newest that is to end. */
+    private volatile int ordered;
 
-    private TrainingThread(RunConfig config, WorkerSeat seat, GradientAddress address) {
+    private volatile int held;
+    /** What is left when the newest generation has ended: steps behind a whole state, or -1. */
+    private volatile CompletableFuture<Long> left = CompletableFuture.completedFuture(NOTHING);
+
+    /** Starts with its first order. */
+    public TrainingThread(RunConfig config, WorkerSeat seat, GradientAddress address) {
         this.config = config;
         this.seat = seat;
         this.address = address;
@@ -61,20 +73,30 @@ final class TrainingThread {
         this.thread.setDaemon(true);
     }
 
-    static TrainingThread start(RunConfig config, WorkerSeat seat, GradientAddress address, Assign first) {
-        TrainingThread training = new TrainingThread(config, seat, address);
-        training.order(first);
-        training.thread.start();
-        return training;
-    }
-
-    /** Any of them but Leave and Hold. */
+    /** Any of them but Leave and Hold. One caller at a time. */
     void order(WorkerCommand command) {
+        if (command instanceof Assign assign) {
+            ordered = assign.generation();
+            left = new CompletableFuture<>();
+        }
         orders.add(command);
+        if (thread.getState() == Thread.State.NEW) {
+            thread.start();
+        }
     }
 
-    /** Ends all waiting of a generation; what is being computed is finished first. */
-    void hold(Hold hold) {
+    /** The newest generation that it was in; 0 before the first. */
+    public int generation() {
+        return ordered;
+    }
+
+    /**
+     * Ends all waiting of the newest generation; what is being computed is finished first.
+     *
+     * @return steps that its weights and optimizer state have behind them then; -1 if it has none
+     */
+    CompletableFuture<Long> hold() {
+        Hold hold = new Hold(ordered);
         held = hold.generation();
         orders.add(hold);
         TreeAllReduce running = collectives;
@@ -83,10 +105,11 @@ final class TrainingThread {
             closer.setDaemon(true);
             closer.start();
         }
+        return left;
     }
 
     /** Ends the thread at its next wait; nothing it holds outlives the process. */
-    void stop() {
+    public void stop() {
         thread.interrupt();
     }
 
@@ -125,8 +148,9 @@ final class TrainingThread {
         }
         collectives = null;
         awaitHold(assign);
-        boolean whole = trainer != null && trainer.holdsWhole();
-        coordinator.tell(new WorkerReport.Held(rank, assign.generation(), whole ? trainer.completed() : -1));
+        long completed = trainer != null && trainer.holdsWhole() ? trainer.completed() : NOTHING;
+        coordinator.tell(new WorkerReport.Held(rank, assign.generation(), completed));
+        left.complete(completed);
     }
 
     private void awaitHold(Assign assign) {
@@ -172,6 +196,7 @@ final class TrainingThread {
                     assign.stateFrom() < 0 ? trainer.completed() : -1,
                     trainer.plan().total(),
                     trainer.notes()));
+            recent.forEach(done -> coordinator.tell(done.in(generation)));
             Begin begin = next(Begin.class);
             if (assign.stateFrom() >= 0) {
                 trainer.receive(assign.stateFrom(), begin.firstStep());
@@ -181,7 +206,7 @@ final class TrainingThread {
                             begin.firstStep(),
                             begin.totalSteps(),
                             () -> next(Lease.class),
-                            new Reporter(coordinator, rank, generation, () -> measuredBytes(trainer)));
+                            new Reporter(coordinator, rank, generation, recent, () -> measuredBytes(trainer)));
             if (opened.dropped().total() > 0) {
                 LOG.warn("all-reduce: frames dropped: {}", opened.dropped());
             }

@@ -26,8 +26,8 @@ import tutti.common.protocol.WorkerReport;
 import tutti.worker.train.Backends;
 
 /**
- * The worker's actor: joining, then working, until it is told to leave, or the coordinator is gone. The outcome goes into {@code
- * outcome}: normally, or with the exception that ended it.
+ * The worker's actor under one coordinator: joining, then working, until it is told to leave, or the coordinator is gone. How it ended
+ * goes into a future. The training thread outlives it, with all that it holds.
  */
 public final class WorkerAgent {
     private static final Duration JOIN_RETRY = Duration.ofMillis(300);
@@ -41,8 +41,17 @@ public final class WorkerAgent {
     private final RunConfig config;
     private final WorkerSeat seat;
     private final GradientAddress address;
-    private final CompletableFuture<Void> outcome;
+    private final TrainingThread training;
+    private final CompletableFuture<Ending> outcome;
     private final ActorRef<WorkerCommand> commands;
+
+    /** How it ended, where that is no failure. */
+    public enum Ending {
+        /** The run is over. */
+        DONE,
+        /** The coordinator is gone; another may come to its address. */
+        COORDINATOR_LOST
+    }
 
     /** What this actor hears, orders from the wire included. */
     public sealed interface Message {}
@@ -55,7 +64,14 @@ public final class WorkerAgent {
 
     private record CoordinatorGone() implements Message {}
 
+    private record Left(long completed) implements Message {}
+
     private record Preempt() implements Message {}
+
+    /** The coordinator is dead. */
+    public static Message coordinatorLost() {
+        return new CoordinatorGone();
+    }
 
     /** This node is to make room. */
     public static Message preempt() {
@@ -68,44 +84,62 @@ public final class WorkerAgent {
             RunConfig config,
             WorkerSeat seat,
             GradientAddress address,
-            CompletableFuture<Void> outcome) {
+            TrainingThread training,
+            CompletableFuture<Ending> outcome) {
         this.context = context;
         this.timers = timers;
         this.config = config;
         this.seat = seat;
         this.address = address;
+        this.training = training;
         this.outcome = outcome;
         this.commands = context.messageAdapter(WorkerCommand.class, Order::new);
     }
 
+    /** @param training of this process; has it begun under another coordinator, it is held first */
     public static Behavior<Message> create(
-            RunConfig config, WorkerSeat seat, GradientAddress address, CompletableFuture<Void> outcome) {
+            RunConfig config,
+            WorkerSeat seat,
+            GradientAddress address,
+            TrainingThread training,
+            CompletableFuture<Ending> outcome) {
         return Behaviors.setup(context -> Behaviors.withTimers(
-                timers -> new WorkerAgent(context, timers, config, seat, address, outcome).joining()));
+                timers -> new WorkerAgent(context, timers, config, seat, address, training, outcome).holding()));
     }
 
-    private Behavior<Message> joining() {
+    private Behavior<Message> holding() {
+        context.pipeToSelf(training.hold(), (completed, impossible) -> new Left(completed == null ? -1 : completed));
+        return Behaviors.receive(Message.class)
+                .onMessage(Left.class, left -> joining(left.completed()))
+                .onMessage(CoordinatorGone.class, gone -> Behaviors.same())
+                .onMessage(Preempt.class, this::preemptedEarly)
+                .build();
+    }
+
+    private Behavior<Message> preemptedEarly(Preempt preempt) {
+        return end(new TuttiException(Category.PREEMPTED, "rank %d: preempted while it joined".formatted(seat.rank())));
+    }
+
+    private Behavior<Message> joining(long completed) {
         int seconds = config.launch().rdzvTimeoutSeconds() + JOIN_GRACE_SECONDS;
         timers.startSingleTimer(new JoinTimeout(), Duration.ofSeconds(seconds));
         // Before the cluster takes this node: it may wait for one that is dead, whose place this worker takes.
         timers.startTimerWithFixedDelay(new TryJoin(), Duration.ZERO, JOIN_RETRY);
         return Behaviors.receive(Message.class)
-                .onMessage(TryJoin.class, event -> join())
+                .onMessage(TryJoin.class, event -> join(completed))
+                .onMessage(CoordinatorGone.class, gone -> Behaviors.same())
                 .onMessage(
                         JoinTimeout.class,
                         event -> end(new TuttiException(
                                 Category.PEER,
                                 "rank %d: no answer from the coordinator at %s:%d in %d s"
                                         .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), seconds))))
-                .onMessage(
-                        Preempt.class,
-                        event -> end(new TuttiException(
-                                Category.PREEMPTED, "rank %d: preempted before it joined".formatted(seat.rank()))))
+                .onMessage(Preempt.class, this::preemptedEarly)
                 .onMessage(Order.class, this::whileJoining)
                 .build();
     }
 
-    private Behavior<Message> join() {
+    private Behavior<Message> join(long completed) {
         ActorRef<WireMessage> membership = ActorRefResolver.get(context.getSystem())
                 .resolveActorRef(ClusterConfig.membershipPath(seat.masterAddr(), seat.masterPort()));
         membership.tell(new Join(
@@ -117,6 +151,8 @@ public final class WorkerAgent {
                 Backends.device(config.train().backend(), config.train().device(), seat.localRank())
                         .toString(),
                 address.text(),
+                training.generation(),
+                completed,
                 commands));
         return Behaviors.same();
     }
@@ -125,8 +161,8 @@ public final class WorkerAgent {
         if (order.command() instanceof Assign assign) {
             timers.cancelAll();
             context.watch(assign.replyTo());
-            TrainingThread thread = TrainingThread.start(config, seat, address, assign);
-            return working(assign, thread);
+            training.order(assign);
+            return working(assign);
         }
         if (order.command() instanceof Leave leave) {
             return leave(leave);
@@ -135,9 +171,9 @@ public final class WorkerAgent {
         return Behaviors.same();
     }
 
-    private Behavior<Message> working(Assign assign, TrainingThread thread) {
+    private Behavior<Message> working(Assign assign) {
         return Behaviors.receive(Message.class)
-                .onMessage(Order.class, order -> whileWorking(order.command(), assign, thread))
+                .onMessage(Order.class, order -> whileWorking(order.command(), assign))
                 .onMessage(TryJoin.class, event -> Behaviors.same())
                 .onMessage(JoinTimeout.class, event -> Behaviors.same())
                 .onMessage(Preempt.class, event -> {
@@ -148,31 +184,37 @@ public final class WorkerAgent {
                     timers.startSingleTimer(new CoordinatorGone(), LEAVE_GRACE);
                     return Behaviors.same();
                 })
-                .onMessage(CoordinatorGone.class, gone -> {
-                    thread.stop();
-                    return end(new TuttiException(
-                            Category.PEER,
-                            "rank %d: the coordinator at %s:%d is gone"
-                                    .formatted(assign.rank(), seat.masterAddr(), seat.masterPort())));
-                })
+                .onMessage(CoordinatorGone.class, gone -> coordinatorGone(assign))
                 .build();
     }
 
-    private Behavior<Message> whileWorking(WorkerCommand command, Assign assign, TrainingThread thread) {
+    private Behavior<Message> coordinatorGone(Assign assign) {
+        if (config.launch().maxRestarts() > 0) {
+            outcome.complete(Ending.COORDINATOR_LOST);
+            return Behaviors.stopped();
+        }
+        training.stop();
+        return end(new TuttiException(
+                Category.PEER,
+                "rank %d: the coordinator at %s:%d is gone"
+                        .formatted(assign.rank(), seat.masterAddr(), seat.masterPort())));
+    }
+
+    private Behavior<Message> whileWorking(WorkerCommand command, Assign assign) {
         if (command instanceof Leave leave) {
-            thread.stop();
+            training.stop();
             return leave(leave);
         }
         if (command instanceof Assign next && next.generation() > assign.generation()) {
-            thread.order(next);
-            return working(next, thread);
+            training.order(next);
+            return working(next);
         }
         if (command instanceof Begin begin && begin.generation() == assign.generation()) {
-            thread.order(begin);
+            training.order(begin);
         } else if (command instanceof Lease lease && lease.generation() == assign.generation()) {
-            thread.order(lease);
+            training.order(lease);
         } else if (command instanceof Hold hold && hold.generation() == assign.generation()) {
-            thread.hold(hold);
+            training.hold();
         } else if (!(command instanceof Assign)) {
             context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
         }
@@ -186,7 +228,7 @@ public final class WorkerAgent {
                 .filter(category -> seat.nodeRank() > 0)
                 .ifPresentOrElse(
                         category -> outcome.completeExceptionally(new TuttiException(category, leave.reason())),
-                        () -> outcome.complete(null));
+                        () -> outcome.complete(Ending.DONE));
         return Behaviors.stopped();
     }
 
