@@ -31,6 +31,13 @@ public sealed interface WorkerCommand extends WireMessage {
     /** A worker was lost: stop before the next update, keep all state, and wait for the next generation. Answered by Held. */
     record Hold(int generation) implements WorkerCommand {}
 
+    /**
+     * Another worker of this node hangs: kill it, so that its agent starts it again.
+     *
+     * @param pid of a process with the same parent as this one; any other is left alone
+     */
+    record StopNeighbour(int generation, long pid) implements WorkerCommand {}
+
     /** All workers are ready. Leases follow. */
     record Begin(int generation, long firstStep, long totalSteps) implements WorkerCommand {}
 

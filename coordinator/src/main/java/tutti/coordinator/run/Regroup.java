@@ -50,6 +50,11 @@ final class Regroup {
         }
     }
 
+    /** One of the old generation that has not said what it holds, and is not known to be lost. */
+    boolean isSilent(Member member) {
+        return survivors.contains(member.commands()) && !held.containsKey(member.commands());
+    }
+
     boolean allHeld() {
         return held.keySet().containsAll(survivors);
     }

@@ -60,8 +60,10 @@ public final class RunActor {
 
     /** For a worker to finish the micro-batch that it computes. */
     private static final Duration HOLD_DEADLINE = Duration.ofMinutes(10);
-    /** So long after a worker could not reach another, and nobody was lost, it is taken at its word. */
-    private static final Duration SUSPICION = Duration.ofSeconds(10);
+    /** So long after a worker could not reach another somebody should be lost; else it is looked for who does not answer. */
+    private static final Duration SUSPICION = Duration.ofSeconds(5);
+    /** Whoever has not answered then is stopped: others have waited for it much longer before they said so. */
+    private static final Duration ANSWER = Duration.ofSeconds(10);
 
     private final ActorContext<Message> context;
     private final TimerScheduler<Message> timers;
@@ -100,6 +102,8 @@ public final class RunActor {
     private record Silence(String what) implements Message {}
 
     private record Suspicion(Failed failed) implements Message {}
+
+    private record Hung(Failed failed) implements Message {}
 
     /** Asks for a checkpoint after the steps that are handed out: within seconds. */
     public static Message saveNow() {
@@ -235,6 +239,7 @@ public final class RunActor {
                     return readies.size() < members.size() ? Behaviors.same() : begin(readies, start);
                 }))
                 .onMessage(Members.class, guarded(event -> whileRunning(event, Optional.empty())))
+                .onMessage(Suspicion.class, guarded(suspicion -> suspect(suspicion.failed(), Optional.empty())))
                 .build();
     }
 
@@ -306,6 +311,7 @@ public final class RunActor {
                 }))
                 .onMessage(Preempt.class, guarded(preempt -> preempted(training)))
                 .onMessage(Members.class, guarded(event -> whileRunning(event, Optional.of(training))))
+                .onMessage(Suspicion.class, guarded(suspicion -> suspect(suspicion.failed(), Optional.of(training))))
                 .build();
     }
 
@@ -416,11 +422,46 @@ public final class RunActor {
         if (!survives(lost, regroup)) {
             return fail(losses.tooMany());
         }
-        timers.cancel("suspicion");
         checkpoints.ifPresent(saving -> saving.lost(lost.member().describe()));
+        return hold(regroup);
+    }
+
+    private Behavior<Message> hold(Regroup regroup) {
+        timers.cancel("suspicion");
         regroup.survivors().forEach(worker -> worker.tell(new WorkerCommand.Hold(generation)));
         expectWithin(HOLD_DEADLINE, "holding their state for the next generation");
         return regrouping(regroup);
+    }
+
+    /** Somebody waits in vain for another, and nobody was lost: who hangs is who does not answer. */
+    private Behavior<Message> suspect(Failed failed, Optional<Training> training) {
+        timers.startSingleTimer("hung", new Hung(failed), ANSWER);
+        return hold(new Regroup(members, training));
+    }
+
+    private Behavior<Message> stopThoseThatHang(Failed failed, Regroup regroup) {
+        List<Member> hung = members.stream().filter(regroup::isSilent).toList();
+        if (hung.isEmpty()) {
+            return fail(cause(failed));
+        }
+        for (Member member : hung) {
+            ledger.happened(
+                    "worker_hung",
+                    Map.of("generation", generation, "member", member.describe(), "message", failed.message()));
+            Optional<Member> neighbour = members.stream()
+                    .filter(other -> other.join().nodeRank() == member.join().nodeRank())
+                    .filter(other -> regroup.survivors().contains(other.commands()) && !regroup.isSilent(other))
+                    .findFirst();
+            if (neighbour.isEmpty()) {
+                return fail(cause(failed));
+            }
+            neighbour
+                    .get()
+                    .commands()
+                    .tell(new WorkerCommand.StopNeighbour(
+                            generation, member.join().pid()));
+        }
+        return Behaviors.same();
     }
 
     private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
@@ -467,6 +508,7 @@ public final class RunActor {
                     }
                     return regrouped(regroup);
                 }))
+                .onMessage(Hung.class, guarded(silence -> stopThoseThatHang(silence.failed(), regroup)))
                 .onMessage(SaveNow.class, now -> Behaviors.same())
                 .onMessage(Preempt.class, preempt -> preemptedEarly())
                 .build();
@@ -485,6 +527,7 @@ public final class RunActor {
         }
         String lastCommit =
                 checkpoints.flatMap(Checkpointing::newest).map(Path::toString).orElse(resumeFrom);
+        timers.cancel("hung");
         Start start = regroup.start(formed.get().members(), lastCommit);
         regroup.training()
                 .ifPresent(training ->
@@ -569,7 +612,6 @@ public final class RunActor {
     private BehaviorBuilder<Message> state() {
         return Behaviors.receive(Message.class)
                 .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
-                .onMessage(Suspicion.class, suspicion -> fail(cause(suspicion.failed())))
                 .onMessage(
                         Silence.class,
                         silence -> fail(new TuttiException(

@@ -41,6 +41,22 @@ class LineFileTest {
         assertThatThrownBy(lines::close).hasMessageContaining("lines: cannot be written");
     }
 
+    @Test
+    void shouldNotContinueAHalfLineOfAProcessThatWasKilled() throws Exception {
+        Path file = folder.resolve("lines");
+        Files.writeString(file, "one\ntwo\nthr");
+        try (LineFile lines = new LineFile(file)) {
+            assertThat(lines.last()).contains("two");
+            lines.add(line("three"));
+            assertThat(lines.last()).contains("three");
+        }
+        assertThat(Files.readString(file)).isEqualTo("one\ntwo\nthree\n");
+        Files.writeString(file, "half");
+        try (LineFile lines = new LineFile(file)) {
+            assertThat(lines.last()).isEmpty();
+        }
+    }
+
     private static byte[] line(String text) {
         return (text + "\n").getBytes(StandardCharsets.UTF_8);
     }

@@ -478,11 +478,39 @@ class RunActorTest {
     }
 
     @Test
-    void shouldTakeAWorkerAtItsWordThatItCannotReachAnotherWhenNobodyIsLost() {
+    void shouldHaveAWorkerKilledThatOthersWaitForAndThatDoesNotAnswer() throws Exception {
         form(Map.of("save_strategy", "no"));
         begin();
+        assertLease(false, 0, 1);
         run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
-        workers.get(0).expectMessageClass(WorkerCommand.Lease.class);
+        workers.get(0).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(6));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        run.tell(new WorkerReport.Held(0, 1, 0));
+        workers.get(0).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(11));
+        workers.get(0).expectMessage(new WorkerCommand.StopNeighbour(1, 101));
+        // Its agent starts it again.
+        workers.set(1, replace(1));
+        for (TestProbe<WorkerCommand> worker : workers) {
+            assertThat(worker.expectMessageClass(WorkerCommand.Assign.class).stateFrom())
+                    .isZero();
+        }
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("\"worker_hung\"", "rank 1 (pid 101 on host)", "\"worker_lost\"");
+    }
+
+    @Test
+    void shouldTakeAWorkerAtItsWordThatItCannotReachAnotherWhenAllAnswer() {
+        form(Map.of("save_strategy", "no"));
+        begin();
+        assertLease(false, 0, 1);
+        run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
+        workers.get(0).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(6));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        run.tell(new WorkerReport.Held(0, 1, 0));
+        run.tell(new WorkerReport.Held(1, 1, 0));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
         assertFailed(Category.PEER, "waits for rank 1");

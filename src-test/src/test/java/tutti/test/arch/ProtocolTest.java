@@ -135,6 +135,7 @@ class ProtocolTest {
                         run),
                 new WorkerCommand.Begin(1, 8, 1L << 40),
                 new WorkerCommand.Hold(1),
+                new WorkerCommand.StopNeighbour(1, 4711),
                 new WorkerCommand.Lease(
                         1, List.of(new StepShard(8, new int[] {3, 1, 2}, 0.5), new StepShard(9, new int[0], 1)), true),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),

@@ -8,6 +8,7 @@ import akka.actor.typed.javadsl.ActorContext;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.TimerScheduler;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import tutti.common.config.RunConfig;
 import tutti.common.config.WorkerSeat;
@@ -22,6 +23,7 @@ import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
+import tutti.common.protocol.WorkerCommand.StopNeighbour;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.train.Backends;
 
@@ -215,10 +217,24 @@ public final class WorkerAgent {
             training.order(lease);
         } else if (command instanceof Hold hold && hold.generation() == assign.generation()) {
             training.hold();
+        } else if (command instanceof StopNeighbour stop && stop.generation() == assign.generation()) {
+            stopNeighbour(stop.pid());
         } else if (!(command instanceof Assign)) {
             context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
         }
         return Behaviors.same();
+    }
+
+    private void stopNeighbour(long pid) {
+        Optional<ProcessHandle> parent = ProcessHandle.current().parent();
+        ProcessHandle.of(pid)
+                .filter(process -> parent.isPresent() && process.parent().equals(parent))
+                .ifPresentOrElse(
+                        process -> {
+                            context.getLog().warn("pid {} hangs; it is killed", pid);
+                            process.destroyForcibly();
+                        },
+                        () -> context.getLog().warn("pid {} is no worker of this node; left alone", pid));
     }
 
     private Behavior<Message> leave(Leave leave) {
