@@ -83,6 +83,14 @@ class MemoryPreflightTest {
         assertThatCode(() -> preflight(needed - 1)).doesNotThrowAnyException();
     }
 
+    @Test
+    void shouldOfferOnlyAsManyWorkersAsCanHoldTheVirtualRanks() {
+        flags.putAll(
+                Map.of("gradient_checkpointing", "full", "per_device_train_batch_size", "1", "model_max_length", "64"));
+        flags.putAll(Map.of("nproc_per_node", "4", "virtual_ranks", "4"));
+        assertRefused(with("nproc_per_node", "2"), "it would fit with --nproc_per_node 2");
+    }
+
     private void assertRefused(long available, String change) {
         assertRefused(available, change, true);
     }

@@ -70,10 +70,21 @@ public final class Keys {
 
     public static final Key BF16 = key(
             "bf16", Kind.SWITCH, "false", TRAIN, "matrices compute in bfloat16; master weights and sums stay float32");
-    public static final Key PER_DEVICE_TRAIN_BATCH_SIZE =
-            key("per_device_train_batch_size", Kind.INTEGER, "8", TRAIN, "sequences of one micro-batch on one worker");
+    public static final Key PER_DEVICE_TRAIN_BATCH_SIZE = key(
+            "per_device_train_batch_size",
+            Kind.INTEGER,
+            "8",
+            TRAIN,
+            "sequences of one micro-batch on one worker, or of each of its virtual ranks");
     public static final Key GRADIENT_ACCUMULATION_STEPS =
             key("gradient_accumulation_steps", Kind.INTEGER, "1", TRAIN, "micro-batches of one optimizer step");
+    public static final Key VIRTUAL_RANKS = key(
+            "virtual_ranks",
+            Kind.INTEGER,
+            "0",
+            TRAIN,
+            "ranks among which a step is dealt, however many workers hold them: the bits stay the same; a power of two on each "
+                    + "worker; 0: one a worker");
     public static final Key GRADIENT_CHECKPOINTING = key(
             "gradient_checkpointing",
             Kind.POLICY,

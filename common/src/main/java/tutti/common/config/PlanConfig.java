@@ -4,6 +4,10 @@ package tutti.common.config;
 public record PlanConfig(
         LaunchConfig launch, ModelSource model, TrainConfig train, OptimConfig optim, AllReduceConfig allReduce) {
 
+    public PlanConfig {
+        train.requireHeldBy(launch.worldSize());
+    }
+
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
     public static PlanConfig read(Settings settings) {
         return new PlanConfig(

@@ -14,12 +14,14 @@ public record RunConfig(
         AllReduceConfig allReduce) {
 
     public RunConfig {
+        train.requireHeldBy(launch.worldSize());
         require(
-                (long) train.batchSize() * train.accumulation() * launch.worldSize() <= Integer.MAX_VALUE,
-                "--per_device_train_batch_size=%d times --gradient_accumulation_steps=%d times %d workers: at most %d",
+                (long) train.batchSize() * train.accumulation() * train.virtualRanks(launch.worldSize())
+                        <= Integer.MAX_VALUE,
+                "--per_device_train_batch_size=%d times --gradient_accumulation_steps=%d times %d virtual ranks: at most %d",
                 train.batchSize(),
                 train.accumulation(),
-                launch.worldSize(),
+                train.virtualRanks(launch.worldSize()),
                 Integer.MAX_VALUE);
     }
 

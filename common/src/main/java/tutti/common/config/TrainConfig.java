@@ -3,12 +3,15 @@ package tutti.common.config;
 import static tutti.common.error.TuttiException.require;
 
 import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * How a step computes and how many there are.
  *
- * @param batchSize sequences of one micro-batch on one worker
- * @param accumulation micro-batches of one optimizer step
+ * @param batchSize sequences of one micro-batch of a virtual rank
+ * @param accumulation micro-batches of a virtual rank in one optimizer step
+ * @param virtualRanks among which a step's sequences are dealt and whose gradients are summed; 0: as many as there are workers
  * @param maxSteps optimizer steps, or -1 to count by epochs
  * @param device where each worker keeps its replica
  */
@@ -16,6 +19,7 @@ public record TrainConfig(
         boolean bf16,
         int batchSize,
         int accumulation,
+        int virtualRanks,
         GradientCheckpointing checkpointing,
         double epochs,
         long maxSteps,
@@ -61,6 +65,11 @@ public record TrainConfig(
                 "--gradient_accumulation_steps=%d: 1 to %d",
                 accumulation,
                 MAX_BATCH);
+        require(
+                virtualRanks >= 0 && virtualRanks <= LaunchConfig.MAX_WORKERS,
+                "--virtual_ranks=%d: 1 to %d, or 0 for one a worker",
+                virtualRanks,
+                LaunchConfig.MAX_WORKERS);
         require(epochs > 0 || maxSteps > 0, "--num_train_epochs=%s: more than 0, or give --max_steps", epochs);
         require(maxSteps == -1 || maxSteps > 0, "--max_steps=%d: more than 0, or -1 to count by epochs", maxSteps);
         require(!(bf16 && backend == Backend.REFERENCE), "--bf16 True: the reference backend computes in float64 only");
@@ -70,23 +79,64 @@ public record TrainConfig(
                 backend.word());
     }
 
-    /** Sequences of one optimizer step over all ranks. */
+    /** Virtual ranks of a run with so many workers. */
+    public int virtualRanks(int worldSize) {
+        return virtualRanks == 0 ? worldSize : virtualRanks;
+    }
+
+    /** Virtual ranks that each of so many workers holds. */
+    public int virtualRanksEach(int worldSize) {
+        return virtualRanks(worldSize) / worldSize;
+    }
+
+    /** Can so many workers hold the virtual ranks? Each has a power of two of them: what it adds up is then a subtree of all sums. */
+    public boolean canBeHeldBy(int worldSize) {
+        int each = virtualRanksEach(worldSize);
+        return each * worldSize == virtualRanks(worldSize) && Integer.bitCount(each) == 1;
+    }
+
+    void requireHeldBy(int worldSize) {
+        require(
+                canBeHeldBy(worldSize),
+                "--virtual_ranks=%d: %d workers cannot hold them: each holds the same power of two; use %s workers in all; "
+                        + "or --virtual_ranks %d",
+                virtualRanks,
+                worldSize,
+                IntStream.rangeClosed(1, virtualRanks)
+                        .filter(this::canBeHeldBy)
+                        .mapToObj(Integer::toString)
+                        .collect(Collectors.joining(" or ")),
+                worldSize * Integer.highestOneBit(Math.max(1, virtualRanks / worldSize)));
+    }
+
+    /** Sequences of one optimizer step over all virtual ranks. */
     public int globalBatch(int worldSize) {
-        return Math.multiplyExact(Math.multiplyExact(batchSize, accumulation), worldSize);
+        return Math.multiplyExact(Math.multiplyExact(batchSize, accumulation), virtualRanks(worldSize));
     }
 
     public TrainConfig with(GradientCheckpointing other) {
-        return new TrainConfig(bf16, batchSize, accumulation, other, epochs, maxSteps, seed, backend, device);
+        return new TrainConfig(
+                bf16, batchSize, accumulation, virtualRanks, other, epochs, maxSteps, seed, backend, device);
     }
 
     public TrainConfig inBf16() {
-        return new TrainConfig(true, batchSize, accumulation, checkpointing, epochs, maxSteps, seed, backend, device);
+        return new TrainConfig(
+                true, batchSize, accumulation, virtualRanks, checkpointing, epochs, maxSteps, seed, backend, device);
     }
 
     /** The same global batch, each micro-batch cut into {@code parts}, which divides the batch size. */
     public TrainConfig cut(int parts) {
         return new TrainConfig(
-                bf16, batchSize / parts, accumulation * parts, checkpointing, epochs, maxSteps, seed, backend, device);
+                bf16,
+                batchSize / parts,
+                accumulation * parts,
+                virtualRanks,
+                checkpointing,
+                epochs,
+                maxSteps,
+                seed,
+                backend,
+                device);
     }
 
     static TrainConfig read(Settings settings) {
@@ -94,6 +144,7 @@ public record TrainConfig(
                 settings.flag(Keys.BF16),
                 settings.int32(Keys.PER_DEVICE_TRAIN_BATCH_SIZE),
                 settings.int32(Keys.GRADIENT_ACCUMULATION_STEPS),
+                settings.int32(Keys.VIRTUAL_RANKS),
                 GradientCheckpointing.read(settings),
                 settings.number(Keys.NUM_TRAIN_EPOCHS),
                 settings.integer(Keys.MAX_STEPS),

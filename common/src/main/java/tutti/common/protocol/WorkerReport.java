@@ -74,7 +74,7 @@ public sealed interface WorkerReport extends WireMessage {
      *
      * @param data building the batches
      * @param recompute forward passes of blocks done again on the way back, under gradient checkpointing
-     * @param backward without recompute
+     * @param backward without recompute; with the additions of this rank's virtual ranks
      * @param exposed waits for other ranks: for their token counts before forward, for gradients after backward ended
      * @param clip norm of all gradients
      * @param optimizer zeroing the gradients, and the update

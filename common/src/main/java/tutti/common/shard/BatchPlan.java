@@ -4,17 +4,18 @@ import static tutti.common.error.TuttiException.require;
 
 import java.util.Arrays;
 import java.util.function.LongFunction;
+import java.util.stream.IntStream;
 
 /**
- * Cuts every epoch into global batches and every global batch into one shard for each rank. Each sample occurs exactly once in
- * an epoch; the last batch of an epoch may be smaller, and its shards then differ by at most one sample. The order of samples in
- * a global batch does not depend on the number of ranks.
+ * Cuts every epoch into global batches and every global batch into one shard for each virtual rank. Each sample occurs exactly
+ * once in an epoch; the last batch of an epoch may be smaller, and its shards then differ by at most one sample. The order of samples
+ * in a global batch does not depend on the number of virtual ranks, and no shard on the number of workers that hold them.
  *
  * <p>Not thread-safe: it keeps the order of the epoch asked for last.
  */
 public final class BatchPlan {
     private final int samples;
-    private final int worldSize;
+    private final int virtualRanks;
     private final int globalBatch;
     private final boolean shuffle;
     private final LongFunction<int[]> orders;
@@ -23,29 +24,35 @@ public final class BatchPlan {
     private int[] cachedOrder;
 
     /**
-     * @param samples in the data set; at least one for each rank
-     * @param globalBatch samples of one optimizer step over all ranks
+     * @param samples in the data set; at least one for each virtual rank
+     * @param globalBatch samples of one optimizer step over all virtual ranks
      */
-    public BatchPlan(int samples, int worldSize, int globalBatch, boolean shuffle, long seed) {
+    public BatchPlan(int samples, int virtualRanks, int globalBatch, boolean shuffle, long seed) {
         this(
                 samples,
-                worldSize,
+                virtualRanks,
                 globalBatch,
                 shuffle,
                 epoch -> shuffle ? EpochOrder.shuffled(samples, seed, epoch) : EpochOrder.fileOrder(samples));
     }
 
     /** @param orders the order of an epoch: as long as the data set, so it is asked for once an epoch */
-    BatchPlan(int samples, int worldSize, int globalBatch, boolean shuffle, LongFunction<int[]> orders) {
+    BatchPlan(int samples, int virtualRanks, int globalBatch, boolean shuffle, LongFunction<int[]> orders) {
         require(
-                samples >= worldSize,
-                "data set: %d usable samples are fewer than %d workers; use at most --nproc_per_node %d",
+                samples >= virtualRanks,
+                "data set: %d usable samples are fewer than %d virtual ranks; use at most --virtual_ranks %d, or without it "
+                        + "--nproc_per_node %d",
                 samples,
-                worldSize,
+                virtualRanks,
+                Math.max(1, samples),
                 Math.max(1, samples));
-        require(globalBatch >= worldSize, "global batch of %d is smaller than %d workers", globalBatch, worldSize);
+        require(
+                globalBatch >= virtualRanks,
+                "global batch of %d is smaller than %d virtual ranks",
+                globalBatch,
+                virtualRanks);
         this.samples = samples;
-        this.worldSize = worldSize;
+        this.virtualRanks = virtualRanks;
         this.globalBatch = globalBatch;
         this.shuffle = shuffle;
         this.orders = orders;
@@ -76,9 +83,21 @@ public final class BatchPlan {
         return slice(step, 0, 1);
     }
 
-    /** The contiguous part of the global batch that one rank trains on; may be empty only in an epoch's last batch. */
-    public int[] shard(long step, int rank) {
-        return slice(step, rank, worldSize);
+    /** The contiguous part of the global batch that is one virtual rank's; may be empty only in an epoch's last batch. */
+    public int[] shard(long step, int virtualRank) {
+        return slice(step, virtualRank, virtualRanks);
+    }
+
+    /**
+     * What one of several workers trains on: the shards of a contiguous block of virtual ranks, in their order.
+     *
+     * @param worldSize divides the number of virtual ranks
+     */
+    public int[][] shards(long step, int rank, int worldSize) {
+        int each = virtualRanks / worldSize;
+        return IntStream.range(rank * each, (rank + 1) * each)
+                .mapToObj(virtualRank -> shard(step, virtualRank))
+                .toArray(int[][]::new);
     }
 
     /** Part {@code part} of {@code parts} of a global batch: what is copied is all that is touched, whatever the step. */

@@ -1,5 +1,5 @@
 /**
- * Who trains on what: pure arithmetic from (samples, ranks, batch, seed, step) to sample numbers. The position in the data is
+ * Who trains on what: pure arithmetic from (samples, virtual ranks, batch, seed, step) to sample numbers. The position in the data is
  * a step number, never a loop that skips.
  *
  * <p>Start at {@link tutti.common.shard.BatchPlan}. Called by the coordinator, which sends the shards, and by tests. Calls

@@ -93,7 +93,10 @@ class SettingsTest {
         "nproc_per_node,'2,1',one number",
         "nproc_per_node,'',one number",
         "per_device_train_batch_size,2000000,1 to 1000000",
-        "gradient_accumulation_steps,2000000000,1 to 1000000"
+        "gradient_accumulation_steps,2000000000,1 to 1000000",
+        "virtual_ranks,-1,1 to 4096",
+        "virtual_ranks,4097,1 to 4096",
+        "virtual_ranks,3,1 workers cannot hold them"
     })
     void shouldNameKeyAndValueWhenItRefuses(String key, String value, String rule) {
         Map<String, String> flags = new LinkedHashMap<>(needed());
@@ -177,7 +180,41 @@ class SettingsTest {
         assertThatThrownBy(() -> RunConfig.read(Settings.of(flags, null)))
                 .isInstanceOfSatisfying(
                         TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
-                .hasMessageContainingAll("=1000000", "=1000 ", "3 workers", "2147483647");
+                .hasMessageContainingAll("=1000000", "=1000 ", "3 virtual ranks", "2147483647");
+    }
+
+    @ParameterizedTest(name = "{0} virtual ranks on {1} workers")
+    @CsvSource({"0,3,3,1", "4,4,4,1", "4,2,4,2", "4,1,4,4", "6,3,6,2"})
+    void shouldLetEachWorkerHoldAPowerOfTwoOfTheVirtualRanks(String given, int workers, int all, int each) {
+        RunConfig config = RunConfig.read(Settings.of(workersWithVirtualRanks(workers, given), null));
+        assertThat(config.train().virtualRanks(workers)).isEqualTo(all);
+        assertThat(config.train().virtualRanksEach(workers)).isEqualTo(each);
+        assertThat(config.train().globalBatch(workers)).isEqualTo(8 * all);
+        assertThat(config.plan().train()).isEqualTo(config.train());
+    }
+
+    @ParameterizedTest(name = "{0} virtual ranks on {1} workers")
+    @CsvSource({
+        "6,4,use 3 or 6 workers in all; or --virtual_ranks 4",
+        "6,1,use 3 or 6 workers in all; or --virtual_ranks 4",
+        "2,4,use 1 or 2 workers in all; or --virtual_ranks 4",
+        "12,5,use 3 or 6 or 12 workers in all; or --virtual_ranks 10"
+    })
+    void shouldSayWhichWorkersCanHoldTheVirtualRanks(String given, int workers, String fix) {
+        Settings settings = Settings.of(workersWithVirtualRanks(workers, given), null);
+        for (Runnable read : List.<Runnable>of(() -> RunConfig.read(settings), () -> PlanConfig.read(settings))) {
+            assertThatThrownBy(read::run)
+                    .isInstanceOfSatisfying(
+                            TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
+                    .hasMessageContainingAll("--virtual_ranks=" + given, workers + " workers cannot hold them", fix);
+        }
+    }
+
+    private static Map<String, String> workersWithVirtualRanks(int workers, String virtualRanks) {
+        Map<String, String> flags = new LinkedHashMap<>(needed());
+        flags.put("nproc_per_node", Integer.toString(workers));
+        flags.put("virtual_ranks", virtualRanks);
+        return flags;
     }
 
     @Test

@@ -74,6 +74,22 @@ class BatchPlanTest {
         assertThat(sizes).containsExactlyInAnyOrder(1, 1, 1, 2);
     }
 
+    /** However many workers there are, each virtual rank has the samples that it has as a worker of its own. */
+    @ParameterizedTest
+    @CsvSource({"4,4", "4,2", "4,1", "6,3", "6,6", "1,1"})
+    void shouldDealAWorkerTheShardsOfItsBlockOfVirtualRanks(int virtualRanks, int workers) {
+        BatchPlan plan = new BatchPlan(103, virtualRanks, 24, true, 42);
+        for (long step = 0; step < 2 * plan.stepsPerEpoch(); step++) {
+            int virtualRank = 0;
+            for (int worker = 0; worker < workers; worker++) {
+                for (int[] shard : plan.shards(step, worker, workers)) {
+                    assertThat(shard).isEqualTo(plan.shard(step, virtualRank++));
+                }
+            }
+            assertThat(virtualRank).isEqualTo(virtualRanks);
+        }
+    }
+
     @Test
     void shouldTakeFileOrderWithoutShuffleAndAnotherOrderEachEpochWithIt() {
         BatchPlan file = new BatchPlan(8, 1, 4, false, 1);
@@ -97,9 +113,9 @@ class BatchPlanTest {
     }
 
     @Test
-    void shouldRefuseFewerSamplesThanWorkers() {
+    void shouldRefuseFewerSamplesThanVirtualRanks() {
         assertThatThrownBy(() -> new BatchPlan(3, 4, 4, true, 1))
                 .isInstanceOf(TuttiException.class)
-                .hasMessageContaining("3 usable samples are fewer than 4 workers");
+                .hasMessageContaining("3 usable samples are fewer than 4 virtual ranks; use at most --virtual_ranks 3");
     }
 }

@@ -14,13 +14,13 @@ public final class RunPlan {
     private final BatchPlan batches;
     private final long totalSteps;
 
-    /** @throws tutti.common.error.TuttiException (user) if there are fewer samples than workers */
+    /** @throws tutti.common.error.TuttiException (user) if there are fewer samples than virtual ranks */
     public RunPlan(RunConfig config, int worldSize, int samples) {
         this.config = config;
         this.worldSize = worldSize;
         this.batches = new BatchPlan(
                 samples,
-                worldSize,
+                config.train().virtualRanks(worldSize),
                 config.train().globalBatch(worldSize),
                 config.data().shuffle(),
                 config.train().seed());
@@ -65,7 +65,7 @@ public final class RunPlan {
         for (long step = from; step < to; step++) {
             double epoch = batches.epochAfter(step + 1);
             for (int rank = 0; rank < worldSize; rank++) {
-                ranks.get(rank).add(new StepShard(step, batches.shard(step, rank), epoch));
+                ranks.get(rank).add(new StepShard(step, batches.shards(step, rank, worldSize), epoch));
             }
         }
         return ranks;

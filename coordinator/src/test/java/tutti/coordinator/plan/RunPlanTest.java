@@ -45,8 +45,19 @@ class RunPlanTest {
         assertThat(ranks).hasSize(2);
         assertThat(ranks.get(0)).extracting(StepShard::step).containsExactly(3L, 4L);
         assertThat(ranks.get(1)).extracting(StepShard::epoch).containsExactly(1.0, 1.25);
-        assertThat(ranks.get(0).get(0).samples()).containsExactly(48, 49, 50, 51, 52, 53, 54, 55);
-        assertThat(ranks.get(1).get(1).samples()).containsExactly(8, 9, 10, 11, 12, 13, 14, 15);
+        assertThat(ranks.get(0).get(0).samples()).isDeepEqualTo(new int[][] {{48, 49, 50, 51, 52, 53, 54, 55}});
+        assertThat(ranks.get(1).get(1).samples()).isDeepEqualTo(new int[][] {{8, 9, 10, 11, 12, 13, 14, 15}});
+    }
+
+    @Test
+    void shouldDealTheShardsOfVirtualRanksToWhoeverHoldsThem() {
+        Map<String, String> four = Map.of("shuffle", "False", "virtual_ranks", "4");
+        StepShard alone = plan(four, 33, 1).shards(1, 2).get(0).get(0);
+        assertThat(alone.samples()).isDeepEqualTo(new int[][] {{}, {}, {}, {32}});
+        List<List<StepShard>> ranks = plan(four, 96, 2).shards(0, 1);
+        assertThat(ranks.get(0).get(0).samples())
+                .isDeepEqualTo(new int[][] {{0, 1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15}});
+        assertThat(ranks.get(1).get(0).samples()[1]).containsExactly(24, 25, 26, 27, 28, 29, 30, 31);
     }
 
     @Test
@@ -109,10 +120,14 @@ class RunPlanTest {
     }
 
     private static RunPlan plan(Map<String, String> more, int samples) {
+        return plan(more, samples, 2);
+    }
+
+    private static RunPlan plan(Map<String, String> more, int samples, int workers) {
         Map<String, String> flags = new LinkedHashMap<>(Map.of(
                 "model_name_or_path", "m", "data_path", "d", "output_dir", "o", "per_device_train_batch_size", "8"));
-        flags.put("nproc_per_node", "2");
+        flags.put("nproc_per_node", Integer.toString(workers));
         flags.putAll(more);
-        return new RunPlan(RunConfig.read(Settings.of(flags, null)), 2, samples);
+        return new RunPlan(RunConfig.read(Settings.of(flags, null)), workers, samples);
     }
 }

@@ -137,7 +137,11 @@ class ProtocolTest {
                 new WorkerCommand.Hold(1),
                 new WorkerCommand.StopNeighbour(1, 4711),
                 new WorkerCommand.Lease(
-                        1, List.of(new StepShard(8, new int[] {3, 1, 2}, 0.5), new StepShard(9, new int[0], 1)), true),
+                        1,
+                        List.of(
+                                new StepShard(8, new int[][] {{3, 1, 2}, {}}, 0.5),
+                                new StepShard(9, new int[][] {{}, {7}}, 1)),
+                        true),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
                 new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, 1L << 35, List.of("one", "two")),
                 new WorkerReport.Held(1, 1, 8),

@@ -85,7 +85,7 @@ final class InProcessRun {
                         config, collectives, new Origin.Model(), new Host(0, 1, clock, () -> 0, gradients -> 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),
-                    worldSize,
+                    config.train().virtualRanks(worldSize),
                     config.train().globalBatch(worldSize),
                     config.data().shuffle(),
                     42);
@@ -95,7 +95,10 @@ final class InProcessRun {
                     .run(
                             0,
                             total,
-                            () -> new Lease(1, List.of(new StepShard(next[0], plan.shard(next[0]++, rank), 0)), false),
+                            () -> new Lease(
+                                    1,
+                                    List.of(new StepShard(next[0], plan.shards(next[0]++, rank, worldSize), 0)),
+                                    false),
                             new Recorder(rank));
         }
     }

@@ -28,8 +28,8 @@ class StepPhasesTest {
         InProcessRun run = InProcessRun.of(flags, 1, () -> ticks.addAndGet(MILLISECOND));
 
         // Two micro-batches: each adds a tick to data, forward and backward, and one between them and what comes
-        // before. One rank has no buckets to wait for.
-        StepTimes expected = new StepTimes(16, 2, 2, 0, 2, 3, 1, 2, 1);
+        // before. So does their virtual rank, to zeroing. One rank has no buckets to wait for.
+        StepTimes expected = new StepTimes(17, 2, 2, 0, 2, 3, 1, 2, 1);
         assertThat(run.times()).hasSize(2).containsOnly(expected);
     }
 }

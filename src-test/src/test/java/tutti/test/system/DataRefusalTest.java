@@ -33,7 +33,7 @@ class DataRefusalTest {
     void shouldRefuseFewerSamplesThanWorkers() throws Exception {
         Map<String, String> flags = flags("{\"input_ids\":[1,2,3],\"labels\":[1,2,3]}");
         flags.put("nproc_per_node", "2");
-        Refusal.of(folder, flags, Category.USER, "1 usable samples", "2 workers", "--nproc_per_node 1");
+        Refusal.of(folder, flags, Category.USER, "1 usable samples", "2 virtual ranks", "--nproc_per_node 1");
     }
 
     @Test

@@ -17,7 +17,7 @@ import java.nio.file.Path;
  *
  * @param globalStep optimizer steps done
  * @param epoch passes over the data
- * @param globalBatch samples of one optimizer step over all ranks
+ * @param globalBatch samples of one optimizer step over all virtual ranks
  * @param fingerprint hash of the tokenised data set
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -28,6 +28,7 @@ public record TrainerState(
         long seed,
         int samples,
         int globalBatch,
+        int virtualRanks,
         int worldSize,
         String fingerprint) {
     public static final String FILE = "trainer_state.json";

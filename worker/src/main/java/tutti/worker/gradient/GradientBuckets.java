@@ -37,7 +37,7 @@ public final class GradientBuckets implements GradientListener {
     private final List<BucketPlan.Grain> grains;
     /** The gradients of this rank's grains. */
     private final List<Tensor> ownGrains = new ArrayList<>();
-    /** How many grains are each rank's and one more: a sum for each grain, those of one rank behind each other, then its loss. */
+    /** How many grains and virtual ranks are each rank's: a sum for each grain, those of one rank behind each other, then its losses. */
     private final Partition grainsOf;
 
     private final ByteBuffer squares;
@@ -49,6 +49,7 @@ public final class GradientBuckets implements GradientListener {
     private final ByteBuffer[] staging;
 
     private final LongSupplier clock;
+    private final int virtualRanks;
 
     private final List<Pending> started = new ArrayList<>();
     private final List<BucketTimes> times = new ArrayList<>();
@@ -60,15 +61,21 @@ public final class GradientBuckets implements GradientListener {
 
     /**
      * @param kernels copies and squares gradients, on the thread that calls
+     * @param virtualRanks of each rank
      * @param clock nanoseconds
      */
     public GradientBuckets(
-            BucketPlan plan, Gradients gradients, Collectives collectives, Kernels kernels, LongSupplier clock) {
+            BucketPlan plan,
+            Gradients gradients,
+            Collectives collectives,
+            Kernels kernels,
+            int virtualRanks,
+            LongSupplier clock) {
         this.buckets = new ArrayList<>(plan.ascending());
         Collections.reverse(buckets);
         this.grains = plan.grains();
         int[] counts = new int[collectives.worldSize()];
-        Arrays.fill(counts, 1);
+        Arrays.fill(counts, virtualRanks);
         grains.forEach(grain -> counts[grain.owner()]++);
         this.grainsOf = Partition.of(counts);
         this.squares =
@@ -76,6 +83,7 @@ public final class GradientBuckets implements GradientListener {
         this.layout = plan.layout();
         this.gradients = gradients;
         this.kernels = kernels;
+        this.virtualRanks = virtualRanks;
         this.collectives = collectives;
         this.clock = clock;
         for (BucketPlan.Grain grain : grains) {
@@ -213,18 +221,21 @@ public final class GradientBuckets implements GradientListener {
     public record Totals(double gradNorm, double lossSum) {}
 
     /**
-     * Squares are summed over grains, each on one rank, and the grains in their order everywhere: the same bits on every rank, for any
-     * number of ranks, sharded or not.
+     * Squares are summed over grains, each on one rank, and the grains in their order everywhere, as losses in the order of virtual
+     * ranks: the same bits on every rank, for any number of ranks, sharded or not.
      *
-     * @param lossSum of this rank
+     * @param lossSums of each virtual rank of this rank
      */
-    public Totals totals(double lossSum) {
+    public Totals totals(double[] lossSums) {
         int at = grainsOf.start(collectives.rank()) * Double.BYTES;
         for (Tensor grain : ownGrains) {
             squares.putDouble(at, kernels.squaredNorm(grain));
             at += Double.BYTES;
         }
-        squares.putDouble(at, lossSum);
+        for (double lossSum : lossSums) {
+            squares.putDouble(at, lossSum);
+            at += Double.BYTES;
+        }
         collectives.allGatherAndWait("grad norm and loss", squares, DType.F64, grainsOf);
         int[] next = new int[collectives.worldSize()];
         double total = 0;
@@ -233,7 +244,10 @@ public final class GradientBuckets implements GradientListener {
         }
         double loss = 0;
         for (int rank = 0; rank < collectives.worldSize(); rank++) {
-            loss += squares.getDouble((grainsOf.start(rank) + grainsOf.length(rank) - 1) * Double.BYTES);
+            int end = grainsOf.start(rank) + grainsOf.length(rank);
+            for (int place = end - virtualRanks; place < end; place++) {
+                loss += squares.getDouble(place * Double.BYTES);
+            }
         }
         return new Totals(Math.sqrt(total), loss);
     }

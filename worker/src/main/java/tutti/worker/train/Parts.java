@@ -6,6 +6,7 @@ import java.util.function.LongSupplier;
 import tutti.common.config.PlanConfig;
 import tutti.worker.batch.BatchBuilder;
 import tutti.worker.gradient.BucketPlan;
+import tutti.worker.gradient.PartialSums;
 import tutti.worker.model.ActivationPlan;
 import tutti.worker.model.Llama;
 import tutti.worker.model.LlamaConfig;
@@ -25,6 +26,7 @@ record Parts(
         ActivationPlan activations,
         BucketPlan buckets,
         Replica replica,
+        PartialSums partialSums,
         AdamW optimizer,
         Llama model,
         BatchBuilder batches) {
@@ -62,11 +64,19 @@ record Parts(
         BucketPlan buckets = buckets(run, model, kernels.masterDType(), worldSize);
         FlatLayout layout = buckets.layout();
         Replica replica = Replica.full(
-                kernels, layout, buckets.shard(rank), gradientLayout(run, buckets, rank), compute, arena, gradients);
+                kernels,
+                layout,
+                buckets.shard(rank),
+                gradientLayout(run, buckets, rank, worldSize),
+                compute,
+                arena,
+                gradients);
+        PartialSums partialSums = new PartialSums(
+                layout, replica.gradients(), kernels, run.train().virtualRanksEach(worldSize), arena);
         AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena.counting(MemoryUse.OPTIMIZER));
         Llama llama = new Llama(activations, kernels, replica, arena, clock);
         BatchBuilder batches = new BatchBuilder(arena.counting(MemoryUse.BATCH), batch, longest);
-        return new Parts(activations, buckets, replica, optimizer, llama, batches);
+        return new Parts(activations, buckets, replica, partialSums, optimizer, llama, batches);
     }
 
     private static BucketPlan buckets(PlanConfig run, LlamaConfig model, DType master, int worldSize) {
@@ -78,17 +88,19 @@ record Parts(
                 run.optim().zero() > 0);
     }
 
-    private static GradientLayout gradientLayout(PlanConfig run, BucketPlan buckets, int rank) {
-        // Micro-batches before the last one add to gradients of this rank alone: until then all of them have to be
-        // there.
-        boolean passing = run.optim().zero() == 2 && run.train().accumulation() == 1;
-        return passing
+    private static GradientLayout gradientLayout(PlanConfig run, BucketPlan buckets, int rank, int worldSize) {
+        return run.optim().zero() == 2 && hasOneBackward(run, worldSize)
                 ? GradientLayout.windows(buckets.layout(), buckets.shard(rank))
                 : GradientLayout.whole(buckets.layout());
     }
 
+    /** False where backwards before a step's last one add to gradients of this rank alone: until then all of them have to be there. */
+    static boolean hasOneBackward(PlanConfig run, int worldSize) {
+        return run.train().accumulation() == 1 && run.train().virtualRanksEach(worldSize) == 1;
+    }
+
     /** Bytes of the gradients that backward writes, the same on all ranks. */
     static long gradientBytes(PlanConfig run, LlamaConfig model, DType master, int worldSize) {
-        return Gradients.bytes(gradientLayout(run, buckets(run, model, master, worldSize), 0), master);
+        return Gradients.bytes(gradientLayout(run, buckets(run, model, master, worldSize), 0, worldSize), master);
     }
 }

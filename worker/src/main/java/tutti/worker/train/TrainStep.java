@@ -16,6 +16,7 @@ import tutti.worker.batch.Batch;
 import tutti.worker.batch.BatchBuilder;
 import tutti.worker.checkpoint.PartWriter;
 import tutti.worker.gradient.GradientBuckets;
+import tutti.worker.gradient.PartialSums;
 import tutti.worker.model.GradientListener;
 import tutti.worker.model.Llama;
 import tutti.worker.optim.AdamW;
@@ -28,7 +29,8 @@ import tutti.worker.tune.Replica;
  * The spine: one optimizer step, every stage in order.
  *
  * <p>Loss and gradient are divided once, by the number of labelled tokens of the whole global batch on all ranks: never a mean of
- * means. So the result does not depend on how the batch is split into ranks, micro-batches and accumulation.
+ * means. So the result does not depend on how the batch is split into ranks, micro-batches and accumulation, but for the last bits;
+ * and not even those on how many of the virtual ranks this worker holds.
  *
  * @param saving what a checkpoint still reads must not change
  * @param batchSize most samples of one micro-batch
@@ -41,6 +43,7 @@ record TrainStep(
         AdamW optimizer,
         LearningRate learningRate,
         BatchBuilder batches,
+        PartialSums partialSums,
         GradientBuckets buckets,
         Collectives collectives,
         PartWriter saving,
@@ -64,35 +67,29 @@ record TrainStep(
 
     /**
      * @param step from 0
-     * @param shard this rank's samples of the global batch; may be empty
+     * @param shards of the global batch, one for each virtual rank of this rank; any may be empty
      */
-    Result run(long step, List<TokenizedExample> shard) {
+    Result run(long step, List<List<TokenizedExample>> shards) {
         CollectiveCounts before = collectives.counts();
         long start = clock.getAsLong();
-        long labelled = sumOverRanks(
-                shard.stream().mapToLong(TokenizedExample::labelledTokens).sum());
-        double gradScale = 1.0 / labelled;
+        long labelled = sumOverRanks(shards.stream()
+                .flatMap(List::stream)
+                .mapToLong(TokenizedExample::labelledTokens)
+                .sum());
         long counted = clock.getAsLong();
 
-        replica.beginGradients();
-        long zeroed = clock.getAsLong();
         buckets.begin();
-        Passes passes = new Passes();
-        for (int from = 0; from < shard.size(); from += batchSize) {
-            int to = Math.min(shard.size(), from + batchSize);
-            passes.run(shard.subList(from, to), gradScale, to == shard.size() ? buckets : GradientListener.NONE);
-        }
-        for (int part = replica.layout().parts() - 1; shard.isEmpty() && part >= 0; part--) {
-            buckets.begins(part);
-            replica.zeroGradients(part);
-            buckets.ready(part);
+        Passes passes = new Passes(1.0 / labelled);
+        double[] lossSums = new double[shards.size()];
+        for (int number = 0; number < lossSums.length; number++) {
+            lossSums[number] = passes.run(shards.get(number), partialSums.ofVirtualRank(number, buckets));
         }
         long early = buckets.waitedNanos();
         long computed = clock.getAsLong();
         buckets.await();
         long reduced = clock.getAsLong();
 
-        GradientBuckets.Totals totals = buckets.totals(passes.lossSum);
+        GradientBuckets.Totals totals = buckets.totals(lossSums);
         double gradNorm = totals.gradNorm();
         checkFinite(step, gradNorm);
         long clipped = clock.getAsLong();
@@ -112,7 +109,7 @@ record TrainStep(
                 millis(passes.backward - early),
                 millis(counted - start + early + reduced - computed + end - updated),
                 millis(clipped - reduced),
-                millis(zeroed - counted + updated - free),
+                millis(passes.zeroing + updated - free),
                 millis(free - clipped));
         StepWire wire = wire(collectives.counts().minus(before));
         return new Result(totals.lossSum(), labelled, passes.tokens, gradNorm, rate, times, wire);
@@ -134,20 +131,48 @@ record TrainStep(
 
     /** Forward and backward of the micro-batches of one step, with their times in nanoseconds. */
     private final class Passes {
-        private double lossSum;
+        private final double gradScale;
         private long tokens;
+        private long zeroing;
         private long data;
         private long forward;
         private long recompute;
         private long backward;
 
-        void run(List<TokenizedExample> samples, double gradScale, GradientListener listener) {
+        Passes(double gradScale) {
+            this.gradScale = gradScale;
+        }
+
+        /**
+         * One virtual rank, as a rank of its own would.
+         *
+         * @param listener hears its last backward, or for an empty shard that its gradients are zero
+         * @return sum of its losses
+         */
+        double run(List<TokenizedExample> shard, GradientListener listener) {
+            long start = clock.getAsLong();
+            replica.beginGradients();
+            zeroing += clock.getAsLong() - start;
+            double lossSum = 0;
+            for (int from = 0; from < shard.size(); from += batchSize) {
+                int to = Math.min(shard.size(), from + batchSize);
+                lossSum += microBatch(shard.subList(from, to), to == shard.size() ? listener : GradientListener.NONE);
+            }
+            for (int part = replica.layout().parts() - 1; shard.isEmpty() && part >= 0; part--) {
+                listener.begins(part);
+                replica.zeroGradients(part);
+                listener.ready(part);
+            }
+            return lossSum;
+        }
+
+        private double microBatch(List<TokenizedExample> samples, GradientListener listener) {
             long start = clock.getAsLong();
             Batch batch = batches.build(samples);
             long built = clock.getAsLong();
             model.forward(batch);
             long turn = clock.getAsLong();
-            lossSum += model.backward(batch, gradScale, listener);
+            double lossSum = model.backward(batch, gradScale, listener);
             long end = clock.getAsLong();
             long again = model.recomputeNanos();
             data += built - start;
@@ -155,6 +180,7 @@ record TrainStep(
             recompute += again;
             backward += end - turn - again;
             tokens += batch.tokens();
+            return lossSum;
         }
     }
 

@@ -4,6 +4,7 @@ import static tutti.common.error.TuttiException.require;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -109,9 +110,13 @@ public final class Trainer implements AutoCloseable {
                     .formatted(maxLength, model.maxPositions(), model.maxPositions()));
             maxLength = model.maxPositions();
         }
-        if (config.optim().zero() == 2 && config.train().accumulation() > 1) {
-            notes.add("--zero 2 with --gradient_accumulation_steps %d: gradients are kept whole, as with --zero 1"
-                    .formatted(config.train().accumulation()));
+        if (config.optim().zero() == 2 && !Parts.hasOneBackward(config.plan(), collectives.worldSize())) {
+            notes.add(
+                    ("--zero 2 with --gradient_accumulation_steps %d and %d virtual ranks a worker: gradients are kept whole, "
+                                    + "as with --zero 1")
+                            .formatted(
+                                    config.train().accumulation(),
+                                    config.train().virtualRanksEach(collectives.worldSize())));
         }
         Kernels kernels = Backends.open(
                 config.train().backend(),
@@ -215,6 +220,12 @@ public final class Trainer implements AutoCloseable {
                             globalBatch(),
                             config.train().seed()));
         }
+        if (state.virtualRanks() != virtualRanks()) {
+            notes.add(
+                    ("the checkpoint was written with %d virtual ranks, now they are %d: the rest of the run adds gradients "
+                                    + "in another order than it would have; --virtual_ranks %d keeps it")
+                            .formatted(state.virtualRanks(), virtualRanks(), state.virtualRanks()));
+        }
         WeightLoader.load(checkpoint, model, parts.replica());
         OptimizerShards.read(checkpoint, parts.replica(), parts.optimizer());
         return state.globalStep();
@@ -222,6 +233,10 @@ public final class Trainer implements AutoCloseable {
 
     private int globalBatch() {
         return config.train().globalBatch(collectives.worldSize());
+    }
+
+    private int virtualRanks() {
+        return config.train().virtualRanks(collectives.worldSize());
     }
 
     public int samples() {
@@ -272,8 +287,13 @@ public final class Trainer implements AutoCloseable {
     /** @param totalSteps length of the run, which the learning rate needs */
     public void begin(long totalSteps) {
         this.totalSteps = totalSteps;
-        GradientBuckets buckets =
-                new GradientBuckets(parts.buckets(), parts.replica().gradients(), collectives, kernels, clock);
+        GradientBuckets buckets = new GradientBuckets(
+                parts.buckets(),
+                parts.replica().gradients(),
+                collectives,
+                kernels,
+                config.train().virtualRanksEach(collectives.worldSize()),
+                clock);
         step = new TrainStep(
                 kernels,
                 parts.model(),
@@ -281,6 +301,7 @@ public final class Trainer implements AutoCloseable {
                 parts.optimizer(),
                 new LearningRate(config.optim(), totalSteps),
                 parts.batches(),
+                parts.partialSums(),
                 buckets,
                 collectives,
                 saving,
@@ -292,7 +313,8 @@ public final class Trainer implements AutoCloseable {
         long whole = completed;
         // A step that fails on its way may have changed some weights and not others, where they are sharded.
         completed = holdsWhole() ? whole : NOTHING;
-        TrainStep.Result result = step.run(shard.step(), data.pick(shard.samples()));
+        TrainStep.Result result = step.run(
+                shard.step(), Arrays.stream(shard.samples()).map(data::pick).toList());
         completed = shard.step() + 1;
         return result;
     }
@@ -306,6 +328,7 @@ public final class Trainer implements AutoCloseable {
                 config.train().seed(),
                 samples(),
                 globalBatch(),
+                virtualRanks(),
                 collectives.worldSize(),
                 fingerprint());
         saving.begin(folder, state, outcome);

@@ -107,7 +107,7 @@ class GradientBucketsTest {
         assertThat(gradients.written().shape().count())
                 .as("embedding, head and two of three blocks")
                 .isEqualTo(layered.size() - 4096);
-        GradientBuckets buckets = new GradientBuckets(plan, gradients, wire, new ReferenceKernels(), () -> 0);
+        GradientBuckets buckets = new GradientBuckets(plan, gradients, wire, new ReferenceKernels(), 1, () -> 0);
         buckets.begin();
         int[] waitedFor = {0, 0, 0, 2, 2};
         for (int part = 4; part >= 0; part--) {
@@ -141,7 +141,7 @@ class GradientBucketsTest {
         for (int i = 0; i < layout.size(); i++) {
             memory.bytes().putDouble(i * Double.BYTES, i);
         }
-        GradientBuckets buckets = new GradientBuckets(plan(64), gradients, wire, new ReferenceKernels(), () -> 0);
+        GradientBuckets buckets = new GradientBuckets(plan(64), gradients, wire, new ReferenceKernels(), 1, () -> 0);
         for (int pass = 1; pass <= 2; pass++) {
             buckets.begin();
             buckets.ready(2);
@@ -159,6 +159,7 @@ class GradientBucketsTest {
                 new Gradients(GradientLayout.whole(layout), DType.F64, arena(), arena()),
                 wire,
                 new ReferenceKernels(),
+                1,
                 () -> wire.awaited * Recorder.WAIT_NANOS);
     }
 

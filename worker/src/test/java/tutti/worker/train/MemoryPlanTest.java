@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.config.GradientCheckpointing;
@@ -87,6 +88,24 @@ class MemoryPlanTest {
         assertThat(plan.hostBytes(Device.CPU)).isEqualTo(plan.total());
     }
 
+    /** Of four virtual ranks on one worker the sum of one waits, and the sum of two. */
+    @ParameterizedTest(name = "{0} workers")
+    @CsvSource({"4,1", "2,2", "1,3"})
+    void shouldCountASumForEachDoublingOfTheVirtualRanksOnAWorker(String workers, int buffers) {
+        PlanConfig run = config("virtual_ranks", "4", "nproc_per_node", workers);
+        MemoryPlan plan = MemoryPlan.of(run, MODEL, Backends.sizes(Backend.TORCH, Device.CPU), LONGEST, none -> 0);
+        assertThat(plan.bytes()).containsEntry(MemoryUse.GRADIENTS, buffers * 4 * WEIGHTS);
+        assertThat(plan.gradientBytes()).as("of those that backward writes").isEqualTo(4 * WEIGHTS);
+    }
+
+    @Test
+    void shouldKeepGradientsWholeWhereAWorkerAddsUpVirtualRanks() {
+        PlanConfig one = config("zero", "2", "nproc_per_node", "4", "virtual_ranks", "4");
+        PlanConfig two = config("zero", "2", "nproc_per_node", "2", "virtual_ranks", "4");
+        assertThat(Parts.gradientBytes(one, MODEL, DType.F32, 4)).isLessThan(4 * WEIGHTS);
+        assertThat(Parts.gradientBytes(two, MODEL, DType.F32, 2)).isEqualTo(4 * WEIGHTS);
+    }
+
     @Test
     void shouldGiveEachWorkerTheDeviceOfItsNumber() {
         assertThat(Backends.device(Backend.AUTO, DeviceKind.CUDA, 3)).hasToString("cuda:3");
@@ -101,7 +120,7 @@ class MemoryPlanTest {
     @ParameterizedTest
     @ValueSource(strings = {"none", "selective", "full"})
     void shouldBeWhatARunTakes(String policy) {
-        PlanConfig run = config("gradient_checkpointing", policy);
+        PlanConfig run = config("gradient_checkpointing", policy, "virtual_ranks", "4");
         MemoryPlan plan = MemoryPlan.of(
                 run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, gradients -> COMMUNICATION);
         try (Kernels kernels = Backends.open(Backend.REFERENCE, Device.CPU, 1);
