@@ -12,8 +12,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import tutti.test.support.Shared;
 import tutti.test.support.TrainSpec;
@@ -33,6 +35,7 @@ class ChaosTest {
     Path folder;
 
     @Test
+    @Timeout(value = 4, unit = TimeUnit.HOURS)
     void shouldEndWithTheSameBitsWhoeverIsKilled() throws Exception {
         RunOutput undisturbed = new RunOutput(folder.resolve("undisturbed"));
         try (TuttiProcess run = TuttiProcess.run(folder, flags(undisturbed.folder(), 0))) {
