@@ -136,6 +136,8 @@ public final class TrainingThread {
         int rank = assign.rank();
         try {
             train(assign);
+        } catch (Stopped e) {
+            throw e;
         } catch (HeldBack e) {
             LOG.info("generation {} is held", assign.generation());
         } catch (TuttiException e) {

@@ -37,6 +37,8 @@ public final class GradientBuckets implements GradientListener {
     private final List<BucketPlan.Grain> grains;
     /** The gradients of this rank's grains. */
     private final List<Tensor> ownGrains = new ArrayList<>();
+
+    private final double[] ownNorms;
     /** How many grains and virtual ranks are each rank's: a sum for each grain, those of one rank behind each other, then its losses. */
     private final Partition grainsOf;
 
@@ -91,6 +93,7 @@ public final class GradientBuckets implements GradientListener {
                 ownGrains.add(gradients.summed(grain.start(), grain.count()));
             }
         }
+        ownNorms = new double[ownGrains.size()];
         staging = gradients.written().onHost() ? null : new ByteBuffer[buckets.size()];
         for (int i = 0; staging != null && i < staging.length; i++) {
             staging[i] = kernels.hostBuffer(
@@ -228,8 +231,9 @@ public final class GradientBuckets implements GradientListener {
      */
     public Totals totals(double[] lossSums) {
         int at = grainsOf.start(collectives.rank()) * Double.BYTES;
-        for (Tensor grain : ownGrains) {
-            squares.putDouble(at, kernels.squaredNorm(grain));
+        kernels.squaredNorms(ownGrains, ownNorms);
+        for (double norm : ownNorms) {
+            squares.putDouble(at, norm);
             at += Double.BYTES;
         }
         for (double lossSum : lossSums) {

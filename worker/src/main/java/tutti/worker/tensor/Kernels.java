@@ -2,6 +2,7 @@ package tutti.worker.tensor;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -104,6 +105,13 @@ public interface Kernels extends AutoCloseable {
 
     /** Sum of squares of any floating dtype, accumulated in float64 in one fixed order. NaN or infinite if any element is. FLOAT64. */
     double squaredNorm(Tensor x);
+
+    /** {@link #squaredNorm} of each of {@code parts}, with its bits: a device is waited for once, and not for each. */
+    default void squaredNorms(List<Tensor> parts, double[] norms) {
+        for (int i = 0; i < parts.size(); i++) {
+            norms[i] = squaredNorm(parts.get(i));
+        }
+    }
 
     // ---- products ----
 

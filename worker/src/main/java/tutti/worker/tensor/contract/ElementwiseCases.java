@@ -8,6 +8,7 @@ import static tutti.worker.tensor.contract.Tolerance.ROUNDED_TWICE;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import tutti.worker.tensor.Tensor;
 import tutti.worker.tensor.contract.Contract.Sizes;
 import tutti.worker.tensor.contract.SideBySide.Answer;
 import tutti.worker.tensor.contract.SideBySide.Pair;
@@ -65,6 +66,8 @@ final class ElementwiseCases {
         }
         all.add(squaredNorm(sizes.upTo(5000), 1e-15));
         all.add(squaredNorm(sizes.upTo(5000), 1));
+        all.add(squaredNorms(4097));
+        all.add(squaredNorms(200_000));
         for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
             all.add(squaredNormOf(bad));
         }
@@ -169,6 +172,24 @@ final class ElementwiseCases {
             Pair master = sides.weight("master", magnitude, n);
             sides.agree(FLOAT64, "activation", sides.number((kernels, side) -> kernels.squaredNorm(side.of(x))));
             sides.agree(FLOAT64, "master", sides.number((kernels, side) -> kernels.squaredNorm(side.of(master))));
+        });
+    }
+
+    private static ContractCase squaredNorms(int n) {
+        return new ContractCase("squaredNorms", "n=%d and a few".formatted(n), sides -> {
+            Pair first = sides.weight("first", 1, n);
+            Pair second = sides.activation("second", 1, 7);
+            for (int i = 0; i < 2; i++) {
+                int one = i;
+                sides.agree(FLOAT64, "part " + i, sides.number((kernels, side) -> {
+                    List<Tensor> parts = List.of(side.of(first), side.of(second));
+                    double[] norms = new double[2];
+                    kernels.squaredNorms(parts, norms);
+                    double alone = kernels.squaredNorm(parts.get(one));
+                    demand(norms[one] == alone, "as one of several %s, alone %s", norms[one], alone);
+                    return norms[one];
+                }));
+            }
         });
     }
 

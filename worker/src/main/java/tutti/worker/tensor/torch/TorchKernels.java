@@ -3,6 +3,7 @@ package tutti.worker.tensor.torch;
 import static tutti.worker.tensor.torch.TorchTensor.handle;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Set;
 import java.util.function.DoubleSupplier;
 import org.bytedeco.javacpp.PointerScope;
@@ -208,6 +209,11 @@ public final class TorchKernels implements Kernels {
     }
 
     @Override
+    public void squaredNorms(List<Tensor> parts, double[] norms) {
+        TorchOptimizer.squaredNorms(scratch, parts, norms, threads);
+    }
+
+    @Override
     public void matmul(Tensor out, Tensor a, boolean transposeA, Tensor b, boolean transposeB, boolean accumulate) {
         Checks.matmul(out, a, transposeA, b, transposeB);
         Checks.sameDType("matmul", a, b);
@@ -369,7 +375,7 @@ public final class TorchKernels implements Kernels {
         });
     }
 
-    private static org.bytedeco.pytorch.Tensor flat(Tensor tensor) {
+    static org.bytedeco.pytorch.Tensor flat(Tensor tensor) {
         return handle(tensor).view(-1);
     }
 

@@ -1,5 +1,7 @@
 package tutti.worker.tensor.torch;
 
+import java.util.List;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -11,10 +13,13 @@ final class TorchOptimizer {
     /** libtorch updates so many elements with one instruction, and a shorter rest with other roundings: the rest is padded. */
     private static final long VECTOR = 16;
 
+    /** Sums of squares that wait on the device. */
+    private static final int AT_ONCE = 1024;
+
     private TorchOptimizer() {}
 
     static long workspace(Tuning tuning) {
-        return TorchScratch.bytes(Double.BYTES, 1) + TorchScratch.bytes(Double.BYTES, tuning.squares());
+        return TorchScratch.bytes(Double.BYTES, AT_ONCE) + TorchScratch.bytes(Double.BYTES, tuning.squares());
     }
 
     /**
@@ -76,15 +81,49 @@ final class TorchOptimizer {
             long piece = i;
             sum += TorchKernels.scopedDouble(() -> {
                 Tensor some = pieces.get(piece);
-                Tensor rows = RowPieces.of(wide, 0, some.size(0));
-                rows.copy_(some);
-                // OpenBLAS would hand half of a dot to its other thread, whose waking takes a hundred times as long.
-                return threads == 1
-                        ? torch.dot_out(square, rows, rows).item_double()
-                        : torch.sum_out(square, rows.mul_(rows), TorchOps.FIRST, false, TorchOps.AS_IS)
-                                .item_double();
+                return sumSquares(square, RowPieces.of(wide, 0, some.size(0)), some, threads)
+                        .item_double();
             });
         }
         return sum;
+    }
+
+    private static Tensor sumSquares(Tensor square, Tensor rows, Tensor x, int threads) {
+        rows.copy_(x);
+        // OpenBLAS would hand half of a dot to its other thread, whose waking takes a hundred times as long.
+        return threads == 1
+                ? torch.dot_out(square, rows, rows)
+                : torch.sum_out(square, rows.mul_(rows), TorchOps.FIRST, false, TorchOps.AS_IS);
+    }
+
+    /** As above, of each part; none is longer than a piece, or they are summed one after the other. */
+    static void squaredNorms(
+            TorchScratch scratch, List<tutti.worker.tensor.Tensor> parts, double[] norms, int threads) {
+        long longest =
+                parts.stream().mapToLong(part -> part.shape().count()).max().orElse(0);
+        for (int from = 0; from < parts.size(); from += AT_ONCE) {
+            int first = from;
+            int count = Math.min(AT_ONCE, parts.size() - from);
+            TorchKernels.scoped(() -> {
+                if (longest > scratch.tuning().squares()) {
+                    for (int i = first; i < first + count; i++) {
+                        norms[i] = squaredNorm(scratch, TorchKernels.flat(parts.get(i)), threads);
+                    }
+                    return;
+                }
+                scratch.begin(workspace(scratch.tuning()));
+                Tensor squares = scratch.take(ScalarType.Double, AT_ONCE);
+                Tensor wide = scratch.take(ScalarType.Double, longest);
+                for (int i = 0; i < count; i++) {
+                    int place = i;
+                    TorchKernels.scoped(() -> {
+                        Tensor x = TorchKernels.flat(parts.get(first + place));
+                        sumSquares(squares.select(0, place), RowPieces.of(wide, 0, x.size(0)), x, threads);
+                    });
+                }
+                Tensor host = squares.narrow(0, 0, count).cpu();
+                new DoublePointer(host.data_ptr()).get(norms, first, count);
+            });
+        }
     }
 }
