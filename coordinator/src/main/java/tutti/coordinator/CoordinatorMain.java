@@ -6,13 +6,13 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.LoggerFactory;
 import tutti.common.checkpoint.Checkpoints;
+import tutti.common.checkpoint.Manifest;
 import tutti.common.config.CoordinatorSeat;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
@@ -58,11 +58,14 @@ public final class CoordinatorMain {
         board.subscribe(meters);
         ConsoleOptions options =
                 new ConsoleOptions(config.console().host(), config.console().port(), seat.consoleToken());
+        if (seat.restarts() == 0) {
+            // Only then: beside a coordinator that was killed workers may still write what looks like a leftover.
+            Checkpoints.sweep(output);
+        }
         try (RunLedger ledger = new RunLedger(output, InstantSource.system());
                 ConsoleServer console = ConsoleServer.start(options, board, registry, control::saveNow)) {
             terminal.line("console: " + console.url());
-            Checkpoints.sweep(output);
-            String resumeFrom = resumeFrom(config, seat, terminal);
+            String resumeFrom = seat.restarts() == 0 ? ResumePoint.find(config.output(), terminal) : lastCommit(ledger);
             ledger.happened(
                     seat.restarts() == 0 ? "run_started" : "coordinator_restarted",
                     Map.of("run", seat.runId(), "resume_from", resumeFrom));
@@ -77,13 +80,13 @@ public final class CoordinatorMain {
         }
     }
 
-    /** Where another coordinator of this run was killed, what it has committed comes first; workers that hold more tell when they join. */
-    private static String resumeFrom(RunConfig config, CoordinatorSeat seat, Terminal terminal) {
-        return Optional.of(seat)
-                .filter(again -> again.restarts() > 0)
-                .flatMap(again -> Checkpoints.newest(config.output().folder()).checkpoint())
-                .map(newest -> newest.path().toString())
-                .orElseGet(() -> ResumePoint.find(config.output(), terminal));
+    /** Where another coordinator of this run was killed; workers that hold more tell when they join. */
+    private static String lastCommit(RunLedger ledger) {
+        return ledger.commits().stream()
+                .filter(folder -> Manifest.verify(folder).ok())
+                .findFirst()
+                .map(Path::toString)
+                .orElseGet(ledger::resumedFrom);
     }
 
     private static void conduct(

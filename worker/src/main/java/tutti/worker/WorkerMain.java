@@ -55,7 +55,7 @@ public final class WorkerMain {
                 ClusterConfig.worker(address.host(), seat.masterAddr(), seat.masterPort()));
         control.connect(system);
         // Whatever ends the actors ends the wait; without effect when the outcome is known.
-        system.getWhenTerminated().whenComplete((done, cause) -> cutOff(config, seat, training, outcome, cause));
+        system.getWhenTerminated().whenComplete((done, cause) -> cutOff(config, seat, outcome, cause));
         try {
             // As long as the run takes: the agent that started this process ends it if all else fails.
             return outcome.get();
@@ -74,13 +74,8 @@ public final class WorkerMain {
     }
 
     /** A cluster that does not hear its coordinator ends itself: it is dead, or behind a network that may come back. */
-    private static void cutOff(
-            RunConfig config,
-            WorkerSeat seat,
-            TrainingThread training,
-            CompletableFuture<Ending> outcome,
-            Throwable cause) {
-        if (training.generation() > 0 && config.launch().maxRestarts() > 0) {
+    private static void cutOff(RunConfig config, WorkerSeat seat, CompletableFuture<Ending> outcome, Throwable cause) {
+        if (config.launch().maxRestarts() > 0) {
             outcome.complete(Ending.COORDINATOR_LOST);
         } else {
             outcome.completeExceptionally(new TuttiException(

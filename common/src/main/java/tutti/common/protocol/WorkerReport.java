@@ -150,6 +150,9 @@ public sealed interface WorkerReport extends WireMessage {
     record Finished(int rank, int generation, long step, String weightsHash, long measuredBytes)
             implements WorkerReport {}
 
+    /** The first answer to {@link WorkerCommand.Hold}, at once: this worker lives, and finishes what it computes. */
+    record Holding(int rank, int generation) implements WorkerReport {}
+
     /**
      * The answer to {@link WorkerCommand.Hold}: this worker takes part in nothing and waits for the next generation.
      *

@@ -1,11 +1,14 @@
 package tutti.coordinator.ledger;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import tutti.common.error.Category;
@@ -39,16 +42,41 @@ public final class RunLedger implements AutoCloseable {
         write(eventLines, line);
     }
 
-    /** The step of the last line of metrics; 0 if there is none. For whoever goes on where another coordinator was killed. */
-    public long lastMeasured() {
-        return metricLines.last().map(RunLedger::stepOf).orElse(0L);
+    /** Folders of the checkpoints that the last run in this folder has committed, the newest first. */
+    public List<Path> commits() {
+        List<Path> commits = new ArrayList<>();
+        for (String line : eventLines.lines()) {
+            JsonNode event = parse(line);
+            switch (event.path("event").asText()) {
+                case "run_started" -> commits.clear();
+                case "checkpoint_committed" ->
+                    commits.add(0, Path.of(event.path("folder").asText()));
+                default -> {}
+            }
+        }
+        return commits;
     }
 
-    private static long stepOf(String line) {
+    /** What the last run in this folder was resumed from; empty: nothing. */
+    public String resumedFrom() {
+        return eventLines.lines().stream()
+                .map(RunLedger::parse)
+                .filter(event -> event.path("event").asText().equals("run_started"))
+                .map(event -> event.path("resume_from").asText())
+                .reduce("", (first, second) -> second);
+    }
+
+    /** The step of the last line of metrics; 0 if there is none. For whoever goes on where another coordinator was killed. */
+    public long lastMeasured() {
+        return metricLines.last().map(line -> parse(line).path("step").asLong()).orElse(0L);
+    }
+
+    private static JsonNode parse(String line) {
         try {
-            return JSON.readTree(line).path("step").asLong();
+            return JSON.readTree(line);
         } catch (JsonProcessingException e) {
-            throw new TuttiException(Category.ENVIRONMENT, "metrics.jsonl: the last line is no JSON: " + line, e);
+            throw new TuttiException(
+                    Category.ENVIRONMENT, "the ledger of the run has a line that is no JSON: " + line, e);
         }
     }
 

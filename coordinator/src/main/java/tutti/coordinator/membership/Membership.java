@@ -33,10 +33,11 @@ public final class Membership {
     private final ActorRef<MembershipEvent> run;
     private final Map<ActorRef<WorkerCommand>, Join> joined = new LinkedHashMap<>();
     private final Set<ActorRef<WorkerCommand>> gone = new HashSet<>();
-    /** Of the generation that is formed; empty while workers are gathered. */
+    /** Of the generation that was formed last. */
     private List<Member> members = List.of();
 
     private int generation;
+    private boolean gathering;
 
     private record RendezvousOver() implements WireMessage {}
 
@@ -89,7 +90,7 @@ public final class Membership {
     }
 
     private void gather() {
-        members = List.of();
+        gathering = true;
         timers.startSingleTimer(new RendezvousOver(), Duration.ofSeconds(timeoutSeconds));
     }
 
@@ -111,8 +112,9 @@ public final class Membership {
                 .filter(member -> member.commands().equals(join.replyTo()))
                 .findFirst()
                 .ifPresent(member -> {
-                    // Before the event: whoever hears it may see the next generation form.
-                    gather();
+                    if (!gathering) {
+                        gather();
+                    }
                     run.tell(new MembershipEvent.Lost(member));
                 });
     }
@@ -129,6 +131,7 @@ public final class Membership {
         run.tell(new MembershipEvent.Arrived(joined.size(), worldSize));
         if (joined.size() == worldSize) {
             timers.cancelAll();
+            gathering = false;
             generation++;
             members = Member.rank(List.copyOf(joined.values()));
             run.tell(new MembershipEvent.Formed(generation, members));

@@ -3,6 +3,7 @@ package tutti.coordinator.run;
 import akka.actor.typed.ActorRef;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,6 +18,8 @@ final class Regroup {
     private final Optional<Training> training;
     private final Set<ActorRef<WorkerCommand>> survivors;
     private final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
+    private final Set<ActorRef<WorkerCommand>> answered = new HashSet<>();
+    private boolean losses;
     private Optional<MembershipEvent.Formed> formed = Optional.empty();
 
     /**
@@ -38,6 +41,7 @@ final class Regroup {
 
     /** One of the old generation, or of the new one before it began. */
     void lost(Member member) {
+        losses = true;
         survivors.remove(member.commands());
         held.remove(member.commands());
         formed = Optional.empty();
@@ -50,9 +54,19 @@ final class Regroup {
         }
     }
 
-    /** One of the old generation that has not said what it holds, and is not known to be lost. */
+    /** Its actor lives, whatever its training thread still computes. */
+    void answered(Member member) {
+        answered.add(member.commands());
+    }
+
+    /** One of the old generation that has not answered, and is not known to be lost. */
     boolean isSilent(Member member) {
-        return survivors.contains(member.commands()) && !held.containsKey(member.commands());
+        return survivors.contains(member.commands()) && !answered.contains(member.commands());
+    }
+
+    /** Was anybody lost, or did somebody only fail to reach another? */
+    boolean hasLosses() {
+        return losses;
     }
 
     boolean allHeld() {
@@ -61,6 +75,10 @@ final class Regroup {
 
     void formed(MembershipEvent.Formed event) {
         formed = Optional.of(event);
+        List<ActorRef<WorkerCommand>> here =
+                event.members().stream().map(Member::commands).toList();
+        survivors.retainAll(here);
+        held.keySet().retainAll(here);
     }
 
     Optional<MembershipEvent.Formed> formed() {
@@ -72,6 +90,7 @@ final class Regroup {
      * @param lastCommit empty if there is none
      */
     Start start(List<Member> members, String lastCommit) {
-        return Start.of(members, member -> held.getOrDefault(member.commands(), -1L), lastCommit);
+        // One that was cut off and is back has said it when it joined.
+        return Start.of(members, member -> held.getOrDefault(member.commands(), member.held()), lastCommit);
     }
 }

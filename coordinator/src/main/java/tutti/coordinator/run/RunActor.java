@@ -58,8 +58,8 @@ public final class RunActor {
     /** Longer than any step or write on a slow disk should take; a lost peer is noticed long before by those who wait for it. */
     private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(60);
 
-    /** For a worker to finish the micro-batch that it computes. */
-    private static final Duration HOLD_DEADLINE = Duration.ofMinutes(10);
+    /** For a worker to finish the step, or the loading, that it is in. */
+    private static final Duration HOLD_DEADLINE = Duration.ofMinutes(30);
     /** So long after a worker could not reach another somebody should be lost; else it is looked for who does not answer. */
     private static final Duration SUSPICION = Duration.ofSeconds(5);
     /** Whoever has not answered then is stopped: others have waited for it much longer before they said so. */
@@ -81,6 +81,8 @@ public final class RunActor {
     private long measured;
     /** What workers say of steps while they load, since nobody may have heard it. */
     private final List<StepDone> told = new ArrayList<>();
+    /** Told to make room while there was nothing to be saved yet. */
+    private boolean preempted;
 
     private Optional<Checkpointing> checkpoints = Optional.empty();
 
@@ -277,6 +279,9 @@ public final class RunActor {
         Training training = new Training(plan, readies, firstStep, members.size(), saving);
         catchUp(training, firstStep);
         lease(training);
+        if (preempted) {
+            context.getSelf().tell(new Preempt());
+        }
         return training(training);
     }
 
@@ -341,6 +346,10 @@ public final class RunActor {
     }
 
     private void stepDone(Training training, StepDone done) {
+        if (done.step() < training.firstStep || done.step() >= training.leased) {
+            // Told again, of a generation before this one.
+            return;
+        }
         announcer.worker(done);
         training.gather.add(done).ifPresent(metrics -> {
             training.completed = done.step() + 1;
@@ -422,7 +431,6 @@ public final class RunActor {
         if (!survives(lost, regroup)) {
             return fail(losses.tooMany());
         }
-        checkpoints.ifPresent(saving -> saving.lost(lost.member().describe()));
         return hold(regroup);
     }
 
@@ -435,6 +443,9 @@ public final class RunActor {
 
     /** Somebody waits in vain for another, and nobody was lost: who hangs is who does not answer. */
     private Behavior<Message> suspect(Failed failed, Optional<Training> training) {
+        if (training.filter(run -> run.leaving).isPresent()) {
+            return fail(cause(failed));
+        }
         timers.startSingleTimer("hung", new Hung(failed), ANSWER);
         return hold(new Regroup(members, training));
     }
@@ -442,7 +453,8 @@ public final class RunActor {
     private Behavior<Message> stopThoseThatHang(Failed failed, Regroup regroup) {
         List<Member> hung = members.stream().filter(regroup::isSilent).toList();
         if (hung.isEmpty()) {
-            return fail(cause(failed));
+            // Whoever was lost meanwhile is waited for by the membership.
+            return regroup.hasLosses() ? Behaviors.same() : fail(cause(failed));
         }
         for (Member member : hung) {
             ledger.happened(
@@ -466,6 +478,7 @@ public final class RunActor {
 
     private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
         regroup.lost(lost.member());
+        checkpoints.ifPresent(saving -> saving.lost(lost.member().describe()));
         losses.add(lost(lost));
         ledger.happened(
                 "worker_lost",
@@ -486,8 +499,13 @@ public final class RunActor {
                         Training training = regroup.training().get();
                         announcer.worker(done);
                         training.gather.add(done).ifPresent(metrics -> announce(training, metrics));
+                    } else if (report instanceof WorkerReport.Holding holding) {
+                        regroup.answered(members.get(holding.rank()));
                     } else if (report instanceof WorkerReport.Held held) {
+                        regroup.answered(members.get(held.rank()));
                         regroup.held(members.get(held.rank()), held.completed());
+                    } else if (report instanceof Preempted) {
+                        preempted = true;
                     } else if (report instanceof Failed failed && failed.category() != Category.PEER) {
                         return failed(failed);
                     }
@@ -510,7 +528,10 @@ public final class RunActor {
                 }))
                 .onMessage(Hung.class, guarded(silence -> stopThoseThatHang(silence.failed(), regroup)))
                 .onMessage(SaveNow.class, now -> Behaviors.same())
-                .onMessage(Preempt.class, preempt -> preemptedEarly())
+                .onMessage(Preempt.class, preempt -> {
+                    preempted = true;
+                    return Behaviors.same();
+                })
                 .build();
     }
 
@@ -604,7 +625,12 @@ public final class RunActor {
                 .onMessage(Preempt.class, preempt -> preemptedEarly());
     }
 
+    /** Later generations have what earlier ones trained: it is saved when they begin. */
     private Behavior<Message> preemptedEarly() {
+        if (generation > 1) {
+            preempted = true;
+            return Behaviors.same();
+        }
         return fail(new TuttiException(
                 Category.PREEMPTED, "preempted before the first step; the same command starts where this one did"));
     }

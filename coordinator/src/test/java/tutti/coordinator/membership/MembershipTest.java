@@ -7,6 +7,7 @@ import akka.actor.testkit.typed.javadsl.ManualTime;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.actor.typed.ActorRef;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import tutti.common.error.Category;
@@ -112,6 +113,29 @@ class MembershipTest {
         membership.tell(join("r", 1, dies));
         stays.expectNoMessage();
         next.expectNoMessage();
+    }
+
+    @Test
+    void shouldNameEveryWorkerOfANodeThatIsLost() {
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 3, 60, run.getRef()));
+        List<TestProbe<WorkerCommand>> workers = List.of(worker(), worker(), worker());
+        for (int seat = 0; seat < 3; seat++) {
+            membership.tell(join("r", seat, workers.get(seat)));
+            run.expectMessageClass(MembershipEvent.Arrived.class);
+        }
+        run.expectMessageClass(MembershipEvent.Formed.class);
+        membership.tell(join("r", 1, worker()));
+        assertThat(run.expectMessageClass(MembershipEvent.Lost.class).member().rank())
+                .isEqualTo(1);
+        run.expectMessageClass(MembershipEvent.Arrived.class);
+        MembershipEvent.Formed second = run.expectMessageClass(MembershipEvent.Formed.class);
+        assertThat(second.generation()).isEqualTo(2);
+        workers.get(0).stop();
+        assertThat(run.expectMessageClass(MembershipEvent.Lost.class).member().rank())
+                .isZero();
+        workers.get(2).stop();
+        assertThat(run.expectMessageClass(MembershipEvent.Lost.class).member().rank())
+                .isEqualTo(2);
     }
 
     @Test

@@ -486,6 +486,7 @@ class RunActorTest {
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(6));
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        run.tell(new WorkerReport.Holding(0, 1));
         run.tell(new WorkerReport.Held(0, 1, 0));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
@@ -509,8 +510,9 @@ class RunActorTest {
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(6));
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        // The other still computes; it lives.
         run.tell(new WorkerReport.Held(0, 1, 0));
-        run.tell(new WorkerReport.Held(1, 1, 0));
+        run.tell(new WorkerReport.Holding(1, 1));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
         assertFailed(Category.PEER, "waits for rank 1");

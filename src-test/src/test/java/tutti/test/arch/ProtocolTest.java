@@ -144,6 +144,7 @@ class ProtocolTest {
                         true),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
                 new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, 1L << 35, List.of("one", "two")),
+                new WorkerReport.Holding(1, 1),
                 new WorkerReport.Held(1, 1, 8),
                 new WorkerReport.StepDone(
                         1,

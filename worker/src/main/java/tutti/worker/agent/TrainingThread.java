@@ -188,6 +188,7 @@ public final class TrainingThread {
             collectives = opened;
             requireNotHeld(generation);
             take(assign, opened, gradients);
+            recent.forEach(done -> coordinator.tell(done.in(generation)));
             coordinator.tell(new WorkerReport.Ready(
                     rank,
                     generation,
@@ -198,7 +199,6 @@ public final class TrainingThread {
                     assign.stateFrom() < 0 ? trainer.completed() : -1,
                     trainer.plan().total(),
                     trainer.notes()));
-            recent.forEach(done -> coordinator.tell(done.in(generation)));
             Begin begin = next(Begin.class);
             if (assign.stateFrom() >= 0) {
                 trainer.receive(assign.stateFrom(), begin.firstStep());

@@ -113,7 +113,7 @@ public final class WorkerAgent {
         context.pipeToSelf(training.hold(), (completed, impossible) -> new Left(completed == null ? -1 : completed));
         return Behaviors.receive(Message.class)
                 .onMessage(Left.class, left -> joining(left.completed()))
-                .onMessage(CoordinatorGone.class, gone -> Behaviors.same())
+                .onMessage(CoordinatorGone.class, gone -> coordinatorGone(seat.rank()))
                 .onMessage(Preempt.class, this::preemptedEarly)
                 .build();
     }
@@ -129,7 +129,7 @@ public final class WorkerAgent {
         timers.startTimerWithFixedDelay(new TryJoin(), Duration.ZERO, JOIN_RETRY);
         return Behaviors.receive(Message.class)
                 .onMessage(TryJoin.class, event -> join(completed))
-                .onMessage(CoordinatorGone.class, gone -> Behaviors.same())
+                .onMessage(CoordinatorGone.class, gone -> coordinatorGone(seat.rank()))
                 .onMessage(
                         JoinTimeout.class,
                         event -> end(new TuttiException(
@@ -186,11 +186,11 @@ public final class WorkerAgent {
                     timers.startSingleTimer(new CoordinatorGone(), LEAVE_GRACE);
                     return Behaviors.same();
                 })
-                .onMessage(CoordinatorGone.class, gone -> coordinatorGone(assign))
+                .onMessage(CoordinatorGone.class, gone -> coordinatorGone(assign.rank()))
                 .build();
     }
 
-    private Behavior<Message> coordinatorGone(Assign assign) {
+    private Behavior<Message> coordinatorGone(int rank) {
         if (config.launch().maxRestarts() > 0) {
             outcome.complete(Ending.COORDINATOR_LOST);
             return Behaviors.stopped();
@@ -198,8 +198,7 @@ public final class WorkerAgent {
         training.stop();
         return end(new TuttiException(
                 Category.PEER,
-                "rank %d: the coordinator at %s:%d is gone"
-                        .formatted(assign.rank(), seat.masterAddr(), seat.masterPort())));
+                "rank %d: the coordinator at %s:%d is gone".formatted(rank, seat.masterAddr(), seat.masterPort())));
     }
 
     private Behavior<Message> whileWorking(WorkerCommand command, Assign assign) {
@@ -216,6 +215,7 @@ public final class WorkerAgent {
         } else if (command instanceof Lease lease && lease.generation() == assign.generation()) {
             training.order(lease);
         } else if (command instanceof Hold hold && hold.generation() == assign.generation()) {
+            assign.replyTo().tell(new WorkerReport.Holding(assign.rank(), assign.generation()));
             training.hold();
         } else if (command instanceof StopNeighbour stop && stop.generation() == assign.generation()) {
             stopNeighbour(stop.pid());

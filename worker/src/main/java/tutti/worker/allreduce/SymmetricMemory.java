@@ -90,12 +90,27 @@ public final class SymmetricMemory implements AutoCloseable {
         return BufferUtil.address(mapped[peer]) + offset;
     }
 
+    /** After the collectives are closed: only what is this rank's own stays, so that nobody keeps the memory of one that died. */
+    public void forgetOthers() {
+        for (int peer = 0; peer < mapped.length; peer++) {
+            if (peer != rank) {
+                forget(peer);
+            }
+        }
+    }
+
+    private void forget(int peer) {
+        IoUtil.unmap(mapped[peer]);
+        mapped[peer] = null;
+    }
+
     @Override
     public void close() {
-        unlink();
-        for (int peer = 0; peer < mapped.length; peer++) {
-            IoUtil.unmap(mapped[peer]);
-            mapped[peer] = null;
+        try {
+            unlink();
+        } finally {
+            forgetOthers();
+            forget(rank);
         }
     }
 }

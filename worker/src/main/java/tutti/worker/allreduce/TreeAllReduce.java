@@ -299,16 +299,24 @@ public final class TreeAllReduce implements Collectives {
             return Optional.empty();
         }
         Optional<SymmetricMemory> own = shared == null ? Optional.empty() : shared.symmetricMemory(bytes);
-        long[][] made = allGather("symmetric memory is made", new long[] {own.isPresent() ? 1 : 0});
-        if (!algorithms.onNode(rank -> made[rank][0] == 1)) {
+        try {
+            long[][] made = allGather("symmetric memory is made", new long[] {own.isPresent() ? 1 : 0});
+            boolean all = algorithms.onNode(rank -> made[rank][0] == 1);
+            if (all) {
+                own.ifPresent(SymmetricMemory::mapAll);
+            }
+            barrier("symmetric memory is mapped");
+            if (!all) {
+                own.ifPresent(SymmetricMemory::close);
+                return Optional.empty();
+            }
+            own.ifPresent(SymmetricMemory::unlink);
+            own.ifPresent(algorithms::use);
+            return own;
+        } catch (RuntimeException e) {
             own.ifPresent(SymmetricMemory::close);
-            own = Optional.empty();
+            throw e;
         }
-        own.ifPresent(SymmetricMemory::mapAll);
-        barrier("symmetric memory is mapped");
-        own.ifPresent(SymmetricMemory::unlink);
-        own.ifPresent(algorithms::use);
-        return own;
     }
 
     /** @param waits the caller does: it runs the collective itself if nothing else runs */

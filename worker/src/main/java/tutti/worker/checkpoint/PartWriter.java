@@ -123,7 +123,13 @@ public final class PartWriter implements AutoCloseable {
         }
     }
 
-    /** Abandons what is being written. When it returns, no tensor is read any more. */
+    /** Abandons what is being written, however slow the disk is. When it returns, no tensor is read any more. */
+    public void abandon() {
+        thread.shutdownNow();
+        await(read, "is being read");
+    }
+
+    /** Abandons what is being written. When it returns, nothing is read or written any more. */
     @Override
     public void close() {
         thread.shutdownNow();

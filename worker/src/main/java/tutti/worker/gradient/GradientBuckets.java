@@ -46,7 +46,7 @@ public final class GradientBuckets implements GradientListener {
     private final FlatLayout layout;
     private final Gradients gradients;
     private final Kernels kernels;
-    private final Collectives collectives;
+    private Collectives collectives;
     /** What travels, where the host cannot address the gradients themselves; else null. */
     private final ByteBuffer[] staging;
 
@@ -99,6 +99,11 @@ public final class GradientBuckets implements GradientListener {
             staging[i] = kernels.hostBuffer(
                     buckets.get(i).count() * gradients.written().dtype().bytes());
         }
+    }
+
+    /** Goes on in the next generation, with the same rank and world size. */
+    public void rejoin(Collectives next) {
+        collectives = next;
     }
 
     /** Before the backward whose gradients travel. */

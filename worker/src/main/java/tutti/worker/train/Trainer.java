@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.function.LongSupplier;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.SymmetricMemory;
@@ -51,6 +52,7 @@ public final class Trainer implements AutoCloseable {
     private long completed = NOTHING;
 
     private final List<String> notes;
+    private GradientBuckets buckets;
     private TrainStep step;
     private long totalSteps;
 
@@ -155,7 +157,8 @@ public final class Trainer implements AutoCloseable {
      * @param origin as in {@link #load}; with {@link Origin.Peer} this rank's state stays until {@link #receive}
      */
     public void rejoin(Collectives next, Origin origin) {
-        saving.close();
+        saving.abandon();
+        symmetric.ifPresent(SymmetricMemory::forgetOthers);
         if (kernels.takesHostMemory()) {
             // Gradients stay where they are, which newcomers have not mapped: from here on sums go through rings.
             next.symmetricMemory(0);
@@ -287,13 +290,16 @@ public final class Trainer implements AutoCloseable {
     /** @param totalSteps length of the run, which the learning rate needs */
     public void begin(long totalSteps) {
         this.totalSteps = totalSteps;
-        GradientBuckets buckets = new GradientBuckets(
-                parts.buckets(),
-                parts.replica().gradients(),
-                collectives,
-                kernels,
-                config.train().virtualRanksEach(collectives.worldSize()),
-                clock);
+        if (buckets == null) {
+            buckets = new GradientBuckets(
+                    parts.buckets(),
+                    parts.replica().gradients(),
+                    collectives,
+                    kernels,
+                    config.train().virtualRanksEach(collectives.worldSize()),
+                    clock);
+        }
+        buckets.rejoin(collectives);
         step = new TrainStep(
                 kernels,
                 parts.model(),
@@ -313,10 +319,16 @@ public final class Trainer implements AutoCloseable {
         long whole = completed;
         // A step that fails on its way may have changed some weights and not others, where they are sharded.
         completed = holdsWhole() ? whole : NOTHING;
-        TrainStep.Result result = step.run(
-                shard.step(), Arrays.stream(shard.samples()).map(data::pick).toList());
-        completed = shard.step() + 1;
-        return result;
+        try {
+            TrainStep.Result result = step.run(
+                    shard.step(), Arrays.stream(shard.samples()).map(data::pick).toList());
+            completed = shard.step() + 1;
+            return result;
+        } catch (RuntimeException | Error e) {
+            // What was expected to go wrong goes wrong before the update; of anything else nobody knows.
+            completed = e instanceof TuttiException ? completed : NOTHING;
+            throw e;
+        }
     }
 
     /** Begins to write this rank's part of a checkpoint after {@code shard}, the step just done, into a folder that exists. */
