@@ -19,7 +19,7 @@ public final class FlatLayout {
     private static final int GRAINS = 64;
 
     private static final int LEAST_GRAIN = 1024;
-    private static final int LARGEST_GRAIN = 1 << 17;
+    private static final int LARGEST_GRAIN = 1 << 20;
 
     /** @param start element in the flat buffer */
     public record Slot(ParameterSpec spec, long start) {
