@@ -178,6 +178,9 @@ final class KernelCases {
                 weight,
                 () -> kernels.adamW(weight, copy, m, v, gradient, step));
         memory("squaredNorm", bytes(gradient), gradient, () -> kernels.squaredNorm(gradient));
+        List<Tensor> halves = halves(gradient);
+        double[] norms = new double[halves.size()];
+        memory("squaredNorms", bytes(gradient), gradient, () -> kernels.squaredNorms(halves, norms));
         memory("fill", bytes(gradient), gradient, () -> kernels.fill(gradient, 0));
         memory("copy", bytes(copy, weight), weight, () -> kernels.copy(copy, weight));
         memory("scale", bytes(m, m), m, () -> kernels.scale(m, 0.999));
@@ -199,6 +202,11 @@ final class KernelCases {
 
     private void product(String kernel, String size, double flops, Runnable call) {
         cases.add(new KernelCase(kernel, size, flops, 0, call));
+    }
+
+    private static List<Tensor> halves(Tensor x) {
+        long half = x.shape().size(0) / 2;
+        return List.of(x.rows(0, half), x.rows(half, x.shape().size(0) - half));
     }
 
     private void memory(String kernel, double bytes, Tensor of, Runnable call) {

@@ -165,7 +165,7 @@ class AgentTest {
     void shouldReportACoordinatorThatWasKilled() throws Exception {
         // Workers that nobody is left to release are not waited for like released ones.
         leaveSeconds = 2 * DEADLINE_SECONDS;
-        start("wait", "wait");
+        startWith(List.of("--max_restarts=0"), "wait", "wait");
         pid("rank-0");
         ProcessHandle.of(pid("coordinator")).orElseThrow().destroyForcibly();
 

@@ -33,6 +33,7 @@ class KernelCasesTest {
             "workspaceBytes",
             "libraryBytes",
             "reserve",
+            "takesHostMemory",
             "close");
 
     private static final int BATCH = 2;
