@@ -5,7 +5,7 @@
  *
  * <p>Start at {@link tutti.coordinator.run.RunActor}, one method for each state of a run, then at {@link
  * tutti.coordinator.run.StatusBoard}. {@link tutti.coordinator.run.Checkpointing} is what becomes of
- * checkpoints. Called by console and CoordinatorMain. Calls plan, ledger, membership. Knows
+ * checkpoints, {@code Regroup} what is known between two generations. Called by console and CoordinatorMain. Calls plan, ledger, membership. Knows
  * nothing of HTTP, tensors or workers' insides.
  */
 package tutti.coordinator.run;
