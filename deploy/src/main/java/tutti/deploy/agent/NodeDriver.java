@@ -19,6 +19,11 @@ import tutti.worker.allreduce.aeron.AeronChannels;
 final class NodeDriver implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(NodeDriver.class);
 
+    /** Idle threads take turns with those that train: they wake seldom once nothing came for a while. */
+    private static final long LONGEST_NAP_NANOS = 4_000_000;
+
+    private static final long EXECUTOR_NAP_NANOS = 32_000_000;
+
     private final Path folder;
     private MediaDriver driver;
 
@@ -35,7 +40,8 @@ final class NodeDriver implements AutoCloseable {
                 .dirDeleteOnStart(true)
                 .dirDeleteOnShutdown(true)
                 .threadingMode(ThreadingMode.SHARED)
-                .sharedIdleStrategy(new BackoffIdleStrategy())
+                .sharedIdleStrategy(new BackoffIdleStrategy(10, 20, 1_000, LONGEST_NAP_NANOS))
+                .asyncExecutorIdleStrategy(new BackoffIdleStrategy(0, 0, 1_000_000, EXECUTOR_NAP_NANOS))
                 .sharedThreadFactory(body -> new Thread(body, "tutti-media-driver"))
                 .clientLivenessTimeoutNs(AeronChannels.CLIENT_LIVENESS.toNanos())
                 .publicationUnblockTimeoutNs(AeronChannels.PUBLICATION_UNBLOCK.toNanos())

@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.agrona.CloseHelper;
 import org.agrona.DirectBuffer;
+import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.status.CountersReader;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +42,9 @@ public final class AeronLink implements ChunkLink {
 
     /** How long the client waits for an answer or a sign of life of the driver; it may be starved by training. */
     private static final long DRIVER_TIMEOUT_MS = 30_000;
+
+    /** Of the client's own thread, which keeps the client alive and hears of peers: it wakes seldom beside one that trains. */
+    private static final long LONGEST_NAP_NANOS = 128_000_000;
 
     private static final int RANK_BITS = 12;
 
@@ -116,6 +120,7 @@ public final class AeronLink implements ChunkLink {
         return new Aeron.Context()
                 .aeronDirectoryName(aeronDir.toString())
                 .driverTimeoutMs(DRIVER_TIMEOUT_MS)
+                .idleStrategy(new BackoffIdleStrategy(0, 0, 1_000_000, LONGEST_NAP_NANOS))
                 .errorHandler(this::onError)
                 .threadFactory(task -> {
                     Thread thread = new Thread(task, "tutti-aeron-" + rank);
