@@ -31,6 +31,8 @@ public final class AllReduceRank {
     /** As the default of {@code --allreduce_timeout}. */
     private static final Duration DEADLINE = Duration.ofSeconds(30);
 
+    private static final long WARM_UP = 2_000_000_000L;
+    private static final int WARM_UP_BYTES = 1 << 20;
     private static final long SAMPLE = 20_000_000L;
     private static final int SAMPLES = 11;
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -57,6 +59,7 @@ public final class AllReduceRank {
         try (collectives) {
             ByteBuffer data = symmetric.map(SymmetricMemory::buffer).orElseGet(() -> buffer(most));
             AllReduceTiming timing = new AllReduceTiming(collectives, System::nanoTime, SAMPLE, SAMPLES);
+            timing.warmUp(data.limit(Math.min(most, WARM_UP_BYTES)), WARM_UP);
             for (int bytes : seat.bytes()) {
                 Spread seconds = timing.secondsPerCall(data.limit(bytes));
                 if (seat.rank() == 0) {

@@ -18,6 +18,19 @@ import tutti.worker.tensor.DType;
 record AllReduceTiming(Collectives collectives, LongSupplier clock, long sampleNanos, int samples) {
 
     /**
+     * On all ranks at once, with as many bytes, before the first measurement: until the just-in-time compilers of ranks and drivers
+     * have seen what they will compile.
+     *
+     * @param nanos at least so long on rank 0's clock
+     */
+    void warmUp(ByteBuffer data, long nanos) {
+        zero(data);
+        for (long done = 0; agree(done < nanos); ) {
+            done += sample(data, 1);
+        }
+    }
+
+    /**
      * On all ranks at once, with as many bytes.
      *
      * @param data direct, from position to limit; overwritten

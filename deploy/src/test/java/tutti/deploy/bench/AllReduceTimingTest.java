@@ -42,6 +42,18 @@ class AllReduceTimingTest {
     }
 
     @Test
+    void shouldWarmUpUntilRankZeroHasSeenEnough() {
+        TwoRanks first = new TwoRanks(0);
+        timing(first).warmUp(data(), 3 * SUM_NANOS);
+        assertThat(first.sums).isEqualTo(3);
+
+        TwoRanks second = new TwoRanks(1);
+        second.answers.addAll(List.of(1L, 1L, 0L));
+        timing(second).warmUp(data(), 100 * SUM_NANOS);
+        assertThat(second.sums).isEqualTo(2);
+    }
+
+    @Test
     void shouldFailWhenASumIsWrong() {
         TwoRanks first = new TwoRanks(0);
         first.wrong = 1;
