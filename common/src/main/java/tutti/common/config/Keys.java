@@ -17,6 +17,7 @@ public final class Keys {
     private static final String TRAIN = "Training (as TrainingArguments)";
     private static final String OUTPUT = "Output";
     private static final String CLUSTER = "Cluster";
+    private static final String GUARDS = "Guards";
 
     public static final Key NPROC_PER_NODE = key(
             "nproc_per_node",
@@ -190,6 +191,20 @@ public final class Keys {
             CLUSTER,
             "sign each frame between workers (HMAC-SHA-256, a new key for each run from the coordinator), on all nodes if node 0 "
                     + "says so; sums in memory that the workers of a node share are private to the user and need none");
+
+    public static final Key ON_NONFINITE = key(
+            "on_nonfinite",
+            Kind.WORD,
+            "stop",
+            GUARDS,
+            "gradients that are infinite or NaN: stop the run, skip the step's update, or rollback to the last checkpoint and leave out "
+                    + "the samples since then");
+    public static final Key LOSS_SPIKE_ZSCORE = key(
+            "loss_spike_zscore",
+            Kind.NUMBER,
+            "6",
+            GUARDS,
+            "report a loss that is so many standard deviations above the mean of the 50 before it; 0: none");
 
     private static final Map<String, Key> ALL = collect();
 

@@ -11,7 +11,8 @@ public record RunConfig(
         OptimConfig optim,
         OutputConfig output,
         ConsoleConfig console,
-        AllReduceConfig allReduce) {
+        AllReduceConfig allReduce,
+        GuardConfig guards) {
 
     public RunConfig {
         train.requireHeldBy(launch.worldSize());
@@ -39,6 +40,7 @@ public record RunConfig(
                 OptimConfig.read(settings),
                 OutputConfig.read(settings),
                 ConsoleConfig.read(settings),
-                AllReduceConfig.read(settings));
+                AllReduceConfig.read(settings),
+                GuardConfig.read(settings));
     }
 }

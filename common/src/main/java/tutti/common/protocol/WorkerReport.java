@@ -38,6 +38,7 @@ public sealed interface WorkerReport extends WireMessage {
      * @param times of this rank
      * @param wire what the step's collectives did on this rank
      * @param memoryBytes resident memory of the worker process
+     * @param leftOut why nothing was updated; empty: it was
      */
     record StepDone(
             int rank,
@@ -50,7 +51,8 @@ public sealed interface WorkerReport extends WireMessage {
             double learningRate,
             StepTimes times,
             StepWire wire,
-            long memoryBytes)
+            long memoryBytes,
+            String leftOut)
             implements WorkerReport {
         /** The same, told in another generation. */
         public StepDone in(int another) {
@@ -65,7 +67,8 @@ public sealed interface WorkerReport extends WireMessage {
                     learningRate,
                     times,
                     wire,
-                    memoryBytes);
+                    memoryBytes,
+                    leftOut);
         }
     }
 
@@ -89,7 +92,13 @@ public sealed interface WorkerReport extends WireMessage {
             double exposed,
             double clip,
             double optimizer,
-            double checkpoint) {}
+            double checkpoint) {
+
+        /** Without waits: what a slow rank makes the others wait for. */
+        public double compute() {
+            return total - exposed - checkpoint;
+        }
+    }
 
     /**
      * The collectives of one step as one rank saw them; loading and checkpoints are not in it.
@@ -159,6 +168,13 @@ public sealed interface WorkerReport extends WireMessage {
      * @param completed steps that its weights and optimizer state have behind them; -1 if it has none
      */
     record Held(int rank, int generation, long completed) implements WorkerReport {}
+
+    /**
+     * The gradients of a step are not finite, on all ranks; every state is that before it. This worker waits to be held, or to leave.
+     *
+     * @param step from 0
+     */
+    record Nonfinite(int rank, int generation, long step, String message) implements WorkerReport {}
 
     /** This worker cannot go on. */
     record Failed(int rank, int generation, Category category, String message) implements WorkerReport {}

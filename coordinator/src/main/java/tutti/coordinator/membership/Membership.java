@@ -41,6 +41,13 @@ public final class Membership {
 
     private record RendezvousOver() implements WireMessage {}
 
+    private record Renew() implements WireMessage {}
+
+    /** Asks for a new generation of the same workers; where one is missing, of those that are gathered anyway. */
+    public static WireMessage renew() {
+        return new Renew();
+    }
+
     private Membership(
             ActorContext<WireMessage> context,
             TimerScheduler<WireMessage> timers,
@@ -77,6 +84,12 @@ public final class Membership {
                 })
                 .onMessage(RendezvousOver.class, over -> {
                     tooFew();
+                    return Behaviors.same();
+                })
+                .onMessage(Renew.class, renew -> {
+                    if (!gathering) {
+                        form();
+                    }
                     return Behaviors.same();
                 })
                 .onSignal(Terminated.class, signal -> {
@@ -130,12 +143,16 @@ public final class Membership {
         generation = Math.max(generation, join.generation());
         run.tell(new MembershipEvent.Arrived(joined.size(), worldSize));
         if (joined.size() == worldSize) {
-            timers.cancelAll();
-            gathering = false;
-            generation++;
-            members = Member.rank(List.copyOf(joined.values()));
-            run.tell(new MembershipEvent.Formed(generation, members));
+            form();
         }
+    }
+
+    private void form() {
+        timers.cancelAll();
+        gathering = false;
+        generation++;
+        members = Member.rank(List.copyOf(joined.values()));
+        run.tell(new MembershipEvent.Formed(generation, members));
     }
 
     private void tooFew() {

@@ -80,9 +80,13 @@ public final class Announcer {
 
     void worker(StepDone done) {
         meters.collectives(done.wire());
-        double compute =
-                done.times().total() - done.times().exposed() - done.times().checkpoint();
-        set(workers.get(done.rank()), "training", done.step() + 1, done.times().total(), compute, done.memoryBytes());
+        set(
+                workers.get(done.rank()),
+                "training",
+                done.step() + 1,
+                done.times().total(),
+                done.times().compute(),
+                done.memoryBytes());
     }
 
     void step(StepMetrics metrics, long totalSteps) {

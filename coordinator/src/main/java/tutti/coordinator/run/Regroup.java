@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
 import tutti.common.protocol.WorkerCommand;
@@ -20,6 +21,8 @@ final class Regroup {
     private final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
     private final Set<ActorRef<WorkerCommand>> answered = new HashSet<>();
     private boolean losses;
+    private boolean renewed;
+    private OptionalLong rollback = OptionalLong.empty();
     private Optional<MembershipEvent.Formed> formed = Optional.empty();
 
     /**
@@ -69,6 +72,23 @@ final class Regroup {
         return losses;
     }
 
+    /** Go back to the last commit, and leave out the samples since then: of this many steps in all. */
+    Regroup rollBack(long steps) {
+        rollback = OptionalLong.of(steps);
+        return this;
+    }
+
+    /** Should a new generation be asked for? Once; and not where one is formed anyway, with those that come for the lost. */
+    boolean renew() {
+        boolean ask = !renewed && !losses;
+        renewed = true;
+        return ask;
+    }
+
+    boolean rollsBack() {
+        return rollback.isPresent();
+    }
+
     boolean allHeld() {
         return held.keySet().containsAll(survivors);
     }
@@ -90,6 +110,9 @@ final class Regroup {
      * @param lastCommit empty if there is none
      */
     Start start(List<Member> members, String lastCommit) {
+        if (rollback.isPresent()) {
+            return Start.behind(rollback.getAsLong(), lastCommit);
+        }
         // One that was cut off and is back has said it when it joined.
         return Start.of(members, member -> held.getOrDefault(member.commands(), member.held()), lastCommit);
     }

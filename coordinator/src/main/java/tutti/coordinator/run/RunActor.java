@@ -21,6 +21,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
 import tutti.common.checkpoint.Checkpoints;
+import tutti.common.config.GuardConfig.OnNonfinite;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -28,10 +29,12 @@ import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.GradientKey;
 import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
 import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Finished;
+import tutti.common.protocol.WorkerReport.Nonfinite;
 import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
 import tutti.common.protocol.WorkerReport.Preempted;
@@ -58,6 +61,9 @@ public final class RunActor {
     /** Longer than any step or write on a slow disk should take; a lost peer is noticed long before by those who wait for it. */
     private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(60);
 
+    /** So many in a run are no bad samples. */
+    private static final int MOST_ROLLBACKS = 10;
+
     /** For a worker to finish the step, or the loading, that it is in. */
     private static final Duration HOLD_DEADLINE = Duration.ofMinutes(30);
     /** So long after a worker could not reach another somebody should be lost; else it is looked for who does not answer. */
@@ -75,6 +81,12 @@ public final class RunActor {
     private final CompletableFuture<Void> outcome;
     private final String runId;
     private final Losses losses;
+    private final LossSpikes spikes;
+    private final ActorRef<WireMessage> membership;
+    private int rollbacks;
+    /** Steps whose losses were looked at. */
+    private long watched;
+
     private List<Member> members = List.of();
     private int generation;
     /** Steps of which {@code metrics.jsonl} has a line. */
@@ -140,7 +152,8 @@ public final class RunActor {
         this.clock = clock;
         this.outcome = outcome;
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
-        context.spawn(
+        this.spikes = new LossSpikes(config.guards().lossSpikeZscore());
+        membership = context.spawn(
                 Membership.create(
                         runId, config.launch().worldSize(), config.launch().rdzvTimeoutSeconds(), events),
                 ClusterConfig.MEMBERSHIP);
@@ -256,7 +269,7 @@ public final class RunActor {
             }
         }
         RunPlan plan = new RunPlan(config, members.size(), first.samples());
-        long firstStep = start.stateFrom() >= 0 ? start.step() : first.firstStep();
+        long firstStep = start.firstStep(first.firstStep());
         ledger.happened(
                 "training_began",
                 Map.of(
@@ -324,6 +337,9 @@ public final class RunActor {
         if (report instanceof Failed failed) {
             return failed(failed);
         }
+        if (report instanceof Nonfinite nonfinite) {
+            return nonfinite(training, nonfinite);
+        }
         if (report instanceof StepDone done) {
             stepDone(training, done);
         } else if (report instanceof PartWritten part) {
@@ -351,9 +367,22 @@ public final class RunActor {
             return;
         }
         announcer.worker(done);
+        training.stragglers
+                .add(done.rank(), done.times().compute())
+                .forEach(slow -> happened(
+                        "straggler_found",
+                        Map.of(
+                                "member",
+                                members.get(slow.rank()).describe(),
+                                "compute_ms",
+                                slow.millis(),
+                                "others_ms",
+                                slow.others()),
+                        "warning: " + slow.describe()));
         training.gather.add(done).ifPresent(metrics -> {
             training.completed = done.step() + 1;
             training.stepMillis = metrics.stepMs();
+            watch(done, metrics);
             announce(training, metrics);
             if (training.checkpoints.schedule().askedByFile()) {
                 training.checkpoints.schedule().ask();
@@ -499,6 +528,8 @@ public final class RunActor {
                         Training training = regroup.training().get();
                         announcer.worker(done);
                         training.gather.add(done).ifPresent(metrics -> announce(training, metrics));
+                    } else if (partOfRollback(regroup, report)) {
+                        return regrouped(regroup);
                     } else if (report instanceof WorkerReport.Holding holding) {
                         regroup.answered(members.get(holding.rank()));
                     } else if (report instanceof WorkerReport.Held held) {
@@ -541,6 +572,11 @@ public final class RunActor {
             // The membership has a shorter deadline for those that are missing.
             expectWithin(LOADING_DEADLINE, "waiting for lost workers");
         }
+        boolean inFlight =
+                checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
+        if (regroup.rollsBack() && regroup.allHeld() && !inFlight && regroup.renew()) {
+            membership.tell(Membership.renew());
+        }
         Optional<MembershipEvent.Formed> formed = regroup.formed();
         boolean settling = checkpoints.filter(Checkpointing::settling).isPresent();
         if (formed.isEmpty() || settling || !regroup.allHeld()) {
@@ -554,6 +590,74 @@ public final class RunActor {
                 .ifPresent(training ->
                         training.gather.close(start.step()).forEach(metrics -> announce(training, metrics)));
         return formed(formed.get(), start);
+    }
+
+    // ---- guards: losses that jump, gradients that are not finite ----
+
+    private void watch(StepDone done, StepMetrics metrics) {
+        // Steps that are trained again were seen.
+        if (metrics.step() > watched) {
+            watched = metrics.step();
+            spikes.add(metrics.loss())
+                    .ifPresent(spike -> happened(
+                            "loss_spiked",
+                            Map.of("step", metrics.step(), "loss", metrics.loss(), "zscore", spike.zscore()),
+                            "warning: step %,d: %s".formatted(metrics.step(), spike.describe())));
+        }
+        if (!done.leftOut().isEmpty()) {
+            happened(
+                    "step_left_out",
+                    Map.of("step", done.step() + 1, "reason", done.leftOut()),
+                    "warning: step %,d is left out: its %s".formatted(done.step() + 1, done.leftOut()));
+        }
+    }
+
+    /** All ranks say so of the same step; the first one is acted on. */
+    private Behavior<Message> nonfinite(Training training, Nonfinite found) {
+        boolean back = config.guards().onNonfinite() == OnNonfinite.ROLLBACK && !training.leaving;
+        if (!back || rollbacks == MOST_ROLLBACKS) {
+            return fail(new TuttiException(
+                    Category.NUMERIC,
+                    "step %d%s: %s; lower --learning_rate or look at the step's samples; %s"
+                            .formatted(
+                                    found.step() + 1,
+                                    back ? ", after %d rollbacks".formatted(rollbacks) : "",
+                                    found.message(),
+                                    "--on_nonfinite skip leaves such steps out")));
+        }
+        rollbacks++;
+        happened(
+                "rolled_back",
+                Map.of("generation", generation, "step", found.step() + 1, "reason", found.message()),
+                "warning: step %,d: %s; back to the last checkpoint, without the samples since then"
+                        .formatted(found.step() + 1, found.message()));
+        return hold(new Regroup(members, Optional.of(training)).rollBack(found.step() + 1));
+    }
+
+    /** A checkpoint that is being written while a run is rolled back is waited for: it may be the one to go back to. */
+    private boolean partOfRollback(Regroup regroup, WorkerReport report) {
+        if (!regroup.rollsBack() || regroup.hasLosses()) {
+            return false;
+        }
+        if (report instanceof PartWritten part) {
+            partEnded(
+                    regroup.training().orElseThrow(),
+                    part.step(),
+                    checkpoints.orElseThrow().add(part));
+        } else if (report instanceof PartFailed part) {
+            partEnded(
+                    regroup.training().orElseThrow(),
+                    part.step(),
+                    checkpoints.orElseThrow().add(part));
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    private void happened(String event, Map<String, ?> details, String line) {
+        ledger.happened(event, details);
+        announcer.note(line);
     }
 
     // ---- leaving: told to make room, behind one more checkpoint ----

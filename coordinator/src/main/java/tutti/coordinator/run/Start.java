@@ -9,9 +9,19 @@ import tutti.coordinator.plan.Member;
  *
  * @param resumeFrom a committed checkpoint, or empty: the model
  * @param stateFrom rank that has the state and gives it to all; -1: they read it
- * @param step that the state of that rank has behind it; 0 if they read it
+ * @param step that the state of that rank has behind it; where they read it, the first one to train, if the state is not later
  */
 record Start(String resumeFrom, int stateFrom, long step) {
+
+    /** With the last commit, and without the samples up to this step. */
+    static Start behind(long step, String lastCommit) {
+        return new Start(lastCommit, -1, step);
+    }
+
+    /** @param read steps that the state has behind it which all ranks have read; -1 if they take another rank's */
+    long firstStep(long read) {
+        return Math.max(step, read);
+    }
 
     /**
      * With the state of the lowest rank among those that are furthest; where nobody has any, with the last commit.

@@ -15,6 +15,7 @@ final class Training {
     final StepGather gather;
     final Checkpointing checkpoints;
     final Map<Integer, String> finished = new TreeMap<>();
+    final Stragglers stragglers;
     final PeakMemory memory = new PeakMemory();
     final long firstStep;
     long completed;
@@ -31,6 +32,7 @@ final class Training {
         this.window = new LeaseWindow(plan.totalSteps());
         this.gather = new StepGather(worldSize, plan);
         this.checkpoints = checkpoints;
+        this.stragglers = new Stragglers(worldSize);
         this.firstStep = firstStep;
         this.completed = firstStep;
         this.leased = firstStep;

@@ -116,7 +116,8 @@ class RunPlanTest {
                 1e-3,
                 new StepTimes(ms, 1, 2, 3, 4, 5, 6, 7, 8),
                 new StepWire(ms / 2, 0, 1_000_000L * (rank + 1), ms / 4, 0, 0, Map.of(), List.of()),
-                7);
+                7,
+                "");
     }
 
     private static RunPlan plan(Map<String, String> more, int samples) {

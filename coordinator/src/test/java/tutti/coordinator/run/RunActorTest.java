@@ -518,6 +518,80 @@ class RunActorTest {
         assertFailed(Category.PEER, "waits for rank 1");
     }
 
+    @Test
+    void shouldGoBackToTheLastCommitWithoutTheSamplesSinceThen() throws Exception {
+        form(Map.of("on_nonfinite", "rollback", "max_steps", "6"));
+        begin();
+        assertLease(true, 0, 1);
+        trainThrough(0, 1);
+        assertLease(false, 2);
+        nonfinite(1, 2);
+        // The checkpoint that is being written is the one to go back to.
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        held(1, 2);
+        workers.get(0).expectNoMessage();
+        writeParts(2);
+        for (TestProbe<WorkerCommand> worker : workers) {
+            WorkerCommand.Assign assign = worker.expectMessageClass(WorkerCommand.Assign.class);
+            assertThat(assign.generation()).isEqualTo(2);
+            assertThat(assign.resumeFrom())
+                    .isEqualTo(output.resolve("checkpoint-2").toString());
+            assertThat(assign.stateFrom()).isEqualTo(-1);
+        }
+        ready(0, 2, 2);
+        ready(1, 2, 2);
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 3, 6)));
+        workers.forEach(worker -> assertThat(worker.expectMessageClass(WorkerCommand.Lease.class)
+                        .shards()
+                        .get(0)
+                        .step())
+                .isEqualTo(3));
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("\"rolled_back\",\"generation\":1,\"reason\":\"grad norm is NaN\",\"step\":3");
+        assertThat(terminal.toString(StandardCharsets.UTF_8))
+                .contains("warning: step 3: grad norm is NaN; back to the last checkpoint");
+    }
+
+    @Test
+    void shouldEndARunThatIsRolledBackAgainAndAgain() {
+        form(Map.of("on_nonfinite", "rollback", "max_steps", "50", "save_strategy", "no"));
+        begin();
+        for (int generation = 1; generation <= 10; generation++) {
+            nonfinite(generation, generation);
+            held(generation, generation);
+            for (TestProbe<WorkerCommand> worker : workers) {
+                WorkerCommand order;
+                do {
+                    order = worker.receiveMessage();
+                } while (!(order instanceof WorkerCommand.Assign));
+            }
+            ready(0, generation + 1, 0);
+            ready(1, generation + 1, 0);
+        }
+        nonfinite(11, 11);
+        assertFailed(Category.NUMERIC, "step 12, after 10 rollbacks: grad norm is NaN");
+    }
+
+    @Test
+    void shouldEndARunWhoseGradientsAreNotFiniteUnlessItIsToldOtherwise() {
+        form();
+        begin();
+        nonfinite(1, 0);
+        assertFailed(Category.NUMERIC, "step 1: grad norm is NaN", "--learning_rate", "--on_nonfinite skip");
+    }
+
+    private void nonfinite(int generation, long step) {
+        run.tell(new WorkerReport.Nonfinite(0, generation, step, "grad norm is NaN"));
+        run.tell(new WorkerReport.Nonfinite(1, generation, step, "grad norm is NaN"));
+    }
+
+    private void held(int generation, long completed) {
+        for (int rank = 0; rank < 2; rank++) {
+            run.tell(new WorkerReport.Holding(rank, generation));
+            run.tell(new WorkerReport.Held(rank, generation, completed));
+        }
+    }
+
     /** The next process of a seat comes. */
     private TestProbe<WorkerCommand> replace(int seat) {
         TestProbe<WorkerCommand> next = kit.createTestProbe();
@@ -612,7 +686,8 @@ class RunActorTest {
                 1e-3,
                 new StepTimes(1, 1, 1, 1, 1, 1, 1, 1, 0),
                 Sample.wire(),
-                1));
+                1,
+                ""));
     }
 
     private void writeParts(long step) {

@@ -165,13 +165,15 @@ class ProtocolTest {
                                 4,
                                 Map.of("duplicate", 0L, "bad_checksum", 1L << 35),
                                 List.of(new WorkerReport.BucketTimes(7, 3.5, 4.5))),
-                        1L << 34),
+                        1L << 34,
+                        "grad norm is NaN"),
                 new WorkerReport.PartWritten(
                         1, 1, 8, List.of(new WorkerReport.WrittenFile("model.safetensors", 1L << 33, "ab"))),
                 new WorkerReport.PartFailed(1, 1, 8, "no space left"),
                 new WorkerReport.Preempted(1, 1),
                 new WorkerReport.Stalled(1, 1, "waits for rank 0"),
                 new WorkerReport.Finished(1, 1, 12, "ab12", 1L << 35),
+                new WorkerReport.Nonfinite(1, 1, 1L << 40, "grad norm is NaN"),
                 new WorkerReport.Failed(1, 1, Category.NUMERIC, "step 3: NaN"));
     }
 

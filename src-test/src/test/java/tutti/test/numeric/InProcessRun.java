@@ -38,6 +38,7 @@ final class InProcessRun {
     private final List<List<Double>> rates = new ArrayList<>();
     private final List<List<StepTimes>> times = new ArrayList<>();
     private final List<List<StepWire>> wires = new ArrayList<>();
+    private final List<List<String>> leftOut = new ArrayList<>();
     private final List<Long> allocatedBytes = new ArrayList<>();
     private final List<String> hashes = new ArrayList<>();
 
@@ -61,6 +62,7 @@ final class InProcessRun {
             run.rates.add(new ArrayList<>());
             run.times.add(new ArrayList<>());
             run.wires.add(new ArrayList<>());
+            run.leftOut.add(new ArrayList<>());
             run.hashes.add("");
             ranks.add(CompletableFuture.runAsync(
                     () -> run.rank(
@@ -125,13 +127,15 @@ final class InProcessRun {
                 double gradNorm,
                 double rate,
                 StepTimes times,
-                StepWire wire) {
+                StepWire wire,
+                String leftOut) {
             lossSums.get(rank).add(lossSum);
             labelled.get(rank).add(count);
             gradNorms.get(rank).add(gradNorm);
             rates.get(rank).add(rate);
             InProcessRun.this.times.get(rank).add(times);
             wires.get(rank).add(wire);
+            InProcessRun.this.leftOut.get(rank).add(leftOut);
             if (rank == 0) {
                 allocatedBytes.add(allocatedByThisThread() - before);
                 before = allocatedByThisThread();
@@ -175,6 +179,11 @@ final class InProcessRun {
     /** By rank and step. */
     List<List<StepWire>> wires() {
         return wires;
+    }
+
+    /** Why each step of rank 0 was left out, or empty. */
+    List<String> leftOut() {
+        return leftOut.get(0);
     }
 
     /** Bytes of Java heap that the training thread of rank 0 took in each step. */

@@ -4,16 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tutti.common.checkpoint.Checkpoints;
+import tutti.common.checkpoint.SafetensorsFile;
 import tutti.common.error.Category;
 import tutti.test.support.TrainSpec;
 
@@ -135,6 +138,41 @@ class FailureTest {
         Refusal.assertEnd(run, Category.NUMERIC, "step 2:", "not finite", "model.", ".weight", "--learning_rate");
         run.assertLeftNothing(SOON);
         assertThat(folder.resolve("out/model.safetensors")).doesNotExist();
+    }
+
+    /** Each second step: the run ends with the weights that it began with. */
+    @Test
+    void shouldGoBackToTheModelWhereNothingIsCommittedWhenTheGradientIsNotFinite() throws Exception {
+        Map<String, String> flags = flags();
+        flags.put("learning_rate", "1e30");
+        flags.put("lr_scheduler_type", "constant");
+        flags.put("max_steps", "4");
+        flags.put("save_strategy", "no");
+        flags.put("on_nonfinite", "rollback");
+        run = TuttiProcess.run(folder, flags);
+
+        assertThat(run.exitCode()).as(run::text).isZero();
+        RunOutput output = new RunOutput(folder.resolve("out"));
+        List<JsonNode> events = output.jsonLines("events.jsonl");
+        assertThat(events)
+                .filteredOn(event -> event.get("event").asText().equals("rolled_back"))
+                .extracting(event -> event.get("step").asInt())
+                .containsExactly(2, 4);
+        Path before = Path.of(flags.get("model_name_or_path"));
+        assertThat(tensors(folder.resolve("out"))).isEqualTo(tensors(before));
+        run.assertLeftNothing(SOON);
+    }
+
+    private static Map<String, ByteBuffer> tensors(Path model) {
+        Map<String, ByteBuffer> tensors = new TreeMap<>();
+        try (SafetensorsFile file = SafetensorsFile.open(model.resolve("model.safetensors"))) {
+            file.tensors().values().forEach(tensor -> {
+                ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes());
+                file.read(tensor.name(), 0, bytes);
+                tensors.put(tensor.name(), bytes.flip());
+            });
+        }
+        return tensors;
     }
 
     private void startAndAwaitASecondStep() throws Exception {

@@ -34,7 +34,8 @@ record Reporter(
             double gradNorm,
             double learningRate,
             StepTimes times,
-            StepWire wire) {
+            StepWire wire,
+            String leftOut) {
         StepDone done = new StepDone(
                 rank,
                 generation,
@@ -46,7 +47,8 @@ record Reporter(
                 learningRate,
                 times,
                 wire,
-                ProcessMemory.residentBytes());
+                ProcessMemory.residentBytes(),
+                leftOut);
         coordinator.tell(done);
         if (recent.size() == RECENT) {
             recent.removeFirst();

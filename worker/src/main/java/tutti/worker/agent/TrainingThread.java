@@ -30,6 +30,7 @@ import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
+import tutti.worker.train.NonfiniteStep;
 import tutti.worker.train.Origin;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
@@ -140,6 +141,8 @@ public final class TrainingThread {
             throw e;
         } catch (HeldBack e) {
             LOG.info("generation {} is held", assign.generation());
+        } catch (NonfiniteStep e) {
+            coordinator.tell(new WorkerReport.Nonfinite(rank, assign.generation(), e.step(), e.getMessage()));
         } catch (TuttiException e) {
             // The coordinator prints the first of these lines; one from every rank would bury it.
             LOG.debug("reported to the coordinator", e);

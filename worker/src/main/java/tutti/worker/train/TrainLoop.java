@@ -31,7 +31,8 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
                 double gradNorm,
                 double learningRate,
                 StepTimes times,
-                StepWire wire);
+                StepWire wire,
+                String leftOut);
 
         /** @param step steps completed when the checkpoint was taken */
         void partWritten(long step, List<WrittenFile> files);
@@ -78,7 +79,8 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
                 result.gradNorm(),
                 result.learningRate(),
                 result.times(),
-                result.wire());
+                result.wire(),
+                result.leftOut());
     }
 
     private void save(StepShard last, Reports reports) {

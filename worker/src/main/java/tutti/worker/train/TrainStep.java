@@ -5,8 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
-import tutti.common.error.Category;
-import tutti.common.error.TuttiException;
+import tutti.common.config.GuardConfig.OnNonfinite;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.token.TokenizedExample;
@@ -22,7 +21,6 @@ import tutti.worker.model.Llama;
 import tutti.worker.optim.AdamW;
 import tutti.worker.optim.LearningRate;
 import tutti.worker.tensor.Kernels;
-import tutti.worker.tune.FlatLayout;
 import tutti.worker.tune.Replica;
 
 /**
@@ -48,6 +46,7 @@ record TrainStep(
         Collectives collectives,
         PartWriter saving,
         int batchSize,
+        OnNonfinite onNonfinite,
         LongSupplier clock) {
 
     /**
@@ -55,6 +54,7 @@ record TrainStep(
      * @param labelled tokens of all ranks with a label
      * @param tokens of this rank
      * @param gradNorm global, before clipping
+     * @param leftOut why nothing was updated; empty: it was
      */
     record Result(
             double lossSum,
@@ -63,11 +63,13 @@ record TrainStep(
             double gradNorm,
             double learningRate,
             StepTimes times,
-            StepWire wire) {}
+            StepWire wire,
+            String leftOut) {}
 
     /**
      * @param step from 0
      * @param shards of the global batch, one for each virtual rank of this rank; any may be empty
+     * @throws NonfiniteStep if a gradient is infinite or no number, unless such steps are to be left out
      */
     Result run(long step, List<List<TokenizedExample>> shards) {
         CollectiveCounts before = collectives.counts();
@@ -91,14 +93,22 @@ record TrainStep(
 
         GradientBuckets.Totals totals = buckets.totals(lossSums);
         double gradNorm = totals.gradNorm();
-        checkFinite(step, gradNorm);
+        // Sums are the same bits on every rank: all find the same, before any optimizer moves.
+        String leftOut = Double.isFinite(gradNorm) ? "" : nonfinite(gradNorm, passes.gradScale, shards);
+        if (!leftOut.isEmpty() && onNonfinite != OnNonfinite.SKIP) {
+            throw new NonfiniteStep(step, leftOut);
+        }
         long clipped = clock.getAsLong();
         saving.awaitRead();
         long free = clock.getAsLong();
         double rate = learningRate.at(step);
-        optimizer.step(step + 1, rate, optimizer.clip(gradNorm));
+        if (leftOut.isEmpty()) {
+            optimizer.step(step + 1, rate, optimizer.clip(gradNorm));
+        }
         long updated = clock.getAsLong();
-        buckets.spread(replica.compute());
+        if (leftOut.isEmpty()) {
+            buckets.spread(replica.compute());
+        }
         long end = clock.getAsLong();
 
         StepTimes times = new StepTimes(
@@ -112,7 +122,7 @@ record TrainStep(
                 millis(passes.zeroing + updated - free),
                 millis(free - clipped));
         StepWire wire = wire(collectives.counts().minus(before));
-        return new Result(totals.lossSum(), labelled, passes.tokens, gradNorm, rate, times, wire);
+        return new Result(totals.lossSum(), labelled, passes.tokens, gradNorm, rate, times, wire, leftOut);
     }
 
     private StepWire wire(CollectiveCounts counts) {
@@ -192,29 +202,12 @@ record TrainStep(
         return sum;
     }
 
-    /**
-     * Summed gradients are the same bits on every rank, so all ranks find the same and stop before any optimizer moves.
-     */
-    private void checkFinite(long step, double gradNorm) {
-        if (Double.isFinite(gradNorm)) {
-            return;
-        }
-        String tensor = replica.layout().slots().stream()
-                .filter(this::holdsANonFiniteGradient)
-                .map(FlatLayout.Slot::spec)
-                .map(spec -> "the first gradient that is not finite is of " + spec.name())
-                .findFirst()
-                .orElse("none of the gradients of this rank's shard");
-        throw new TuttiException(
-                Category.NUMERIC,
-                "step %d: grad norm is %s on every rank: %s; lower --learning_rate or look at the step's samples"
-                        .formatted(step + 1, gradNorm, tensor));
-    }
-
-    private boolean holdsANonFiniteGradient(FlatLayout.Slot slot) {
-        return replica.shard().within(slot.start(), slot.spec().shape().count()).stream()
-                .map(replica.gradients()::summed)
-                .anyMatch(gradient -> !Double.isFinite(kernels.squaredNorm(gradient)));
+    /** Sums lie where the gradients were, so each rank computes its own once more: no weight has changed. */
+    private String nonfinite(double gradNorm, double gradScale, List<List<TokenizedExample>> shards) {
+        NonfiniteSearch search = new NonfiniteSearch(replica, kernels);
+        Passes again = new Passes(gradScale);
+        shards.forEach(shard -> again.run(shard, search));
+        return "grad norm is %s; %s".formatted(gradNorm, search.describe(collectives));
     }
 
     private static double millis(long nanos) {

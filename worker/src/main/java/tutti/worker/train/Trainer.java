@@ -33,6 +33,8 @@ import tutti.worker.tensor.Kernels;
  */
 public final class Trainer implements AutoCloseable {
     private static final long NOTHING = -1;
+    /** So many in a row are no bad samples: the weights are. */
+    private static final int MOST_LEFT_OUT = 10;
 
     private final RunConfig config;
     private final LlamaConfig model;
@@ -55,6 +57,8 @@ public final class Trainer implements AutoCloseable {
     private GradientBuckets buckets;
     private TrainStep step;
     private long totalSteps;
+    /** Steps in a row, up to now. */
+    private int leftOut;
 
     private Trainer(
             RunConfig config,
@@ -312,6 +316,7 @@ public final class Trainer implements AutoCloseable {
                 collectives,
                 saving,
                 config.train().batchSize(),
+                config.guards().onNonfinite(),
                 clock);
     }
 
@@ -323,12 +328,23 @@ public final class Trainer implements AutoCloseable {
             TrainStep.Result result = step.run(
                     shard.step(), Arrays.stream(shard.samples()).map(data::pick).toList());
             completed = shard.step() + 1;
+            count(result);
             return result;
         } catch (RuntimeException | Error e) {
             // What was expected to go wrong goes wrong before the update; of anything else nobody knows.
-            completed = e instanceof TuttiException ? completed : NOTHING;
+            completed = e instanceof TuttiException || e instanceof NonfiniteStep ? completed : NOTHING;
             throw e;
         }
+    }
+
+    private void count(TrainStep.Result result) {
+        leftOut = result.leftOut().isEmpty() ? 0 : leftOut + 1;
+        require(
+                leftOut < MOST_LEFT_OUT,
+                Category.NUMERIC,
+                "%d steps in a row were left out, the last one because its %s; lower --learning_rate",
+                leftOut,
+                result.leftOut());
     }
 
     /** Begins to write this rank's part of a checkpoint after {@code shard}, the step just done, into a folder that exists. */
