@@ -32,11 +32,11 @@ public sealed interface WorkerCommand extends WireMessage {
     record Hold(int generation) implements WorkerCommand {}
 
     /**
-     * Another worker of this node hangs: kill it, so that its agent starts it again.
+     * A worker of this node hangs, another one or this: kill it, so that its agent starts it again.
      *
-     * @param pid of a process with the same parent as this one; any other is left alone
+     * @param pid of this process, or of one with the same parent; any other is left alone
      */
-    record StopNeighbour(int generation, long pid) implements WorkerCommand {}
+    record StopHung(int generation, long pid) implements WorkerCommand {}
 
     /** All workers are ready. Leases follow. */
     record Begin(int generation, long firstStep, long totalSteps) implements WorkerCommand {}

@@ -159,8 +159,13 @@ public sealed interface WorkerReport extends WireMessage {
     record Finished(int rank, int generation, long step, String weightsHash, long measuredBytes)
             implements WorkerReport {}
 
-    /** The first answer to {@link WorkerCommand.Hold}, at once: this worker lives, and finishes what it computes. */
-    record Holding(int rank, int generation) implements WorkerReport {}
+    /**
+     * The first answer to {@link WorkerCommand.Hold}, at once: this worker lives, and finishes what it computes.
+     *
+     * @param doing what its training thread does, for a person
+     * @param stillMillis since when that has not got on
+     */
+    record Holding(int rank, int generation, String doing, long stillMillis) implements WorkerReport {}
 
     /**
      * The answer to {@link WorkerCommand.Hold}: this worker takes part in nothing and waits for the next generation.

@@ -3,7 +3,6 @@ package tutti.coordinator.run;
 import akka.actor.typed.ActorRef;
 import java.util.Collections;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -11,6 +10,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
 import tutti.common.protocol.WorkerCommand;
+import tutti.common.protocol.WorkerReport.Holding;
 import tutti.coordinator.membership.MembershipEvent;
 import tutti.coordinator.plan.Member;
 
@@ -19,7 +19,7 @@ final class Regroup {
     private final Optional<Training> training;
     private final Set<ActorRef<WorkerCommand>> survivors;
     private final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
-    private final Set<ActorRef<WorkerCommand>> answered = new HashSet<>();
+    private final Map<ActorRef<WorkerCommand>, Holding> answered = new HashMap<>();
     private boolean losses;
     private boolean renewed;
     private OptionalLong rollback = OptionalLong.empty();
@@ -58,13 +58,25 @@ final class Regroup {
     }
 
     /** Its actor lives, whatever its training thread still computes. */
-    void answered(Member member) {
-        answered.add(member.commands());
+    void answered(Member member, Holding holding) {
+        answered.put(member.commands(), holding);
     }
 
     /** One of the old generation that has not answered, and is not known to be lost. */
     boolean isSilent(Member member) {
-        return survivors.contains(member.commands()) && !answered.contains(member.commands());
+        return survivors.contains(member.commands()) && !answered.containsKey(member.commands()) && !hasHeld(member);
+    }
+
+    /** @return what it said if its actor has answered, but its training thread has stood still for so long and still does */
+    Optional<Holding> stuck(Member member, long millis) {
+        return survivors.contains(member.commands()) && !hasHeld(member)
+                ? Optional.ofNullable(answered.get(member.commands()))
+                        .filter(holding -> holding.stillMillis() >= millis)
+                : Optional.empty();
+    }
+
+    private boolean hasHeld(Member member) {
+        return held.containsKey(member.commands());
     }
 
     /** Was anybody lost, or did somebody only fail to reach another? */

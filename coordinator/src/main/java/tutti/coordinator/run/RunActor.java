@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -480,29 +481,45 @@ public final class RunActor {
     }
 
     private Behavior<Message> stopThoseThatHang(Failed failed, Regroup regroup) {
-        List<Member> hung = members.stream().filter(regroup::isSilent).toList();
-        if (hung.isEmpty()) {
-            // Whoever was lost meanwhile is waited for by the membership.
-            return regroup.hasLosses() ? Behaviors.same() : fail(cause(failed));
-        }
-        for (Member member : hung) {
+        Map<Member, Member> killers = new LinkedHashMap<>();
+        // Others wait for it longer than that; one that only is slow has got on meanwhile.
+        long still = Duration.ofSeconds(config.allReduce().timeoutSeconds()).toMillis() / 2;
+        for (Member member : members) {
+            Optional<WorkerReport.Holding> stuck = regroup.stuck(member, still);
+            if (stuck.isEmpty() && !regroup.isSilent(member)) {
+                continue;
+            }
             ledger.happened(
                     "worker_hung",
-                    Map.of("generation", generation, "member", member.describe(), "message", failed.message()));
-            Optional<Member> neighbour = members.stream()
-                    .filter(other -> other.join().nodeRank() == member.join().nodeRank())
-                    .filter(other -> regroup.survivors().contains(other.commands()) && !regroup.isSilent(other))
-                    .findFirst();
-            if (neighbour.isEmpty()) {
+                    Map.of(
+                            "generation",
+                            generation,
+                            "member",
+                            member.describe(),
+                            "doing",
+                            stuck.map(WorkerReport.Holding::doing).orElse("not known: it does not answer"),
+                            "message",
+                            failed.message()));
+            stuck.ifPresent(holding ->
+                    announcer.note("warning: %s hangs (%s); the stacks of its threads are in logs/rank-%d.log"
+                            .formatted(member.describe(), holding.doing(), member.rank())));
+            Optional<Member> killer = stuck.isPresent() ? Optional.of(member) : neighbour(member, regroup);
+            if (killer.isEmpty()) {
                 return fail(cause(failed));
             }
-            neighbour
-                    .get()
-                    .commands()
-                    .tell(new WorkerCommand.StopNeighbour(
-                            generation, member.join().pid()));
+            killers.put(member, killer.get());
         }
-        return Behaviors.same();
+        killers.forEach((member, killer) -> killer.commands()
+                .tell(new WorkerCommand.StopHung(generation, member.join().pid())));
+        // Whoever was lost meanwhile is waited for by the membership.
+        return killers.isEmpty() && !regroup.hasLosses() ? fail(cause(failed)) : Behaviors.same();
+    }
+
+    private Optional<Member> neighbour(Member member, Regroup regroup) {
+        return members.stream()
+                .filter(other -> other.join().nodeRank() == member.join().nodeRank())
+                .filter(other -> regroup.survivors().contains(other.commands()) && !regroup.isSilent(other))
+                .findFirst();
     }
 
     private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
@@ -531,9 +548,8 @@ public final class RunActor {
                     } else if (partOfRollback(regroup, report)) {
                         return regrouped(regroup);
                     } else if (report instanceof WorkerReport.Holding holding) {
-                        regroup.answered(members.get(holding.rank()));
+                        regroup.answered(members.get(holding.rank()), holding);
                     } else if (report instanceof WorkerReport.Held held) {
-                        regroup.answered(members.get(held.rank()));
                         regroup.held(members.get(held.rank()), held.completed());
                     } else if (report instanceof Preempted) {
                         preempted = true;

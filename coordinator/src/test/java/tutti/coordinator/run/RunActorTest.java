@@ -486,11 +486,11 @@ class RunActorTest {
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(6));
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
-        run.tell(new WorkerReport.Holding(0, 1));
+        run.tell(new WorkerReport.Holding(0, 1, "waiting for orders", 0));
         run.tell(new WorkerReport.Held(0, 1, 0));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
-        workers.get(0).expectMessage(new WorkerCommand.StopNeighbour(1, 101));
+        workers.get(0).expectMessage(new WorkerCommand.StopHung(1, 101));
         // Its agent starts it again.
         workers.set(1, replace(1));
         for (TestProbe<WorkerCommand> worker : workers) {
@@ -499,6 +499,28 @@ class RunActorTest {
         }
         assertThat(Files.readString(output.resolve("events.jsonl")))
                 .contains("\"worker_hung\"", "rank 1 (pid 101 on host)", "\"worker_lost\"");
+    }
+
+    @Test
+    void shouldHaveAWorkerEndItselfWhoseTrainingThreadHangs() throws Exception {
+        form(Map.of("save_strategy", "no"));
+        begin();
+        assertLease(false, 0, 1);
+        run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
+        workers.get(0).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(6));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        run.tell(new WorkerReport.Holding(0, 1, "waiting for the gradients of step 1", 30_000));
+        run.tell(new WorkerReport.Held(0, 1, 0));
+        run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 15_000));
+        workers.get(0).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(11));
+        workers.get(1).expectMessage(new WorkerCommand.StopHung(1, 101));
+        workers.get(0).expectNoMessage();
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("\"worker_hung\",\"doing\":\"backward of step 1\"", "rank 1 (pid 101 on host)");
+        assertThat(terminal.toString(StandardCharsets.UTF_8))
+                .contains("rank 1 (pid 101 on host) hangs (backward of step 1); the stacks", "logs/rank-1.log");
     }
 
     @Test
@@ -512,7 +534,7 @@ class RunActorTest {
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
         // The other still computes; it lives.
         run.tell(new WorkerReport.Held(0, 1, 0));
-        run.tell(new WorkerReport.Holding(1, 1));
+        run.tell(new WorkerReport.Holding(1, 1, "forward of step 1", 14_999));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
         assertFailed(Category.PEER, "waits for rank 1");
@@ -587,7 +609,7 @@ class RunActorTest {
 
     private void held(int generation, long completed) {
         for (int rank = 0; rank < 2; rank++) {
-            run.tell(new WorkerReport.Holding(rank, generation));
+            run.tell(new WorkerReport.Holding(rank, generation, "waiting for orders", 0));
             run.tell(new WorkerReport.Held(rank, generation, completed));
         }
     }

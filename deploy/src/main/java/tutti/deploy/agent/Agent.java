@@ -163,7 +163,9 @@ public final class Agent {
                     runId,
                     aeronDir,
                     threads);
-            going = node.keep(() -> startWorker(seat, launch, runFile, output.log(seat.rank())));
+            // Once: the next process of the seat adds to what the one before it had to say.
+            Path log = output.log(seat.rank());
+            going = node.keep(() -> startWorker(seat, launch, runFile, log));
         }
     }
 

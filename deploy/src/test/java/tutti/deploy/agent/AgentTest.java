@@ -104,8 +104,9 @@ class AgentTest {
 
     @Test
     void shouldStartAWorkerAgainThatIsKilled() throws Exception {
-        startWith(List.of("--max_restarts=1"), "after:go exit:0", "wait", "wait");
+        startWith(List.of("--max_restarts=1"), "after:go exit:0", "wait", "env:RANK wait");
         long pid = pid("rank-1");
+        await("its line is there", () -> said("[rank 1] RANK=1"));
         Files.delete(pids.resolve("rank-1"));
         ProcessHandle.of(pid).orElseThrow().destroyForcibly();
         assertThat(pid("rank-1")).as("another process").isNotEqualTo(pid);
@@ -114,6 +115,9 @@ class AgentTest {
         assertThat(exitCode()).isZero();
         assertThat(stdout())
                 .contains("worker rank 1 (pid %d) on ".formatted(pid), "started again (1 of --max_restarts 1)");
+        assertThat(out.resolve("logs/rank-1.log"))
+                .as("what the first one had to say, too")
+                .hasContent("RANK=1\nRANK=1");
     }
 
     @Test

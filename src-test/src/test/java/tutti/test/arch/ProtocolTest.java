@@ -135,7 +135,7 @@ class ProtocolTest {
                         run),
                 new WorkerCommand.Begin(1, 8, 1L << 40),
                 new WorkerCommand.Hold(1),
-                new WorkerCommand.StopNeighbour(1, 4711),
+                new WorkerCommand.StopHung(1, 4711),
                 new WorkerCommand.Lease(
                         1,
                         List.of(
@@ -144,7 +144,7 @@ class ProtocolTest {
                         true),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
                 new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, 1L << 35, List.of("one", "two")),
-                new WorkerReport.Holding(1, 1),
+                new WorkerReport.Holding(1, 1, "forward of step 3", 1L << 40),
                 new WorkerReport.Held(1, 1, 8),
                 new WorkerReport.StepDone(
                         1,

@@ -27,6 +27,7 @@ import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
 import tutti.worker.train.Origin;
+import tutti.worker.train.Progress;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
 
@@ -84,7 +85,10 @@ final class InProcessRun {
                         stall -> {},
                         new PlainAddition());
                 Trainer trainer = Trainer.load(
-                        config, collectives, new Origin.Model(), new Host(0, 1, clock, () -> 0, gradients -> 0))) {
+                        config,
+                        collectives,
+                        new Origin.Model(),
+                        new Host(0, 1, clock, new Progress(System::nanoTime), () -> 0, gradients -> 0))) {
             BatchPlan plan = new BatchPlan(
                     trainer.samples(),
                     config.train().virtualRanks(worldSize),

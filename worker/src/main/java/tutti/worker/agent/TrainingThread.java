@@ -32,6 +32,7 @@ import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
 import tutti.worker.train.NonfiniteStep;
 import tutti.worker.train.Origin;
+import tutti.worker.train.Progress;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
 
@@ -53,6 +54,7 @@ public final class TrainingThread {
     private final BlockingQueue<WorkerCommand> orders = new LinkedBlockingQueue<>();
     private final Thread thread;
     private final Deque<StepDone> recent = new ArrayDeque<>();
+    private final Progress progress = new Progress(System::nanoTime);
     private Trainer trainer;
 
     /** Of the generation that runs now; written by this thread, closed by another to hold it. */
@@ -107,6 +109,11 @@ public final class TrainingThread {
             closer.start();
         }
         return left;
+    }
+
+    /** What the thread does now. */
+    Progress progress() {
+        return progress;
     }
 
     /** Ends the thread at its next wait; nothing it holds outlives the process. */
@@ -224,6 +231,7 @@ public final class TrainingThread {
 
     /** Loads everything, or joins with what this worker has. */
     private void take(Assign assign, TreeAllReduce opened, GradientMemory gradients) {
+        progress.at("loading");
         Origin origin = assign.stateFrom() >= 0
                 ? new Origin.Peer(assign.stateFrom())
                 : assign.resumeFrom().isEmpty()
@@ -231,7 +239,12 @@ public final class TrainingThread {
                         : new Origin.Checkpoint(Path.of(assign.resumeFrom()));
         if (trainer == null) {
             Host host = new Host(
-                    seat.localRank(), seat.threads(), System::nanoTime, ProcessMemory::startOfPeak, gradients::bytes);
+                    seat.localRank(),
+                    seat.threads(),
+                    System::nanoTime,
+                    progress,
+                    ProcessMemory::startOfPeak,
+                    gradients::bytes);
             trainer = Trainer.load(config, opened, origin, host);
         } else {
             trainer.rejoin(opened, origin);
@@ -278,6 +291,7 @@ public final class TrainingThread {
     }
 
     private WorkerCommand take(long seconds) {
+        progress.at("waiting for orders");
         try {
             return orders.poll(seconds, TimeUnit.SECONDS);
         } catch (InterruptedException e) {

@@ -23,7 +23,7 @@ import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
-import tutti.common.protocol.WorkerCommand.StopNeighbour;
+import tutti.common.protocol.WorkerCommand.StopHung;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.train.Backends;
 
@@ -32,6 +32,9 @@ import tutti.worker.train.Backends;
  * goes into a future. The training thread outlives it, with all that it holds.
  */
 public final class WorkerAgent {
+    /** 128 + SIGKILL. */
+    private static final int KILLED = 137;
+
     private static final Duration JOIN_RETRY = Duration.ofMillis(300);
     /** The coordinator gives up first, with a better message. */
     private static final int JOIN_GRACE_SECONDS = 30;
@@ -215,17 +218,31 @@ public final class WorkerAgent {
         } else if (command instanceof Lease lease && lease.generation() == assign.generation()) {
             training.order(lease);
         } else if (command instanceof Hold hold && hold.generation() == assign.generation()) {
-            assign.replyTo().tell(new WorkerReport.Holding(assign.rank(), assign.generation()));
+            assign.replyTo()
+                    .tell(new WorkerReport.Holding(
+                            assign.rank(),
+                            assign.generation(),
+                            training.progress().doing(),
+                            training.progress().still() / 1_000_000));
             training.hold();
-        } else if (command instanceof StopNeighbour stop && stop.generation() == assign.generation()) {
-            stopNeighbour(stop.pid());
+        } else if (command instanceof StopHung stop && stop.generation() == assign.generation()) {
+            stopHung(stop.pid());
         } else if (!(command instanceof Assign)) {
             context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
         }
         return Behaviors.same();
     }
 
-    private void stopNeighbour(long pid) {
+    private void stopHung(long pid) {
+        if (pid == ProcessHandle.current().pid()) {
+            context.getLog()
+                    .error(
+                            "the training thread hangs ({}); this process ends to be started again\n{}",
+                            training.progress().doing(),
+                            ThreadStacks.all());
+            // As if it were killed by another, which its agent takes for a reason to start it again.
+            Runtime.getRuntime().halt(KILLED);
+        }
         Optional<ProcessHandle> parent = ProcessHandle.current().parent();
         ProcessHandle.of(pid)
                 .filter(process -> parent.isPresent() && process.parent().equals(parent))

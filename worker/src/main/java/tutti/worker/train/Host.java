@@ -9,8 +9,14 @@ import java.util.function.LongUnaryOperator;
  * @param localRank number among the workers of its node, which is the number of its CUDA device
  * @param threads that compute
  * @param clock nanoseconds
+ * @param progress hears what the trainer does
  * @param heldBytes what the process holds now; 0 where the system does not tell
  * @param communication what the collectives hold, for the memory plan: of the bytes of gradients that lie in the host's memory
  */
 public record Host(
-        int localRank, int threads, LongSupplier clock, LongSupplier heldBytes, LongUnaryOperator communication) {}
+        int localRank,
+        int threads,
+        LongSupplier clock,
+        Progress progress,
+        LongSupplier heldBytes,
+        LongUnaryOperator communication) {}

@@ -47,6 +47,7 @@ record TrainStep(
         PartWriter saving,
         int batchSize,
         OnNonfinite onNonfinite,
+        Progress progress,
         LongSupplier clock) {
 
     /**
@@ -74,6 +75,7 @@ record TrainStep(
     Result run(long step, List<List<TokenizedExample>> shards) {
         CollectiveCounts before = collectives.counts();
         long start = clock.getAsLong();
+        progress.at("counting the labelled tokens of step " + (step + 1));
         long labelled = sumOverRanks(shards.stream()
                 .flatMap(List::stream)
                 .mapToLong(TokenizedExample::labelledTokens)
@@ -81,25 +83,28 @@ record TrainStep(
         long counted = clock.getAsLong();
 
         buckets.begin();
-        Passes passes = new Passes(1.0 / labelled);
+        Passes passes = new Passes(step, 1.0 / labelled);
         double[] lossSums = new double[shards.size()];
         for (int number = 0; number < lossSums.length; number++) {
             lossSums[number] = passes.run(shards.get(number), partialSums.ofVirtualRank(number, buckets));
         }
         long early = buckets.waitedNanos();
         long computed = clock.getAsLong();
+        progress.at("waiting for the gradients of step " + (step + 1));
         buckets.await();
         long reduced = clock.getAsLong();
 
         GradientBuckets.Totals totals = buckets.totals(lossSums);
         double gradNorm = totals.gradNorm();
         // Sums are the same bits on every rank: all find the same, before any optimizer moves.
-        String leftOut = Double.isFinite(gradNorm) ? "" : nonfinite(gradNorm, passes.gradScale, shards);
+        String leftOut = Double.isFinite(gradNorm) ? "" : nonfinite(step, gradNorm, passes.gradScale, shards);
         if (!leftOut.isEmpty() && onNonfinite != OnNonfinite.SKIP) {
             throw new NonfiniteStep(step, leftOut);
         }
         long clipped = clock.getAsLong();
+        progress.at("waiting for a checkpoint to be read before the update of step " + (step + 1));
         saving.awaitRead();
+        progress.at("update of step " + (step + 1));
         long free = clock.getAsLong();
         double rate = learningRate.at(step);
         if (leftOut.isEmpty()) {
@@ -141,6 +146,7 @@ record TrainStep(
 
     /** Forward and backward of the micro-batches of one step, with their times in nanoseconds. */
     private final class Passes {
+        private final long step;
         private final double gradScale;
         private long tokens;
         private long zeroing;
@@ -149,7 +155,8 @@ record TrainStep(
         private long recompute;
         private long backward;
 
-        Passes(double gradScale) {
+        Passes(long step, double gradScale) {
+            this.step = step;
             this.gradScale = gradScale;
         }
 
@@ -180,9 +187,10 @@ record TrainStep(
             long start = clock.getAsLong();
             Batch batch = batches.build(samples);
             long built = clock.getAsLong();
+            progress.at("forward of step " + (step + 1));
             model.forward(batch);
             long turn = clock.getAsLong();
-            double lossSum = model.backward(batch, gradScale, listener);
+            double lossSum = backward(batch, listener);
             long end = clock.getAsLong();
             long again = model.recomputeNanos();
             data += built - start;
@@ -191,6 +199,11 @@ record TrainStep(
             backward += end - turn - again;
             tokens += batch.tokens();
             return lossSum;
+        }
+
+        private double backward(Batch batch, GradientListener listener) {
+            progress.at("backward of step " + (step + 1));
+            return model.backward(batch, gradScale, progress.beats(listener));
         }
     }
 
@@ -203,9 +216,9 @@ record TrainStep(
     }
 
     /** Sums lie where the gradients were, so each rank computes its own once more: no weight has changed. */
-    private String nonfinite(double gradNorm, double gradScale, List<List<TokenizedExample>> shards) {
+    private String nonfinite(long step, double gradNorm, double gradScale, List<List<TokenizedExample>> shards) {
         NonfiniteSearch search = new NonfiniteSearch(replica, kernels);
-        Passes again = new Passes(gradScale);
+        Passes again = new Passes(step, gradScale);
         shards.forEach(shard -> again.run(shard, search));
         return "grad norm is %s; %s".formatted(gradNorm, search.describe(collectives));
     }

@@ -39,6 +39,7 @@ public final class Trainer implements AutoCloseable {
     private final RunConfig config;
     private final LlamaConfig model;
     private final LongSupplier clock;
+    private final Progress progress;
     private final TrainingSet data;
     private final Kernels kernels;
     private final MemoryPlan plan;
@@ -74,6 +75,7 @@ public final class Trainer implements AutoCloseable {
         this.model = model;
         this.collectives = collectives;
         this.clock = host.clock();
+        this.progress = host.progress();
         this.data = data;
         this.kernels = kernels;
         this.symmetric = symmetric;
@@ -317,6 +319,7 @@ public final class Trainer implements AutoCloseable {
                 saving,
                 config.train().batchSize(),
                 config.guards().onNonfinite(),
+                progress,
                 clock);
     }
 
