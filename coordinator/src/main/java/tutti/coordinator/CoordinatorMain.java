@@ -6,6 +6,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -20,6 +21,7 @@ import tutti.common.error.TuttiException;
 import tutti.common.protocol.ClusterConfig;
 import tutti.coordinator.console.ConsoleOptions;
 import tutti.coordinator.console.ConsoleServer;
+import tutti.coordinator.ledger.Past;
 import tutti.coordinator.ledger.RunLedger;
 import tutti.coordinator.run.Announcer;
 import tutti.coordinator.run.ResumePoint;
@@ -58,21 +60,26 @@ public final class CoordinatorMain {
         board.subscribe(meters);
         ConsoleOptions options =
                 new ConsoleOptions(config.console().host(), config.console().port(), seat.consoleToken());
-        if (seat.restarts() == 0) {
+        boolean again = seat.restarts() > 0;
+        if (!again) {
             // Only then: beside a coordinator that was killed workers may still write what looks like a leftover.
             Checkpoints.sweep(output);
         }
-        try (RunLedger ledger = new RunLedger(output, InstantSource.system());
+        try (RunLedger ledger = new RunLedger(
+                        config.ledger(), output, seat.runId(), again, System.getenv(), InstantSource.system());
                 ConsoleServer console = ConsoleServer.start(options, board, registry, control::saveNow)) {
             terminal.line("console: " + console.url());
-            String resumeFrom = seat.restarts() == 0 ? ResumePoint.find(config.output(), terminal) : lastCommit(ledger);
+            Optional<Past> past = again ? ledger.past() : Optional.empty();
+            String resumeFrom =
+                    past.map(CoordinatorMain::lastCommit).orElseGet(() -> ResumePoint.find(config.output(), terminal));
             ledger.happened(
-                    seat.restarts() == 0 ? "run_started" : "coordinator_restarted",
+                    past.isPresent() ? "coordinator_restarted" : "run_started",
                     Map.of("run", seat.runId(), "resume_from", resumeFrom));
             conduct(
                     config,
                     seat,
                     resumeFrom,
+                    past.orElse(Past.NONE),
                     ledger,
                     new Announcer(board, meters, terminal, System::nanoTime),
                     control);
@@ -81,23 +88,24 @@ public final class CoordinatorMain {
     }
 
     /** Where another coordinator of this run was killed; workers that hold more tell when they join. */
-    private static String lastCommit(RunLedger ledger) {
-        return ledger.commits().stream()
+    private static String lastCommit(Past past) {
+        return past.commits().stream()
                 .filter(folder -> Manifest.verify(folder).ok())
                 .findFirst()
                 .map(Path::toString)
-                .orElseGet(ledger::resumedFrom);
+                .orElse(past.resumedFrom());
     }
 
     private static void conduct(
             RunConfig config,
             CoordinatorSeat seat,
             String resumeFrom,
+            Past past,
             RunLedger ledger,
             Announcer announcer,
             RunControl control) {
         CompletableFuture<Void> outcome = new CompletableFuture<>();
-        ActorSystem<RunActor.Message> system = start(config, seat, resumeFrom, ledger, announcer, outcome);
+        ActorSystem<RunActor.Message> system = start(config, seat, resumeFrom, past, ledger, announcer, outcome);
         control.connect(system);
         // Whatever ends the actors ends the wait; without effect when the outcome is known.
         system.getWhenTerminated()
@@ -123,20 +131,14 @@ public final class CoordinatorMain {
             RunConfig config,
             CoordinatorSeat seat,
             String resumeFrom,
+            Past past,
             RunLedger ledger,
             Announcer announcer,
             CompletableFuture<Void> outcome) {
         try {
             return ActorSystem.create(
                     RunActor.create(
-                            config,
-                            seat.runId(),
-                            resumeFrom,
-                            seat.restarts() == 0 ? 0 : ledger.lastMeasured(),
-                            ledger,
-                            announcer,
-                            System::nanoTime,
-                            outcome),
+                            config, seat.runId(), resumeFrom, past, ledger, announcer, System::nanoTime, outcome),
                     ClusterConfig.SYSTEM,
                     ClusterConfig.coordinator(seat.host(), seat.port()));
         } catch (RuntimeException e) {

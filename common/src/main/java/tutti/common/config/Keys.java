@@ -172,6 +172,14 @@ public final class Keys {
             OUTPUT,
             "steps between lines of metrics.jsonl (TrainingArguments: 500)");
 
+    public static final Key LEDGER = key(
+            "ledger",
+            Kind.WORD,
+            "",
+            OUTPUT,
+            "jdbc:postgresql://HOST/DATABASE: where the coordinator keeps its decisions, the password in PGPASSWORD or ~/.pgpass; empty: "
+                    + "ledger.mv.db in output_dir");
+
     public static final Key CONSOLE_HOST =
             key("console_host", Kind.WORD, "127.0.0.1", CLUSTER, "address of the console");
     public static final Key CONSOLE_PORT =

@@ -10,6 +10,7 @@ public record RunConfig(
         TrainConfig train,
         OptimConfig optim,
         OutputConfig output,
+        LedgerConfig ledger,
         ConsoleConfig console,
         AllReduceConfig allReduce,
         GuardConfig guards) {
@@ -39,6 +40,7 @@ public record RunConfig(
                 TrainConfig.read(settings),
                 OptimConfig.read(settings),
                 OutputConfig.read(settings),
+                LedgerConfig.read(settings),
                 ConsoleConfig.read(settings),
                 AllReduceConfig.read(settings),
                 GuardConfig.read(settings));

@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
-import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import tutti.common.error.Category;
@@ -59,15 +58,6 @@ final class LineFile implements AutoCloseable {
             String[] lines =
                     StandardCharsets.UTF_8.decode(tail(reading)).toString().split("\n");
             return Optional.of(lines[lines.length - 1]).filter(line -> !line.isEmpty());
-        } catch (IOException e) {
-            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
-        }
-    }
-
-    /** All of them. */
-    List<String> lines() {
-        try {
-            return Files.readAllLines(file);
         } catch (IOException e) {
             throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
         }

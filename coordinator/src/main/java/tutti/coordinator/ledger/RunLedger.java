@@ -6,68 +6,130 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.locks.LockSupport;
+import tutti.common.config.LedgerConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 
-/** Appends lines; each is handed to the system when it is written, so a killed coordinator leaves whole lines. Used by one thread. */
+/**
+ * What happened in a run, twice: in a database, which the next coordinator trusts, and behind it as lines for people. Both are
+ * handed to the system when they are written, so they outlive a killed coordinator. Used by one thread at a time.
+ */
 public final class RunLedger implements AutoCloseable {
+    /** How often {@link #beat} is to be called. */
+    public static final Duration BEAT = Duration.ofSeconds(3);
+
     private static final ObjectMapper JSON = new ObjectMapper();
+    /** Long enough for two that make the tables at the same time. */
+    private static final Duration AT_THE_START = Duration.ofSeconds(2);
+
+    private static final Duration IN_A_RUN = Duration.ofSeconds(30);
 
     private final InstantSource clock;
+    private final EventTable events;
     private final LineFile eventLines;
     private final LineFile metricLines;
 
-    /** @param output an existing folder; lines of earlier runs in it are kept */
-    public RunLedger(Path output, InstantSource clock) {
+    /**
+     * Waits for up to 10 seconds where a coordinator that was killed may still be alive.
+     *
+     * @param output an existing folder; what earlier runs wrote in it is kept
+     * @param again whether this run has had a coordinator before: then a server that is away is waited for
+     * @param environment of the process; see {@link LedgerConfig}
+     * @throws TuttiException (environment) if another coordinator has the run, or the database cannot be used
+     */
+    public RunLedger(
+            LedgerConfig config,
+            Path output,
+            String runId,
+            boolean again,
+            Map<String, String> environment,
+            InstantSource clock) {
+        this(
+                EventTable.open(
+                        Database.of(config, output, environment),
+                        runId,
+                        clock,
+                        again ? IN_A_RUN : AT_THE_START,
+                        RunLedger::pause),
+                output,
+                clock);
+    }
+
+    /** @param events closed with this */
+    RunLedger(EventTable events, Path output, InstantSource clock) {
         this.clock = clock;
-        this.eventLines = new LineFile(output.resolve("events.jsonl"));
-        this.metricLines = new LineFile(output.resolve("metrics.jsonl"));
+        this.events = events;
+        try {
+            this.eventLines = new LineFile(output.resolve("events.jsonl"));
+            this.metricLines = new LineFile(output.resolve("metrics.jsonl"));
+        } catch (TuttiException e) {
+            events.close();
+            throw e;
+        }
     }
 
     /**
      * @param event what happened, in past tense
      * @param details values Jackson can write
+     * @throws TuttiException (environment) if another coordinator has the run, or neither database nor memory takes it
      */
     public void happened(String event, Map<String, ?> details) {
+        Instant now = clock.instant();
+        ObjectNode json = JSON.valueToTree(new TreeMap<>(details));
+        events.add(now, event, json.toString());
         ObjectNode line = JSON.createObjectNode();
-        line.put("time", clock.instant().toString());
+        line.put("time", now.toString());
         line.put("event", event);
-        line.setAll((ObjectNode) JSON.valueToTree(new TreeMap<>(details)));
+        line.setAll(json);
         write(eventLines, line);
     }
 
-    /** Folders of the checkpoints that the last run in this folder has committed, the newest first. */
-    public List<Path> commits() {
+    /** Keeps the run. Throws as {@link #happened} does. */
+    public void beat() {
+        events.beat();
+    }
+
+    /** What earlier coordinators of this run have left, since it was last started; empty: none came so far as to start it. */
+    public Optional<Past> past() {
+        boolean started = false;
+        String resumedFrom = "";
         List<Path> commits = new ArrayList<>();
-        for (String line : eventLines.lines()) {
-            JsonNode event = parse(line);
-            switch (event.path("event").asText()) {
-                case "run_started" -> commits.clear();
+        List<String> lost = new ArrayList<>();
+        int generation = 0;
+        for (EventTable.Event event : events.all()) {
+            JsonNode details = parse(event.details());
+            switch (event.event()) {
+                case "run_started" -> {
+                    started = true;
+                    resumedFrom = details.path("resume_from").asText();
+                    commits.clear();
+                    lost.clear();
+                    generation = 0;
+                }
                 case "checkpoint_committed" ->
-                    commits.add(0, Path.of(event.path("folder").asText()));
+                    commits.add(0, Path.of(details.path("folder").asText()));
+                case "generation_formed" ->
+                    generation = details.path("generation").asInt();
+                case "worker_lost" -> lost.add(details.path("member").asText());
                 default -> {}
             }
         }
-        return commits;
+        return started
+                ? Optional.of(new Past(resumedFrom, commits, generation, lost, lastMeasured()))
+                : Optional.empty();
     }
 
-    /** What the last run in this folder was resumed from; empty: nothing. */
-    public String resumedFrom() {
-        return eventLines.lines().stream()
-                .map(RunLedger::parse)
-                .filter(event -> event.path("event").asText().equals("run_started"))
-                .map(event -> event.path("resume_from").asText())
-                .reduce("", (first, second) -> second);
-    }
-
-    /** The step of the last line of metrics; 0 if there is none. For whoever goes on where another coordinator was killed. */
-    public long lastMeasured() {
+    private long lastMeasured() {
         return metricLines.last().map(line -> parse(line).path("step").asLong()).orElse(0L);
     }
 
@@ -92,9 +154,17 @@ public final class RunLedger implements AutoCloseable {
         }
     }
 
+    private static void pause(Duration time) {
+        LockSupport.parkNanos(time.toNanos());
+        if (Thread.currentThread().isInterrupted()) {
+            throw new TuttiException(Category.PEER, "the coordinator was interrupted while it waited for its run");
+        }
+    }
+
     @Override
     public void close() {
-        try (eventLines) {
+        try (events;
+                eventLines) {
             metricLines.close();
         }
     }

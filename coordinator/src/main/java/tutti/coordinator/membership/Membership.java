@@ -52,6 +52,7 @@ public final class Membership {
             ActorContext<WireMessage> context,
             TimerScheduler<WireMessage> timers,
             String runId,
+            int generation,
             int worldSize,
             int timeoutSeconds,
             ActorRef<MembershipEvent> run) {
@@ -59,15 +60,17 @@ public final class Membership {
         this.timers = timers;
         this.nodes = new ClusterNodes(context.getSystem());
         this.runId = runId;
+        this.generation = generation;
         this.worldSize = worldSize;
         this.timeoutSeconds = timeoutSeconds;
         this.run = run;
     }
 
+    /** @param generation that a coordinator before this one formed last; 0: none */
     public static Behavior<WireMessage> create(
-            String runId, int worldSize, int timeoutSeconds, ActorRef<MembershipEvent> run) {
+            String runId, int generation, int worldSize, int timeoutSeconds, ActorRef<MembershipEvent> run) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
-            Membership membership = new Membership(context, timers, runId, worldSize, timeoutSeconds, run);
+            Membership membership = new Membership(context, timers, runId, generation, worldSize, timeoutSeconds, run);
             membership.gather();
             return membership.behavior();
         }));
@@ -139,7 +142,7 @@ public final class Membership {
         }
         context.watch(join.replyTo());
         joined.put(join.replyTo(), join);
-        // Of a coordinator before this one.
+        // Of a coordinator before this one whose ledger did not get it.
         generation = Math.max(generation, join.generation());
         run.tell(new MembershipEvent.Arrived(joined.size(), worldSize));
         if (joined.size() == worldSize) {

@@ -1,5 +1,6 @@
 package tutti.coordinator.run;
 
+import java.util.List;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -9,8 +10,11 @@ final class Losses {
     private int count;
     private TuttiException first;
 
-    Losses(int allowed) {
+    /** @param earlier workers that were lost under coordinators before this one, described, in that order */
+    Losses(int allowed, List<String> earlier) {
         this.allowed = allowed;
+        earlier.forEach(member -> add(new TuttiException(
+                Category.PEER, member + " was lost before the coordinator was started again; see logs/")));
     }
 
     void add(TuttiException loss) {

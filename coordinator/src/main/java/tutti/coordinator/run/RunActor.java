@@ -42,6 +42,7 @@ import tutti.common.protocol.WorkerReport.Preempted;
 import tutti.common.protocol.WorkerReport.Ready;
 import tutti.common.protocol.WorkerReport.Stalled;
 import tutti.common.protocol.WorkerReport.StepDone;
+import tutti.coordinator.ledger.Past;
 import tutti.coordinator.ledger.RunLedger;
 import tutti.coordinator.membership.Membership;
 import tutti.coordinator.membership.MembershipEvent;
@@ -120,6 +121,8 @@ public final class RunActor {
 
     private record Hung(Failed failed) implements Message {}
 
+    private record Beat() implements Message {}
+
     /** Asks for a checkpoint after the steps that are handed out: within seconds. */
     public static Message saveNow() {
         return new SaveNow();
@@ -136,7 +139,7 @@ public final class RunActor {
             RunConfig config,
             String runId,
             String resumeFrom,
-            long measured,
+            Past past,
             RunLedger ledger,
             Announcer announcer,
             LongSupplier clock,
@@ -145,9 +148,9 @@ public final class RunActor {
         this.timers = timers;
         this.config = config;
         this.runId = runId;
-        this.losses = new Losses(config.launch().maxRestarts());
+        this.losses = new Losses(config.launch().maxRestarts(), past.lost());
         this.resumeFrom = resumeFrom;
-        this.measured = measured;
+        this.measured = past.measured();
         this.ledger = ledger;
         this.announcer = announcer;
         this.clock = clock;
@@ -156,26 +159,31 @@ public final class RunActor {
         this.spikes = new LossSpikes(config.guards().lossSpikeZscore());
         membership = context.spawn(
                 Membership.create(
-                        runId, config.launch().worldSize(), config.launch().rdzvTimeoutSeconds(), events),
+                        runId,
+                        past.generation(),
+                        config.launch().worldSize(),
+                        config.launch().rdzvTimeoutSeconds(),
+                        events),
                 ClusterConfig.MEMBERSHIP);
+        timers.startTimerWithFixedDelay(new Beat(), RunLedger.BEAT);
     }
 
     /**
      * @param resumeFrom a whole checkpoint folder, or empty
-     * @param measured steps of this run that a coordinator before this one has measured
+     * @param past what coordinators of this run before this one have left
      * @param clock nanoseconds
      */
     public static Behavior<Message> create(
             RunConfig config,
             String runId,
             String resumeFrom,
-            long measured,
+            Past past,
             RunLedger ledger,
             Announcer announcer,
             LongSupplier clock,
             CompletableFuture<Void> outcome) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> new RunActor(
-                        context, timers, config, runId, resumeFrom, measured, ledger, announcer, clock, outcome)
+                        context, timers, config, runId, resumeFrom, past, ledger, announcer, clock, outcome)
                 .forming()));
     }
 
@@ -757,6 +765,10 @@ public final class RunActor {
 
     private BehaviorBuilder<Message> state() {
         return Behaviors.receive(Message.class)
+                .onMessage(Beat.class, guarded(beat -> {
+                    ledger.beat();
+                    return Behaviors.same();
+                }))
                 .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
                 .onMessage(
                         Silence.class,

@@ -28,7 +28,7 @@ class MembershipTest {
 
     @Test
     void shouldGiveRanksInTheOrderOfSeatsWhateverTheOrderOfArrival() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 2, 60, run.getRef()));
         membership.tell(join("r", 1, worker()));
         membership.tell(join("r", 0, worker()));
         run.expectMessage(new MembershipEvent.Arrived(1, 2));
@@ -40,7 +40,7 @@ class MembershipTest {
 
     @Test
     void shouldCountAWorkerThatJoinsAgainOnce() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 2, 60, run.getRef()));
         TestProbe<WorkerCommand> worker = worker();
         membership.tell(join("r", 0, worker));
         membership.tell(join("r", 0, worker));
@@ -50,7 +50,7 @@ class MembershipTest {
 
     @Test
     void shouldSayHowManyCameWhenTheRendezvousTimeIsOverAndSendThemAway() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 3, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 3, 60, run.getRef()));
         TestProbe<WorkerCommand> worker = worker();
         membership.tell(join("r", 0, worker));
         run.expectMessage(new MembershipEvent.Arrived(1, 3));
@@ -63,7 +63,7 @@ class MembershipTest {
 
     @Test
     void shouldSendAwayAWorkerOfAnotherRunAndOneTooMany() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 1, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 1, 60, run.getRef()));
         TestProbe<WorkerCommand> stranger = worker();
         membership.tell(join("other", 0, stranger));
         stranger.expectMessageClass(WorkerCommand.Leave.class);
@@ -75,7 +75,7 @@ class MembershipTest {
 
     @Test
     void shouldNameAWorkerThatIsLostAfterTheGroupIsFormed() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 1, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 1, 60, run.getRef()));
         TestProbe<WorkerCommand> worker = worker();
         membership.tell(join("r", 0, worker));
         run.expectMessage(new MembershipEvent.Arrived(1, 1));
@@ -87,7 +87,7 @@ class MembershipTest {
 
     @Test
     void shouldFormTheNextGenerationWithTheNextProcessOfALostWorker() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 2, 60, run.getRef()));
         TestProbe<WorkerCommand> stays = worker();
         TestProbe<WorkerCommand> dies = worker();
         membership.tell(join("r", 0, stays));
@@ -117,7 +117,7 @@ class MembershipTest {
 
     @Test
     void shouldNameEveryWorkerOfANodeThatIsLost() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 3, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 3, 60, run.getRef()));
         List<TestProbe<WorkerCommand>> workers = List.of(worker(), worker(), worker());
         for (int seat = 0; seat < 3; seat++) {
             membership.tell(join("r", seat, workers.get(seat)));
@@ -140,7 +140,7 @@ class MembershipTest {
 
     @Test
     void shouldSayHowManyAreLeftWhenNobodyTakesALostWorkersPlace() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 2, 60, run.getRef()));
         TestProbe<WorkerCommand> stays = worker();
         TestProbe<WorkerCommand> dies = worker();
         membership.tell(join("r", 0, stays));
@@ -159,7 +159,7 @@ class MembershipTest {
 
     @Test
     void shouldSendAwayASecondNodeWithTheSameRank() {
-        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 2, 60, run.getRef()));
+        ActorRef<WireMessage> membership = kit.spawn(Membership.create("r", 0, 2, 60, run.getRef()));
         membership.tell(join("r", 0, worker()));
         TestProbe<WorkerCommand> other = worker();
         membership.tell(new Join("r", 0, 0, "node-b", 4712, "cpu", "", 0, -1, other.getRef()));

@@ -47,6 +47,7 @@ import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.common.protocol.WorkerReport.StepTimes;
+import tutti.coordinator.ledger.Past;
 import tutti.coordinator.ledger.RunLedger;
 
 /** The run against two workers that are probes: one whole run, and every way it can go wrong. */
@@ -64,6 +65,7 @@ class RunActorTest {
     private final CompletableFuture<Void> outcome = new CompletableFuture<>();
     private StatusBoard board;
     private RunLedger ledger;
+    private Past past = Past.NONE;
     private ActorRef<WorkerReport> run;
     private ActorRef<RunActor.Message> control;
     private final AtomicLong clock = new AtomicLong();
@@ -637,12 +639,12 @@ class RunActorTest {
         flags.putAll(more);
         RunConfig config = RunConfig.read(Settings.of(flags, null));
         board = new StatusBoard(RunStatus.forming("r", "m", 4, 1, 0, output.toString()));
-        ledger = new RunLedger(output, InstantSource.system());
+        ledger = new RunLedger(config.ledger(), output, "0123456789abcdef", false, Map.of(), InstantSource.system());
         PrintStream out = new PrintStream(terminal, true, StandardCharsets.UTF_8);
         Announcer announcer = new Announcer(
                 board, new RunMeters(registry), new Terminal(out, false, 80, System::nanoTime), System::nanoTime);
         ActorRef<RunActor.Message> actor = kit.spawn(
-                RunActor.create(config, "0123456789abcdef", "", 0, ledger, announcer, clock::get, outcome), "run");
+                RunActor.create(config, "0123456789abcdef", "", past, ledger, announcer, clock::get, outcome), "run");
         control = actor;
         for (int seat = 0; seat < 2; seat++) {
             workers.add(kit.createTestProbe());

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import tutti.common.config.CoordinatorSeat;
 import tutti.common.config.LaunchConfig;
@@ -29,6 +30,7 @@ import tutti.deploy.agent.ChildCommand.Role;
  */
 public final class Agent {
     private static final String CONSOLE_TOKEN = "TUTTI_CONSOLE_TOKEN";
+    private static final String LEDGER_PASSWORD = "PGPASSWORD";
     private static final String RUN_ID = "TUTTI_RUN_ID";
     private static final String OMP_THREADS = "OMP_NUM_THREADS";
 
@@ -187,8 +189,8 @@ public final class Agent {
         variables.put(OMP_THREADS, threads);
         variables.put("OPENBLAS_NUM_THREADS", threads);
         variables.put("MKL_NUM_THREADS", threads);
-        // The console's secret is the coordinator's alone.
-        variables.remove(CONSOLE_TOKEN);
+        // The secrets of console and ledger are the coordinator's alone.
+        variables.keySet().removeAll(Set.of(CONSOLE_TOKEN, LEDGER_PASSWORD));
         Process process = NodeProcesses.launch(builder);
         String name = "tutti-pump-rank-" + seat.rank();
         try {

@@ -26,13 +26,14 @@ final class OutputFolder implements AutoCloseable {
     private static final String RUN_FILE = "run.json";
     private static final String LOGS = "logs";
     /** All that a run writes, half-written files included; anything else belongs to somebody else and stays. */
-    private static final Pattern OURS = Pattern.compile("run\\.json|metrics\\.jsonl|events\\.jsonl|logs"
-            + "|checkpoint-\\d+|config\\.json|generation_config\\.json|model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?"
-            + "|tokenizer.*\\.(json|model)|special_tokens_map\\.json|added_tokens\\.json|vocab\\.(json|txt)|merges\\.txt"
-            + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|run\\.json\\.tmp"
-            + "|save_now|\\.checkpoint-\\d+\\.(partial|old|trash)|\\.model\\.safetensors\\.partial");
+    private static final Pattern OURS =
+            Pattern.compile("run\\.json|metrics\\.jsonl|events\\.jsonl|logs|ledger\\.mv\\.db"
+                    + "|checkpoint-\\d+|config\\.json|generation_config\\.json|model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?"
+                    + "|tokenizer.*\\.(json|model)|special_tokens_map\\.json|added_tokens\\.json|vocab\\.(json|txt)|merges\\.txt"
+                    + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|run\\.json\\.tmp"
+                    + "|save_now|\\.checkpoint-\\d+\\.(partial|old|trash)|\\.model\\.safetensors\\.partial");
     /** What a run leaves that failed before its first step: nobody misses it. */
-    private static final Pattern TRACES = Pattern.compile("run\\.json|events\\.jsonl|logs");
+    private static final Pattern TRACES = Pattern.compile("run\\.json|events\\.jsonl|logs|ledger\\.mv\\.db");
 
     private final RunConfig config;
     private final Path folder;

@@ -50,6 +50,8 @@ class ImportTableTest {
         "org.nd4j, tutti\\.worker\\.tensor\\.nd4j",
         "io.aeron, tutti\\.worker\\.allreduce\\.aeron|tutti\\.deploy\\.agent",
         "org.agrona, tutti\\.worker\\.allreduce(\\.aeron)?|tutti\\.deploy\\.agent",
+        "java.sql, tutti\\.coordinator\\.ledger",
+        "org.h2, tutti\\.coordinator\\.ledger",
         "io.netty, tutti\\.coordinator\\.console",
         "picocli, tutti\\.deploy",
         "ai.djl, tutti\\.common\\.token",
