@@ -276,6 +276,30 @@ class SettingsTest {
         assertThat(RunConfig.read(again)).isEqualTo(RunConfig.read(settings));
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "jdbc:postgresql://host/db?password=hunter2",
+                "jdbc:postgresql://host/db?user=me&sslPassword=hunter2",
+                "jdbc:postgresql://me:hunter2@host/db"
+            })
+    void shouldRefuseAPasswordInTheLedgersUrlWithoutRepeatingIt(String url) {
+        assertThatThrownBy(() -> LedgerConfig.read(settings("ledger", url)))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContaining("PGPASSWORD")
+                .hasMessageNotContaining("hunter2");
+    }
+
+    @Test
+    void shouldKeepTheLedgerInAFileOrOnAPostgresqlServer() {
+        assertThat(LedgerConfig.read(settings("ledger", "")).embedded()).isTrue();
+        assertThat(LedgerConfig.read(settings("ledger", "jdbc:postgresql://host/db?user=me&ssl=true"))
+                        .embedded())
+                .isFalse();
+        assertThatThrownBy(() -> LedgerConfig.read(settings("ledger", "jdbc:mysql://host/db")))
+                .hasMessageContaining("--ledger=jdbc:mysql://host/db: jdbc:postgresql://HOST/DATABASE");
+    }
+
     private static Settings settings(String key, String value) {
         return Settings.of(Map.of(key, value), null);
     }

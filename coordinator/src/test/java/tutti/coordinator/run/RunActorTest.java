@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import akka.actor.testkit.typed.javadsl.ActorTestKit;
+import akka.actor.testkit.typed.javadsl.FishingOutcomes;
 import akka.actor.testkit.typed.javadsl.ManualTime;
 import akka.actor.testkit.typed.javadsl.TestProbe;
 import akka.actor.typed.ActorRef;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.checkpoint.Manifest;
+import tutti.common.config.LedgerConfig;
 import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.Category;
@@ -480,6 +482,39 @@ class RunActorTest {
     }
 
     @Test
+    void shouldGoOnCountingGenerationsAndLossesWhereTheCoordinatorBeforeStopped() {
+        past = new Past("", List.of(), 3, List.of("rank 0 (pid 9 on host)"), 0);
+        assertThat(form(Map.of("max_restarts", "1")))
+                .extracting(WorkerCommand.Assign::generation)
+                .containsOnly(4);
+        replace(1);
+        assertFailed(
+                Category.PEER,
+                "2 workers were lost, --max_restarts is 1; the first: rank 0 (pid 9 on host) was lost before the coordinator");
+    }
+
+    @Test
+    void shouldStopWhenAnotherCoordinatorHasTakenTheRun() throws Exception {
+        form();
+        begin();
+        // Another process could not open the file; this one may.
+        try (RunLedger other = open()) {
+            run.tell(new WorkerReport.Stalled(1, 1, "waits for rank 0"));
+            assertFailed(Category.ENVIRONMENT, "taken over by another coordinator, pid ");
+            workers.forEach(worker -> assertThat(worker.fishForMessage(
+                            Duration.ofSeconds(3),
+                            command -> command instanceof WorkerCommand.Leave
+                                    ? FishingOutcomes.complete()
+                                    : FishingOutcomes.continueAndIgnore()))
+                    .hasSize(1));
+            other.happened("coordinator_restarted", Map.of());
+        }
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("coordinator_restarted")
+                .doesNotContain("collective_stalled", "run_failed");
+    }
+
+    @Test
     void shouldHaveAWorkerKilledThatOthersWaitForAndThatDoesNotAnswer() throws Exception {
         form(Map.of("save_strategy", "no"));
         begin();
@@ -659,6 +694,10 @@ class RunActorTest {
         });
         run = first.replyTo();
         return List.of(first, workers.get(1).expectMessageClass(WorkerCommand.Assign.class));
+    }
+
+    private RunLedger open() {
+        return new RunLedger(new LedgerConfig(""), output, "0123456789abcdef", false, Map.of(), InstantSource.system());
     }
 
     private void ready(int rank, String fingerprint) {

@@ -72,7 +72,7 @@ class AgentTest {
 
     @Test
     void shouldTellEachChildItsSeat() throws Exception {
-        String shared = "env:MASTER_PORT env:TUTTI_RUN_ID env:TUTTI_CONSOLE_TOKEN ";
+        String shared = "env:MASTER_PORT env:TUTTI_RUN_ID env:TUTTI_CONSOLE_TOKEN env:PGPASSWORD ";
         String worker =
                 shared + "env:RANK env:LOCAL_RANK env:WORLD_SIZE env:LOCAL_WORLD_SIZE env:OMP_NUM_THREADS exit:0";
         start(shared + "env:TUTTI_PROGRESS after:rank-0 after:rank-1 exit:0", worker, worker);
@@ -84,11 +84,16 @@ class AgentTest {
         assertThat(port).matches("[1-9][0-9]+");
         assertThat(run).matches("[0-9a-f]{16}");
         assertThat(valueOf("TUTTI_CONSOLE_TOKEN", all)).matches("[A-Za-z0-9_-]{43}");
-        assertThat(all).contains("TUTTI_PROGRESS=plain");
+        assertThat(all).contains("TUTTI_PROGRESS=plain", "PGPASSWORD=of-the-ledger");
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         assertThat(out.resolve("logs/rank-1.log"))
                 .content()
-                .contains("MASTER_PORT=" + port, "TUTTI_RUN_ID=" + run, "TUTTI_CONSOLE_TOKEN=null", "RANK=1")
+                .contains(
+                        "MASTER_PORT=" + port,
+                        "TUTTI_RUN_ID=" + run,
+                        "TUTTI_CONSOLE_TOKEN=null",
+                        "PGPASSWORD=null",
+                        "RANK=1")
                 .contains("LOCAL_RANK=1", "WORLD_SIZE=2", "LOCAL_WORLD_SIZE=2", "OMP_NUM_THREADS=" + threads);
         assertThat(out.resolve("run.json")).content().doesNotContain(valueOf("TUTTI_CONSOLE_TOKEN", all));
     }
@@ -351,6 +356,7 @@ class AgentTest {
         builder.environment().put("FAKE_PIDS", pids.toString());
         builder.environment().put("FAKE_LEAVE_SECONDS", Long.toString(leaveSeconds));
         builder.environment().keySet().removeAll(List.of("OMP_NUM_THREADS", "TUTTI_RUN_ID", "TUTTI_CONSOLE_TOKEN"));
+        builder.environment().put("PGPASSWORD", "of-the-ledger");
         agent = builder.start();
     }
 

@@ -64,6 +64,7 @@ class RefusalTest {
     void shouldTakeAFolderAgainWhoseRunFailedBeforeItsFirstStep() throws IOException {
         Files.writeString(out.resolve("run.json"), "{}");
         Files.writeString(out.resolve("events.jsonl"), "{}");
+        Files.writeString(out.resolve("ledger.mv.db"), "");
         Files.writeString(out.resolve("metrics.jsonl"), "");
         Files.createDirectories(out.resolve("logs"));
 
@@ -82,6 +83,7 @@ class RefusalTest {
         Files.writeString(out.resolve("model-00001-of-00002.safetensors"), "");
         Files.writeString(out.resolve("model.safetensors.index.json"), "");
         Files.writeString(out.resolve("run.json.tmp"), "");
+        Files.writeString(out.resolve("ledger.mv.db"), "");
         List<String> others = List.of("notes.txt", "checkpoint-4000-good", "model-backup.safetensors", "mine.tmp");
         for (String name : others) {
             Files.writeString(out.resolve(name), "mine");
@@ -95,7 +97,7 @@ class RefusalTest {
         prepare(config);
         assertThat(out)
                 .isDirectoryNotContaining(
-                        "glob:**{run.json,metrics.jsonl,run.json.tmp,model-0*,model.*,checkpoint-?0,.lock}");
+                        "glob:**{run.json,ledger.mv.db,metrics.jsonl,run.json.tmp,model-0*,model.*,checkpoint-?0,.lock}");
         for (String name : others) {
             assertThat(out.resolve(name)).hasContent("mine");
         }
