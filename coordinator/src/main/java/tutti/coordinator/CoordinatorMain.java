@@ -8,6 +8,7 @@ import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -65,9 +66,13 @@ public final class CoordinatorMain {
             // Only then: beside a coordinator that was killed workers may still write what looks like a leftover.
             Checkpoints.sweep(output);
         }
-        try (RunLedger ledger = new RunLedger(
-                        config.ledger(), output, seat.runId(), again, System.getenv(), InstantSource.system());
-                ConsoleServer console = ConsoleServer.start(options, board, registry, control::saveNow)) {
+        // Its drivers take about as long to load as the console's server.
+        CompletableFuture<RunLedger> opening = CompletableFuture.supplyAsync(
+                () -> new RunLedger(
+                        config.ledger(), output, seat.runId(), again, System.getenv(), InstantSource.system()),
+                task -> new Thread(task, "tutti-ledger").start());
+        try (ConsoleServer console = ConsoleServer.start(options, board, registry, control::saveNow);
+                RunLedger ledger = opened(opening)) {
             terminal.line("console: " + console.url());
             Optional<Past> past = again ? ledger.past() : Optional.empty();
             String resumeFrom =
@@ -84,6 +89,14 @@ public final class CoordinatorMain {
                     new Announcer(board, meters, terminal, System::nanoTime),
                     control);
             return 0;
+        }
+    }
+
+    private static RunLedger opened(CompletableFuture<RunLedger> opening) {
+        try {
+            return opening.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof TuttiException cause ? cause : e;
         }
     }
 
