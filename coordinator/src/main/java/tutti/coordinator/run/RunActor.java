@@ -8,11 +8,9 @@ import akka.actor.typed.javadsl.BehaviorBuilder;
 import akka.actor.typed.javadsl.Behaviors;
 import akka.actor.typed.javadsl.TimerScheduler;
 import akka.japi.function.Function;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,14 +20,12 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
 import tutti.common.checkpoint.Checkpoints;
-import tutti.common.config.GuardConfig.OnNonfinite;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.GradientKey;
-import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
@@ -46,80 +42,69 @@ import tutti.coordinator.ledger.Past;
 import tutti.coordinator.ledger.RunLedger;
 import tutti.coordinator.membership.Membership;
 import tutti.coordinator.membership.MembershipEvent;
-import tutti.coordinator.plan.LeaseWindow;
 import tutti.coordinator.plan.Member;
 import tutti.coordinator.plan.RunPlan;
 import tutti.coordinator.plan.StepGather;
 
 /**
  * The run, one method for each state: {@link #forming}, {@link #loading}, {@link #training}, {@link #finishing}, and {@link
- * #regrouping} where a worker was lost, from which the next generation goes on with what the others hold. The outcome goes
+ * Regrouping} where a worker was lost, from which the next generation goes on with what the others hold. The outcome goes
  * into a future: normally when all ranks are done and hold the same bits, with the final model written if it is wanted; else with
  * the first cause.
  */
 public final class RunActor {
     /** Loading ends long before; this is for a worker that hangs in it. */
-    private static final Duration LOADING_DEADLINE = Duration.ofMinutes(30);
+    static final Duration LOADING_DEADLINE = Duration.ofMinutes(30);
+    /** So long after a worker could not reach another somebody should be lost; else it is looked for who does not answer. */
+    private static final Duration SUSPICION = Duration.ofSeconds(5);
     /** Longer than any step or write on a slow disk should take; a lost peer is noticed long before by those who wait for it. */
     private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(60);
 
-    /** So many in a run are no bad samples. */
-    private static final int MOST_ROLLBACKS = 10;
-
-    /** For a worker to finish the step, or the loading, that it is in. */
-    private static final Duration HOLD_DEADLINE = Duration.ofMinutes(30);
-    /** So long after a worker could not reach another somebody should be lost; else it is looked for who does not answer. */
-    private static final Duration SUSPICION = Duration.ofSeconds(5);
-    /** Whoever has not answered then is stopped: others have waited for it much longer before they said so. */
-    private static final Duration ANSWER = Duration.ofSeconds(10);
-
     private final ActorContext<Message> context;
-    private final TimerScheduler<Message> timers;
-    private final RunConfig config;
-    private final String resumeFrom;
-    private final RunLedger ledger;
-    private final Announcer announcer;
+    final TimerScheduler<Message> timers;
+    final RunConfig config;
+    final String resumeFrom;
+    final RunLedger ledger;
+    final Announcer announcer;
     private final LongSupplier clock;
     private final CompletableFuture<Void> outcome;
     private final String runId;
-    private final Losses losses;
-    private final LossSpikes spikes;
-    private final ActorRef<WireMessage> membership;
-    private int rollbacks;
-    /** Steps whose losses were looked at. */
-    private long watched;
+    final Losses losses;
+    private final Guards guards;
+    private final Regrouping regrouping = new Regrouping(this);
+    final ActorRef<WireMessage> membership;
 
-    private List<Member> members = List.of();
-    private int generation;
+    List<Member> members = List.of();
+    int generation;
     /** Steps of which {@code metrics.jsonl} has a line. */
     private long measured;
     /** What workers say of steps while they load, since nobody may have heard it. */
     private final List<StepDone> told = new ArrayList<>();
     /** Told to make room while there was nothing to be saved yet. */
-    private boolean preempted;
+    boolean preempted;
 
-    private Optional<Checkpointing> checkpoints = Optional.empty();
+    Optional<Checkpointing> checkpoints = Optional.empty();
 
     /** What this actor hears. */
     public sealed interface Message {}
 
-    private record Members(MembershipEvent event) implements Message {}
+    record Members(MembershipEvent event) implements Message {}
 
-    private record Worker(WorkerReport report) implements Message {}
+    record Worker(WorkerReport report) implements Message {}
 
-    private record Settled(Commits.Outcome checkpoint) implements Message {}
+    record Settled(Commits.Outcome checkpoint) implements Message {}
 
     private record CommitBroken(Throwable cause) implements Message {}
 
-    private record SaveNow() implements Message {}
+    record SaveNow() implements Message {}
 
-    private record Preempt() implements Message {}
+    record Preempt() implements Message {}
 
     private record Silence(String what) implements Message {}
 
     private record Suspicion(Failed failed) implements Message {}
 
-    private record Hung(Failed failed) implements Message {}
+    record Hung(Failed failed) implements Message {}
 
     private record Beat() implements Message {}
 
@@ -156,7 +141,7 @@ public final class RunActor {
         this.clock = clock;
         this.outcome = outcome;
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
-        this.spikes = new LossSpikes(config.guards().lossSpikeZscore());
+        this.guards = new Guards(config.guards(), ledger, announcer);
         membership = context.spawn(
                 Membership.create(
                         runId,
@@ -205,7 +190,7 @@ public final class RunActor {
                 .build();
     }
 
-    private Behavior<Message> formed(MembershipEvent.Formed formed, Start start) {
+    Behavior<Message> formed(MembershipEvent.Formed formed, Start start) {
         members = formed.members();
         generation = formed.generation();
         ledger.happened(
@@ -263,7 +248,8 @@ public final class RunActor {
                     return readies.size() < members.size() ? Behaviors.same() : begin(readies, start);
                 }))
                 .onMessage(Members.class, guarded(event -> whileRunning(event, Optional.empty())))
-                .onMessage(Suspicion.class, guarded(suspicion -> suspect(suspicion.failed(), Optional.empty())))
+                .onMessage(
+                        Suspicion.class, guarded(suspicion -> regrouping.suspect(suspicion.failed(), Optional.empty())))
                 .build();
     }
 
@@ -298,9 +284,11 @@ public final class RunActor {
                 announcer,
                 members.size()));
         checkpoints = Optional.of(saving);
-        Training training = new Training(plan, readies, firstStep, members.size(), saving);
+        guards.begin(members.size());
+        Training training =
+                new Training(plan, readies, firstStep, saving, new Leases(members, generation, announcer, clock));
         catchUp(training, firstStep);
-        lease(training);
+        training.leases.next(training);
         if (preempted) {
             context.getSelf().tell(new Preempt());
         }
@@ -328,17 +316,19 @@ public final class RunActor {
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
                     training.checkpoints.ended(settled.checkpoint());
-                    lease(training);
+                    training.leases.next(training);
                     return training.leaving ? leaving(training) : finishing(training);
                 }))
                 .onMessage(SaveNow.class, guarded(now -> {
                     training.checkpoints.schedule().ask();
-                    lease(training);
+                    training.leases.next(training);
                     return Behaviors.same();
                 }))
                 .onMessage(Preempt.class, guarded(preempt -> preempted(training)))
                 .onMessage(Members.class, guarded(event -> whileRunning(event, Optional.of(training))))
-                .onMessage(Suspicion.class, guarded(suspicion -> suspect(suspicion.failed(), Optional.of(training))))
+                .onMessage(
+                        Suspicion.class,
+                        guarded(suspicion -> regrouping.suspect(suspicion.failed(), Optional.of(training))))
                 .build();
     }
 
@@ -347,7 +337,9 @@ public final class RunActor {
             return failed(failed);
         }
         if (report instanceof Nonfinite nonfinite) {
-            return nonfinite(training, nonfinite);
+            return guards.against(nonfinite, training.leaving)
+                    .map(this::fail)
+                    .orElseGet(() -> regrouping.rollBack(nonfinite, training));
         }
         if (report instanceof StepDone done) {
             stepDone(training, done);
@@ -376,27 +368,16 @@ public final class RunActor {
             return;
         }
         announcer.worker(done);
-        training.stragglers
-                .add(done.rank(), done.times().compute())
-                .forEach(slow -> happened(
-                        "straggler_found",
-                        Map.of(
-                                "member",
-                                members.get(slow.rank()).describe(),
-                                "compute_ms",
-                                slow.millis(),
-                                "others_ms",
-                                slow.others()),
-                        "warning: " + slow.describe()));
+        guards.watch(done, members.get(done.rank()));
         training.gather.add(done).ifPresent(metrics -> {
             training.completed = done.step() + 1;
             training.stepMillis = metrics.stepMs();
-            watch(done, metrics);
+            guards.watch(metrics, done);
             announce(training, metrics);
             if (training.checkpoints.schedule().askedByFile()) {
                 training.checkpoints.schedule().ask();
             }
-            lease(training);
+            training.leases.next(training);
             if (training.completed == training.leased) {
                 training.heldSince = OptionalLong.of(clock.getAsLong());
                 announcer.writing();
@@ -404,7 +385,7 @@ public final class RunActor {
         });
     }
 
-    private void announce(Training training, StepMetrics metrics) {
+    void announce(Training training, StepMetrics metrics) {
         // A step that is trained again leaves the bits that it left before.
         if (training.plan.logs(metrics.step() - 1) && metrics.step() > measured) {
             ledger.measured(metrics);
@@ -413,275 +394,12 @@ public final class RunActor {
         announcer.step(metrics, training.plan.totalSteps());
     }
 
-    /**
-     * Saves what is due now; then hands out shards, up to the next checkpoint of the plan. Where one is still being written, the step
-     * before the next waits here: in a collective a rank that waits for a disk would look like a lost one.
-     */
-    private void lease(Training training) {
-        // Before its first step a generation has nothing of its own to save.
-        boolean between = training.firstStep < training.leased && training.leased < training.plan.totalSteps();
-        if (between && training.checkpoints.schedule().dueAfter(training.leased)) {
-            order(training, training.leased, true);
-        }
-        if (training.leaving) {
-            return;
-        }
-        LeaseWindow.Range range = training.window.next(training.completed, training.leased, training.stepMillis);
-        long to = range.from();
-        boolean save = false;
-        while (to < range.to()
-                && !save
-                && !(training.plan.savesAfter(to)
-                        && training.checkpoints.schedule().inFlight())) {
-            save = training.plan.savesAfter(to);
-            to++;
-        }
-        if (to > range.from()) {
-            order(training, to, save);
-            training.heldSince.ifPresent(since -> announcer.waited(Duration.ofNanos(clock.getAsLong() - since)));
-            training.heldSince = OptionalLong.empty();
-        }
-    }
-
-    /** Tells all workers to train up to {@code to} completed steps and then, if {@code save}, to write a checkpoint. */
-    private void order(Training training, long to, boolean save) {
-        boolean begun = save && training.checkpoints.begin(to);
-        List<List<StepShard>> shards = training.plan.shards(training.leased, to);
-        for (Member member : members) {
-            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), begun));
-        }
-        training.leased = to;
-    }
-
-    private void partEnded(Training training, long step, boolean last) {
+    void partEnded(Training training, long step, boolean last) {
         if (last) {
             context.pipeToSelf(
                     training.checkpoints.settle(step),
                     (checkpoint, cause) -> cause == null ? new Settled(checkpoint) : new CommitBroken(cause));
         }
-    }
-
-    // ---- regrouping: a worker was lost, the others hold what they have, its next process comes ----
-
-    /** @param training empty where it was lost before training began */
-    private Behavior<Message> regroup(MembershipEvent.Lost lost, Optional<Training> training) {
-        Regroup regroup = new Regroup(members, training);
-        if (!survives(lost, regroup)) {
-            return fail(losses.tooMany());
-        }
-        return hold(regroup);
-    }
-
-    private Behavior<Message> hold(Regroup regroup) {
-        timers.cancel("suspicion");
-        regroup.survivors().forEach(worker -> worker.tell(new WorkerCommand.Hold(generation)));
-        expectWithin(HOLD_DEADLINE, "holding their state for the next generation");
-        return regrouping(regroup);
-    }
-
-    /** Somebody waits in vain for another, and nobody was lost: who hangs is who does not answer. */
-    private Behavior<Message> suspect(Failed failed, Optional<Training> training) {
-        if (training.filter(run -> run.leaving).isPresent()) {
-            return fail(cause(failed));
-        }
-        timers.startSingleTimer("hung", new Hung(failed), ANSWER);
-        return hold(new Regroup(members, training));
-    }
-
-    private Behavior<Message> stopThoseThatHang(Failed failed, Regroup regroup) {
-        Map<Member, Member> killers = new LinkedHashMap<>();
-        // Others wait for it longer than that; one that only is slow has got on meanwhile.
-        long still = Duration.ofSeconds(config.allReduce().timeoutSeconds()).toMillis() / 2;
-        for (Member member : members) {
-            Optional<WorkerReport.Holding> stuck = regroup.stuck(member, still);
-            if (stuck.isEmpty() && !regroup.isSilent(member)) {
-                continue;
-            }
-            ledger.happened(
-                    "worker_hung",
-                    Map.of(
-                            "generation",
-                            generation,
-                            "member",
-                            member.describe(),
-                            "doing",
-                            stuck.map(WorkerReport.Holding::doing).orElse("not known: it does not answer"),
-                            "message",
-                            failed.message()));
-            stuck.ifPresent(holding ->
-                    announcer.note("warning: %s hangs (%s); the stacks of its threads are in logs/rank-%d.log"
-                            .formatted(member.describe(), holding.doing(), member.rank())));
-            Optional<Member> killer = stuck.isPresent() ? Optional.of(member) : neighbour(member, regroup);
-            if (killer.isEmpty()) {
-                return fail(cause(failed));
-            }
-            killers.put(member, killer.get());
-        }
-        killers.forEach((member, killer) -> killer.commands()
-                .tell(new WorkerCommand.StopHung(generation, member.join().pid())));
-        // Whoever was lost meanwhile is waited for by the membership.
-        return killers.isEmpty() && !regroup.hasLosses() ? fail(cause(failed)) : Behaviors.same();
-    }
-
-    private Optional<Member> neighbour(Member member, Regroup regroup) {
-        return members.stream()
-                .filter(other -> other.join().nodeRank() == member.join().nodeRank())
-                .filter(other -> regroup.survivors().contains(other.commands()) && !regroup.isSilent(other))
-                .findFirst();
-    }
-
-    private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
-        regroup.lost(lost.member());
-        checkpoints.ifPresent(saving -> saving.lost(lost.member().describe()));
-        losses.add(lost(lost));
-        ledger.happened(
-                "worker_lost",
-                Map.of("generation", generation, "member", lost.member().describe(), "losses", losses.count()));
-        if (losses.bearable()) {
-            announcer.lost(lost.member(), losses);
-        }
-        return losses.bearable();
-    }
-
-    private Behavior<Message> regrouping(Regroup regroup) {
-        return state().onMessage(Worker.class, guarded(worker -> {
-                    WorkerReport report = worker.report();
-                    if (isLate(report)) {
-                        return Behaviors.same();
-                    }
-                    if (report instanceof StepDone done && regroup.training().isPresent()) {
-                        Training training = regroup.training().get();
-                        announcer.worker(done);
-                        training.gather.add(done).ifPresent(metrics -> announce(training, metrics));
-                    } else if (partOfRollback(regroup, report)) {
-                        return regrouped(regroup);
-                    } else if (report instanceof WorkerReport.Holding holding) {
-                        regroup.answered(members.get(holding.rank()), holding);
-                    } else if (report instanceof WorkerReport.Held held) {
-                        regroup.held(members.get(held.rank()), held.completed());
-                    } else if (report instanceof Preempted) {
-                        preempted = true;
-                    } else if (report instanceof Failed failed && failed.category() != Category.PEER) {
-                        return failed(failed);
-                    }
-                    return regrouped(regroup);
-                }))
-                .onMessage(Settled.class, guarded(settled -> {
-                    checkpoints.orElseThrow().ended(settled.checkpoint());
-                    return regrouped(regroup);
-                }))
-                .onMessage(Members.class, guarded(members -> {
-                    MembershipEvent event = members.event();
-                    if (event instanceof MembershipEvent.Lost lost && !survives(lost, regroup)) {
-                        return fail(losses.tooMany());
-                    } else if (event instanceof MembershipEvent.TooFew few) {
-                        return fail(tooFew(few));
-                    } else if (event instanceof MembershipEvent.Formed formed) {
-                        regroup.formed(formed);
-                    }
-                    return regrouped(regroup);
-                }))
-                .onMessage(Hung.class, guarded(silence -> stopThoseThatHang(silence.failed(), regroup)))
-                .onMessage(SaveNow.class, now -> Behaviors.same())
-                .onMessage(Preempt.class, preempt -> {
-                    preempted = true;
-                    return Behaviors.same();
-                })
-                .build();
-    }
-
-    /** Goes on when all are here, and those that were here before have said what they hold. */
-    private Behavior<Message> regrouped(Regroup regroup) {
-        if (regroup.allHeld()) {
-            // The membership has a shorter deadline for those that are missing.
-            expectWithin(LOADING_DEADLINE, "waiting for lost workers");
-        }
-        boolean inFlight =
-                checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
-        if (regroup.rollsBack() && regroup.allHeld() && !inFlight && regroup.renew()) {
-            membership.tell(Membership.renew());
-        }
-        Optional<MembershipEvent.Formed> formed = regroup.formed();
-        boolean settling = checkpoints.filter(Checkpointing::settling).isPresent();
-        if (formed.isEmpty() || settling || !regroup.allHeld()) {
-            return Behaviors.same();
-        }
-        String lastCommit =
-                checkpoints.flatMap(Checkpointing::newest).map(Path::toString).orElse(resumeFrom);
-        timers.cancel("hung");
-        Start start = regroup.start(formed.get().members(), lastCommit);
-        regroup.training()
-                .ifPresent(training ->
-                        training.gather.close(start.step()).forEach(metrics -> announce(training, metrics)));
-        return formed(formed.get(), start);
-    }
-
-    // ---- guards: losses that jump, gradients that are not finite ----
-
-    private void watch(StepDone done, StepMetrics metrics) {
-        // Steps that are trained again were seen.
-        if (metrics.step() > watched) {
-            watched = metrics.step();
-            spikes.add(metrics.loss())
-                    .ifPresent(spike -> happened(
-                            "loss_spiked",
-                            Map.of("step", metrics.step(), "loss", metrics.loss(), "zscore", spike.zscore()),
-                            "warning: step %,d: %s".formatted(metrics.step(), spike.describe())));
-        }
-        if (!done.leftOut().isEmpty()) {
-            happened(
-                    "step_left_out",
-                    Map.of("step", done.step() + 1, "reason", done.leftOut()),
-                    "warning: step %,d is left out: its %s".formatted(done.step() + 1, done.leftOut()));
-        }
-    }
-
-    /** All ranks say so of the same step; the first one is acted on. */
-    private Behavior<Message> nonfinite(Training training, Nonfinite found) {
-        boolean back = config.guards().onNonfinite() == OnNonfinite.ROLLBACK && !training.leaving;
-        if (!back || rollbacks == MOST_ROLLBACKS) {
-            return fail(new TuttiException(
-                    Category.NUMERIC,
-                    "step %d%s: %s; lower --learning_rate or look at the step's samples; %s"
-                            .formatted(
-                                    found.step() + 1,
-                                    back ? ", after %d rollbacks".formatted(rollbacks) : "",
-                                    found.message(),
-                                    "--on_nonfinite skip leaves such steps out")));
-        }
-        rollbacks++;
-        happened(
-                "rolled_back",
-                Map.of("generation", generation, "step", found.step() + 1, "reason", found.message()),
-                "warning: step %,d: %s; back to the last checkpoint, without the samples since then"
-                        .formatted(found.step() + 1, found.message()));
-        return hold(new Regroup(members, Optional.of(training)).rollBack(found.step() + 1));
-    }
-
-    /** A checkpoint that is being written while a run is rolled back is waited for: it may be the one to go back to. */
-    private boolean partOfRollback(Regroup regroup, WorkerReport report) {
-        if (!regroup.rollsBack() || regroup.hasLosses()) {
-            return false;
-        }
-        if (report instanceof PartWritten part) {
-            partEnded(
-                    regroup.training().orElseThrow(),
-                    part.step(),
-                    checkpoints.orElseThrow().add(part));
-        } else if (report instanceof PartFailed part) {
-            partEnded(
-                    regroup.training().orElseThrow(),
-                    part.step(),
-                    checkpoints.orElseThrow().add(part));
-        } else {
-            return false;
-        }
-        return true;
-    }
-
-    private void happened(String event, Map<String, ?> details, String line) {
-        ledger.happened(event, details);
-        announcer.note(line);
     }
 
     // ---- leaving: told to make room, behind one more checkpoint ----
@@ -694,7 +412,7 @@ public final class RunActor {
         training.leaving = true;
         ledger.happened("preemption_announced", Map.of("step", training.completed));
         training.checkpoints.schedule().ask();
-        lease(training);
+        training.leases.next(training);
         return leaving(training);
     }
 
@@ -763,7 +481,7 @@ public final class RunActor {
                 Category.PREEMPTED, "preempted before the first step; the same command starts where this one did"));
     }
 
-    private BehaviorBuilder<Message> state() {
+    BehaviorBuilder<Message> state() {
         return Behaviors.receive(Message.class)
                 .onMessage(Beat.class, guarded(beat -> {
                     ledger.beat();
@@ -782,7 +500,7 @@ public final class RunActor {
     }
 
     /** A handler that throws (disk full, a fault of ours) ends the run with its cause; the actor's death alone would hide it. */
-    private <M extends Message> Function<M, Behavior<Message>> guarded(Function<M, Behavior<Message>> handler) {
+    <M extends Message> Function<M, Behavior<Message>> guarded(Function<M, Behavior<Message>> handler) {
         return message -> {
             try {
                 return handler.apply(message);
@@ -800,11 +518,11 @@ public final class RunActor {
             return Behaviors.same();
         }
         boolean leaving = training.filter(run -> run.leaving).isPresent();
-        return leaving ? fail(lost(lost)) : regroup(lost, training);
+        return leaving ? fail(lost(lost)) : regrouping.lost(lost, training);
     }
 
     /** One that lost a peer may be the first to say so: who it was comes from the membership, if it comes. */
-    private Behavior<Message> failed(Failed failed) {
+    Behavior<Message> failed(Failed failed) {
         if (failed.category() != Category.PEER || losses.allowed() == 0) {
             return fail(cause(failed));
         }
@@ -814,23 +532,23 @@ public final class RunActor {
         return Behaviors.same();
     }
 
-    private static TuttiException cause(Failed failed) {
+    static TuttiException cause(Failed failed) {
         return new TuttiException(failed.category(), failed.message());
     }
 
     /** Of a generation that is over. */
-    private boolean isLate(WorkerReport report) {
+    boolean isLate(WorkerReport report) {
         return report.generation() != generation;
     }
 
-    private static TuttiException tooFew(MembershipEvent.TooFew few) {
+    static TuttiException tooFew(MembershipEvent.TooFew few) {
         return new TuttiException(
                 Category.PEER,
                 "%d of %d workers joined within --rdzv_timeout %d s; look at logs/rank-N.log of those that are missing"
                         .formatted(few.present(), few.expected(), few.seconds()));
     }
 
-    private static TuttiException lost(MembershipEvent.Lost lost) {
+    static TuttiException lost(MembershipEvent.Lost lost) {
         return new TuttiException(
                 Category.PEER,
                 "%s does not answer any more; see logs/rank-%d.log"
@@ -842,7 +560,7 @@ public final class RunActor {
         return Behaviors.same();
     }
 
-    private Behavior<Message> fail(TuttiException cause) {
+    Behavior<Message> fail(TuttiException cause) {
         try {
             ledger.happened("run_failed", Map.of("category", cause.category().name(), "message", cause.getMessage()));
         } catch (TuttiException e) {
@@ -866,7 +584,7 @@ public final class RunActor {
         members.forEach(member -> member.commands().tell(command));
     }
 
-    private void expectWithin(Duration time, String what) {
+    void expectWithin(Duration time, String what) {
         timers.startSingleTimer("silence", new Silence(what), time);
     }
 

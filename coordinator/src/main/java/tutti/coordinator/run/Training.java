@@ -15,7 +15,7 @@ final class Training {
     final StepGather gather;
     final Checkpointing checkpoints;
     final Map<Integer, String> finished = new TreeMap<>();
-    final Stragglers stragglers;
+    final Leases leases;
     final PeakMemory memory = new PeakMemory();
     final long firstStep;
     long completed;
@@ -26,13 +26,13 @@ final class Training {
     /** Since when nothing is handed out because a checkpoint is due while another is written. */
     OptionalLong heldSince = OptionalLong.empty();
 
-    Training(RunPlan plan, TreeMap<Integer, Ready> readies, long firstStep, int worldSize, Checkpointing checkpoints) {
+    Training(RunPlan plan, TreeMap<Integer, Ready> readies, long firstStep, Checkpointing checkpoints, Leases leases) {
         readies.values().forEach(memory::add);
         this.plan = plan;
         this.window = new LeaseWindow(plan.totalSteps());
-        this.gather = new StepGather(worldSize, plan);
+        this.gather = new StepGather(leases.members().size(), plan);
         this.checkpoints = checkpoints;
-        this.stragglers = new Stragglers(worldSize);
+        this.leases = leases;
         this.firstStep = firstStep;
         this.completed = firstStep;
         this.leased = firstStep;
