@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -74,6 +75,22 @@ public abstract class CollectivesContract {
                         .isEqualTo(-1);
             }
         }
+    }
+
+    @Test
+    @EnabledIfSystemProperty(
+            named = "tutti.soak",
+            matches = "true",
+            disabledReason = "skipped: gigabytes; -Dtutti.soak=true runs it")
+    void shouldSumAQuarterOfAGigabyte() throws Exception {
+        int elements = (256 << 20) / Float.BYTES;
+        byte[] expected = NaiveSum.expected(9, 2, elements, DType.F32);
+        List<Integer> differences = ranks().run(2, wire(2, 9), PATIENT, (rank, collectives) -> {
+            ByteBuffer data = NaiveSum.values(9, rank, elements, DType.F32);
+            collectives.allReduceSum("large", data, DType.F32).await();
+            return data.mismatch(ByteBuffer.wrap(expected));
+        });
+        assertThat(differences).as("first byte that differs").containsOnly(-1);
     }
 
     private static DType dtype(int i) {

@@ -91,7 +91,7 @@ record Ranks(Optional<GradientKey> key) {
 
     private static <R> R get(Future<R> future) throws InterruptedException, TimeoutException {
         try {
-            return future.get(30, TimeUnit.SECONDS);
+            return future.get(120, TimeUnit.SECONDS);
         } catch (ExecutionException e) {
             throw new AssertionError("a rank failed: " + e.getCause().getMessage(), e.getCause());
         }
