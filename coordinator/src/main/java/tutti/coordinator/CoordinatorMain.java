@@ -14,7 +14,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.LoggerFactory;
 import tutti.common.checkpoint.Checkpoints;
-import tutti.common.checkpoint.Manifest;
 import tutti.common.config.CoordinatorSeat;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
@@ -76,7 +75,7 @@ public final class CoordinatorMain {
             terminal.line("console: " + console.url());
             Optional<Past> past = again ? ledger.past() : Optional.empty();
             String resumeFrom =
-                    past.map(CoordinatorMain::lastCommit).orElseGet(() -> ResumePoint.find(config.output(), terminal));
+                    past.map(ResumePoint::lastCommit).orElseGet(() -> ResumePoint.find(config.output(), terminal));
             ledger.happened(
                     past.isPresent() ? "coordinator_restarted" : "run_started",
                     Map.of("run", seat.runId(), "resume_from", resumeFrom));
@@ -98,15 +97,6 @@ public final class CoordinatorMain {
         } catch (CompletionException e) {
             throw e.getCause() instanceof TuttiException cause ? cause : e;
         }
-    }
-
-    /** Where another coordinator of this run was killed; workers that hold more tell when they join. */
-    private static String lastCommit(Past past) {
-        return past.commits().stream()
-                .filter(folder -> Manifest.verify(folder).ok())
-                .findFirst()
-                .map(Path::toString)
-                .orElse(past.resumedFrom());
     }
 
     private static void conduct(

@@ -30,11 +30,7 @@ final class Commits implements AutoCloseable {
 
     private final OutputConfig output;
     private final Map<Long, Pending> open = new HashMap<>();
-    private final ExecutorService disk = Executors.newSingleThreadExecutor(task -> {
-        Thread thread = new Thread(task, "tutti-commit");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ExecutorService disk;
 
     private record Pending(
             CommitDir folder, Set<Integer> ranks, Map<String, FileDigest> files, List<String> failures) {}
@@ -51,8 +47,18 @@ final class Commits implements AutoCloseable {
     /** Nothing is left of it; older ones stay. */
     record Abandoned(long step, String reason) implements Outcome {}
 
-    Commits(OutputConfig output) {
+    /** @param disk runs one task after the other; closed with this */
+    Commits(OutputConfig output, ExecutorService disk) {
         this.output = output;
+        this.disk = disk;
+    }
+
+    static ExecutorService ownThread() {
+        return Executors.newSingleThreadExecutor(task -> {
+            Thread thread = new Thread(task, "tutti-commit");
+            thread.setDaemon(true);
+            return thread;
+        });
     }
 
     /**

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.Manifest;
 import tutti.common.config.OutputConfig;
+import tutti.coordinator.ledger.Past;
 
 /** Finds the checkpoint that a run goes on from. */
 public final class ResumePoint {
@@ -40,6 +41,15 @@ public final class ResumePoint {
             return "";
         }
         return newest.checkpoint().get().path().toString();
+    }
+
+    /** The folder, or empty, where a coordinator of this run was killed; workers that hold more tell when they join. */
+    public static String lastCommit(Past past) {
+        return past.commits().stream()
+                .filter(folder -> Manifest.verify(folder).ok())
+                .findFirst()
+                .map(Path::toString)
+                .orElse(past.resumedFrom());
     }
 
     private static String instead(Path torn) {

@@ -18,7 +18,9 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
@@ -67,6 +69,7 @@ public final class RunActor {
     final RunLedger ledger;
     final Announcer announcer;
     private final LongSupplier clock;
+    private final Supplier<ExecutorService> disk;
     private final CompletableFuture<Void> outcome;
     private final String runId;
     final Losses losses;
@@ -128,6 +131,7 @@ public final class RunActor {
             RunLedger ledger,
             Announcer announcer,
             LongSupplier clock,
+            Supplier<ExecutorService> disk,
             CompletableFuture<Void> outcome) {
         this.context = context;
         this.timers = timers;
@@ -139,6 +143,7 @@ public final class RunActor {
         this.ledger = ledger;
         this.announcer = announcer;
         this.clock = clock;
+        this.disk = disk;
         this.outcome = outcome;
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
         this.guards = new Guards(config.guards(), ledger, announcer);
@@ -167,8 +172,22 @@ public final class RunActor {
             Announcer announcer,
             LongSupplier clock,
             CompletableFuture<Void> outcome) {
+        return create(config, runId, resumeFrom, past, ledger, announcer, clock, Commits::ownThread, outcome);
+    }
+
+    /** @param disk where checkpoints are committed, one at a time; closed with the run */
+    public static Behavior<Message> create(
+            RunConfig config,
+            String runId,
+            String resumeFrom,
+            Past past,
+            RunLedger ledger,
+            Announcer announcer,
+            LongSupplier clock,
+            Supplier<ExecutorService> disk,
+            CompletableFuture<Void> outcome) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> new RunActor(
-                        context, timers, config, runId, resumeFrom, past, ledger, announcer, clock, outcome)
+                        context, timers, config, runId, resumeFrom, past, ledger, announcer, clock, disk, outcome)
                 .forming()));
     }
 
@@ -279,7 +298,7 @@ public final class RunActor {
         tellAll(new WorkerCommand.Begin(generation, firstStep, plan.totalSteps()));
         Checkpointing saving = checkpoints.orElseGet(() -> new Checkpointing(
                 new SaveSchedule(config.output(), firstStep, clock),
-                new Commits(config.output()),
+                new Commits(config.output(), disk.get()),
                 ledger,
                 announcer,
                 members.size()));

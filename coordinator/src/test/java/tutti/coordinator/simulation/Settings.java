@@ -1,0 +1,79 @@
+package tutti.coordinator.simulation;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import tutti.common.config.RunConfig;
+
+/**
+ * The run of one schedule.
+ *
+ * @param sharded no rank holds all of the optimizer's state: what is lost is read from the last checkpoint
+ * @param saveSteps 0: none
+ * @param stepMillis what workers say that a step took: the coordinator hands out so many ahead
+ * @param patience milliseconds after which a rank that waits for others in a collective says so
+ * @param fullDisk probability that a part is not written
+ */
+record Settings(
+        int nodes,
+        int workersEach,
+        int samples,
+        int epochs,
+        boolean sharded,
+        int saveSteps,
+        int keep,
+        int maxRestarts,
+        long stepMillis,
+        long patience,
+        double fullDisk) {
+    private static final int BATCH = 2;
+
+    static Settings of(Schedule schedule) {
+        int nodes = (int) schedule.between(1, 2);
+        int workersEach = (int) schedule.between(1, nodes == 1 ? 3 : 2);
+        return new Settings(
+                nodes,
+                workersEach,
+                (int) schedule.between(nodes * workersEach, 24),
+                (int) schedule.between(1, 3),
+                schedule.chance(0.3),
+                schedule.chance(0.2) ? 0 : (int) schedule.between(1, 5),
+                (int) schedule.between(0, 3),
+                schedule.chance(0.1) ? (int) schedule.between(1, 2) : 20,
+                schedule.between(300, 3000),
+                schedule.between(12, 25) * 1000,
+                schedule.chance(0.2) ? 0.2 : 0);
+    }
+
+    int worldSize() {
+        return nodes * workersEach;
+    }
+
+    int node(int seat) {
+        return seat / workersEach;
+    }
+
+    long stepsPerEpoch() {
+        int batch = BATCH * worldSize();
+        return (samples + batch - 1) / batch;
+    }
+
+    long totalSteps() {
+        return epochs * stepsPerEpoch();
+    }
+
+    RunConfig config(Path output, long seed) {
+        Map<String, String> flags = new LinkedHashMap<>(
+                Map.of("model_name_or_path", "m", "data_path", "d", "output_dir", output.toString()));
+        flags.put("nnodes", Integer.toString(nodes));
+        flags.put("nproc_per_node", Integer.toString(workersEach));
+        flags.put("per_device_train_batch_size", Integer.toString(BATCH));
+        flags.put("num_train_epochs", Integer.toString(epochs));
+        flags.put("seed", Long.toString(seed));
+        flags.put("save_strategy", saveSteps == 0 ? "no" : "steps");
+        flags.put("save_steps", Integer.toString(Math.max(1, saveSteps)));
+        flags.put("save_total_limit", Integer.toString(keep));
+        flags.put("max_restarts", Integer.toString(maxRestarts));
+        return RunConfig.read(tutti.common.config.Settings.of(flags, null));
+    }
+}
