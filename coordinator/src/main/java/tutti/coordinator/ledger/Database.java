@@ -1,18 +1,12 @@
 package tutti.coordinator.ledger;
 
-import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.Driver;
-import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.Properties;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tutti.common.config.LedgerConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -22,14 +16,8 @@ import tutti.common.error.TuttiException;
  */
 final class Database implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Database.class);
-    private static final String FILE = "ledger";
-    /** Committed is written, no file but the one, and little memory. */
-    private static final String OPTIONS =
-            ";WRITE_DELAY=0;TRACE_LEVEL_FILE=0;DB_CLOSE_ON_EXIT=FALSE;CACHE_SIZE=1024;AUTO_RECONNECT=FALSE";
-
     private static final int LOCKED_BY_ANOTHER_PROCESS = 90020;
-    private static final Duration FOR_A_SERVER = Duration.ofSeconds(30);
-    private static final Duration FOR_EVER = Duration.ofSeconds(Long.MAX_VALUE);
+    private static final List<String> DAMAGED = List.of("90030", "90048");
 
     private static final List<String> TABLES = List.of("""
             create table if not exists tutti_hold (
@@ -75,34 +63,6 @@ final class Database implements AutoCloseable {
         this.shared = shared;
         this.patience = patience;
         this.opener = opener;
-    }
-
-    /** @param environment PGUSER and PGPASSWORD; the driver itself reads PGPASSFILE */
-    static Database of(LedgerConfig config, Path output, Map<String, String> environment) {
-        return config.embedded() ? embedded(output) : postgresql(config.url(), environment);
-    }
-
-    private static Database embedded(Path output) {
-        Path file = output.toAbsolutePath().resolve(FILE);
-        String url = "jdbc:h2:file:" + file + OPTIONS;
-        // The driver itself: the manager would load every other one too.
-        Driver driver = new org.h2.Driver();
-        return new Database(file + ".mv.db", false, FOR_EVER, () -> driver.connect(url, new Properties()));
-    }
-
-    private static Database postgresql(String url, Map<String, String> environment) {
-        Properties properties = new Properties();
-        properties.put("ApplicationName", "tutti");
-        properties.put("connectTimeout", "5");
-        properties.put("socketTimeout", "10");
-        if (environment.containsKey("PGUSER")) {
-            properties.put("user", environment.get("PGUSER"));
-        }
-        if (environment.containsKey("PGPASSWORD")) {
-            properties.put("password", environment.get("PGPASSWORD"));
-        }
-        return new Database(
-                url.replaceFirst("\\?.*", ""), true, FOR_A_SERVER, () -> DriverManager.getConnection(url, properties));
     }
 
     String name() {
@@ -168,15 +128,17 @@ final class Database implements AutoCloseable {
     /** Not what the server or the file answers for good: no such database, no right, a torn file, a statement of ours. */
     private static boolean mayPass(SQLException e) {
         String state = e.getSQLState() == null ? "" : e.getSQLState();
-        return !state.matches("(22|28|3D|42).*|90030|90048");
+        return !DAMAGED.contains(state) && !state.matches("(22|28|3D|42).*");
     }
 
     TuttiException broken(SQLException e) {
+        String hint = shared
+                ? "is the server there, with this database?"
+                : DAMAGED.contains(e.getSQLState())
+                        ? "it is damaged: move it away, no checkpoint needs it"
+                        : "disk full?";
         return new TuttiException(
-                Category.ENVIRONMENT,
-                "%s: cannot be written (%s): %s"
-                        .formatted(name, shared ? "is the server there, with this database?" : "disk full?", reason(e)),
-                e);
+                Category.ENVIRONMENT, "%s: cannot be written (%s): %s".formatted(name, hint, reason(e)), e);
     }
 
     /** A server says it at once; of a file the file system's word is the clearest. */
@@ -192,9 +154,8 @@ final class Database implements AutoCloseable {
         if (connection == null) {
             return;
         }
-        try {
-            connection.rollback();
-            connection.close();
+        try (Connection old = connection) {
+            old.rollback();
         } catch (SQLException e) {
             // It failed before, and the caller knows why.
             LOG.debug("{}: {}", name, e.getMessage());

@@ -56,7 +56,7 @@ public final class RunLedger implements AutoCloseable {
             InstantSource clock) {
         this(
                 EventTable.open(
-                        Database.of(config, output, environment),
+                        Databases.of(config, output, environment),
                         runId,
                         clock,
                         again ? IN_A_RUN : AT_THE_START,
@@ -106,7 +106,7 @@ public final class RunLedger implements AutoCloseable {
         List<Path> commits = new ArrayList<>();
         List<String> lost = new ArrayList<>();
         int generation = 0;
-        for (EventTable.Event event : events.all()) {
+        for (Event event : events.all()) {
             JsonNode details = parse(event.details());
             switch (event.event()) {
                 case "run_started" -> {

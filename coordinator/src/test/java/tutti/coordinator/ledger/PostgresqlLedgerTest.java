@@ -44,7 +44,7 @@ class PostgresqlLedgerTest extends SharedLedgerContract {
 
     @Override
     Database database() {
-        return Database.of(
+        return Databases.of(
                 new LedgerConfig(server.url()), null, Map.of("PGUSER", server.user(), "PGPASSWORD", server.password()));
     }
 
@@ -58,13 +58,13 @@ class PostgresqlLedgerTest extends SharedLedgerContract {
             table.beat();
             server.run();
             add(table, now, "three");
-            assertThat(table.all()).extracting(EventTable.Event::event).containsExactly("one", "two", "three");
+            assertThat(table.all()).extracting(Event::event).containsExactly("one", "two", "three");
         }
     }
 
     @Test
     void shouldRefuseAWrongPasswordAtOnceWithoutShowingIt() {
-        Database database = Database.of(
+        Database database = Databases.of(
                 new LedgerConfig(server.url() + "?ssl=false"),
                 null,
                 Map.of("PGUSER", server.user(), "PGPASSWORD", "wrong-secret"));

@@ -107,7 +107,7 @@ class RunLedgerTest {
         assertThat(child.waitFor(20, TimeUnit.SECONDS)).isTrue();
         long last = told.isEmpty() ? 100 : told.get(told.size() - 1);
         EventTable table = EventTable.open(
-                Database.of(new LedgerConfig(""), output, Map.of()),
+                Databases.of(new LedgerConfig(""), output, Map.of()),
                 LedgerChild.RUN,
                 InstantSource.system(),
                 Duration.ZERO,
@@ -115,14 +115,22 @@ class RunLedgerTest {
                     throw new AssertionError("the kernel has let go of the file: nobody waits");
                 });
         try (table) {
-            List<EventTable.Event> all = table.all();
+            List<Event> all = table.all();
             assertThat(all).hasSizeGreaterThanOrEqualTo((int) last);
             assertThat(all)
-                    .extracting(EventTable.Event::sequence)
+                    .extracting(Event::sequence)
                     .containsExactlyElementsOf(
                             LongStream.rangeClosed(1, all.size()).boxed().toList());
             assertThat(table.term()).isEqualTo(2);
         }
+    }
+
+    @Test
+    void shouldSayWhatToDoWithADamagedFile() throws Exception {
+        Files.writeString(output.resolve("ledger.mv.db"), "no database ".repeat(2000));
+        assertThatThrownBy(() -> open(RUN))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContaining("ledger.mv.db: cannot be written (it is damaged: move it away");
     }
 
     @Test

@@ -11,7 +11,6 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
-import tutti.coordinator.ledger.EventTable.Event;
 
 /** What a database that several coordinators reach has to keep: every event in its order, and a run for one of them alone. */
 abstract class SharedLedgerContract {
@@ -81,7 +80,7 @@ abstract class SharedLedgerContract {
         EventTable stale = open();
         add(stale, now, "before");
         try (EventTable next = open()) {
-            assertThat(pauses.stream().reduce(Duration.ZERO, Duration::plus)).isEqualTo(EventTable.DEAD_AFTER);
+            assertThat(pauses.stream().reduce(Duration.ZERO, Duration::plus)).isEqualTo(Claim.DEAD_AFTER);
             assertThat(next.term()).isEqualTo(stale.term() + 1);
             assertThatThrownBy(() -> add(stale, now, "too late"))
                     .isInstanceOf(TuttiException.class)

@@ -56,7 +56,7 @@ class SharedLedgerTest extends SharedLedgerContract {
             away = false;
             now = now.plusSeconds(30);
             table.beat();
-            assertThat(table.all()).extracting(EventTable.Event::sequence).containsExactly(1L, 2L, 3L);
+            assertThat(table.all()).extracting(Event::sequence).containsExactly(1L, 2L, 3L);
             goAway();
             add(table, now, "four");
             now = now.plusSeconds(29);
@@ -110,7 +110,7 @@ class SharedLedgerTest extends SharedLedgerContract {
             answerLost[0] = true;
             add(table, now, "once");
             add(table, now, "next");
-            assertThat(table.all()).extracting(EventTable.Event::event).containsExactly("once", "next");
+            assertThat(table.all()).extracting(Event::event).containsExactly("once", "next");
         }
     }
 
