@@ -685,7 +685,7 @@ class RunActorTest {
             workers.add(kit.createTestProbe());
         }
         // As real workers do: again and again, until somebody listens.
-        WorkerCommand.Assign first = kit.createTestProbe().awaitAssert(() -> {
+        WorkerCommand.Assign first = kit.createTestProbe().awaitAssert(Duration.ofSeconds(20), () -> {
             for (int seat = 0; seat < 2; seat++) {
                 ActorRef<WorkerCommand> worker = workers.get(seat).getRef();
                 membership().tell(new Join("0123456789abcdef", seat, 0, "host", 100 + seat, "cpu", "", 0, -1, worker));
