@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
  * schedule alone, {@code -Dtutti.schedules=N} another number of them.
  */
 class ClusterSimulationTest {
-    private static final int SCHEDULES = Integer.getInteger("tutti.schedules", 500);
+    private static final int SCHEDULES = Integer.getInteger("tutti.schedules", 100);
     private static final long ONE = Long.getLong("tutti.seed", -1);
 
     private static SteppedActors actors;

@@ -350,8 +350,7 @@ final class SimulatedTraining {
         StepTimes times = new StepTimes(cluster.settings().stepMillis(), 1, 1, 1, 1, 1, 1, 1, 0);
         StepWire wire = new StepWire(1, 1, 1, 1, 0, 0, Map.of(), List.of());
         return new StepDone(
-                assign.rank(), assign.generation(), completed - 1, completed, 10, 20, 1, 1e-3, times, wire, 1,
-                "");
+                assign.rank(), assign.generation(), completed - 1, completed, 10, 20, 1, 1e-3, times, wire, 1, "");
     }
 
     private void report(WorkerReport report) {
