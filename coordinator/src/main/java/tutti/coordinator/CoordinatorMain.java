@@ -61,18 +61,18 @@ public final class CoordinatorMain {
         ConsoleOptions options =
                 new ConsoleOptions(config.console().host(), config.console().port(), seat.consoleToken());
         boolean again = seat.restarts() > 0;
-        if (!again) {
-            // Only then: beside a coordinator that was killed workers may still write what looks like a leftover.
-            Checkpoints.sweep(output);
-        }
         // Its drivers take about as long to load as the console's server.
         CompletableFuture<RunLedger> opening = CompletableFuture.supplyAsync(
                 () -> new RunLedger(
                         config.ledger(), output, seat.runId(), again, System.getenv(), InstantSource.system()),
                 task -> new Thread(task, "tutti-ledger").start());
-        try (ConsoleServer console = ConsoleServer.start(options, board, registry, control::saveNow);
+        try (ConsoleServer console = console(options, board, registry, control, opening);
                 RunLedger ledger = opened(opening)) {
             terminal.line("console: " + console.url());
+            if (!again) {
+                // Only then: beside a coordinator that was killed workers may still write what looks like a leftover.
+                Checkpoints.sweep(output);
+            }
             Optional<Past> past = again ? ledger.past() : Optional.empty();
             String resumeFrom =
                     past.map(ResumePoint::lastCommit).orElseGet(() -> ResumePoint.find(config.output(), terminal));
@@ -88,6 +88,21 @@ public final class CoordinatorMain {
                     new Announcer(board, meters, terminal, System::nanoTime),
                     control);
             return 0;
+        }
+    }
+
+    /** Where it cannot start nobody needs the ledger any more. */
+    private static ConsoleServer console(
+            ConsoleOptions options,
+            StatusBoard board,
+            PrometheusMeterRegistry registry,
+            RunControl control,
+            CompletableFuture<RunLedger> opening) {
+        try {
+            return ConsoleServer.start(options, board, registry, control::saveNow);
+        } catch (RuntimeException e) {
+            opening.thenAccept(RunLedger::close);
+            throw e;
         }
     }
 

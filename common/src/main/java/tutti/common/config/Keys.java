@@ -206,7 +206,7 @@ public final class Keys {
             "stop",
             GUARDS,
             "gradients that are infinite or NaN: stop the run, skip the step's update, or rollback to the last checkpoint and leave out "
-                    + "the samples since then");
+                    + "the samples since then; the same on all nodes");
     public static final Key LOSS_SPIKE_ZSCORE = key(
             "loss_spike_zscore",
             Kind.NUMBER,

@@ -28,7 +28,7 @@ public sealed interface WorkerCommand extends WireMessage {
             ActorRef<WorkerReport> replyTo)
             implements WorkerCommand {}
 
-    /** A worker was lost: stop before the next update, keep all state, and wait for the next generation. Answered by Holding, then Held. */
+    /** This generation is over: stop before the next update, keep all state, and wait for the next generation. Answered by Holding, then Held. */
     record Hold(int generation) implements WorkerCommand {}
 
     /**

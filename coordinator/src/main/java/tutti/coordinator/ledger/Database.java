@@ -134,7 +134,7 @@ final class Database implements AutoCloseable {
     TuttiException broken(SQLException e) {
         String hint = shared
                 ? "is the server there, with this database?"
-                : DAMAGED.contains(e.getSQLState())
+                : DAMAGED.contains(String.valueOf(e.getSQLState()))
                         ? "it is damaged: move it away, no checkpoint needs it"
                         : "disk full?";
         return new TuttiException(

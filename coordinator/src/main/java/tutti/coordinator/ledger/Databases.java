@@ -61,7 +61,10 @@ final class Databases {
         try (Statement statement = connection.createStatement()) {
             // One that is frozen in a transaction would keep its row locked.
             statement.execute("set idle_in_transaction_session_timeout = '5s'");
+            return connection;
+        } catch (SQLException e) {
+            connection.close();
+            throw e;
         }
-        return connection;
     }
 }

@@ -106,6 +106,8 @@ public final class RunLedger implements AutoCloseable {
         List<Path> commits = new ArrayList<>();
         List<String> lost = new ArrayList<>();
         int generation = 0;
+        long leftOut = 0;
+        int rollbacks = 0;
         for (Event event : events.all()) {
             JsonNode details = parse(event.details());
             switch (event.event()) {
@@ -115,6 +117,12 @@ public final class RunLedger implements AutoCloseable {
                     commits.clear();
                     lost.clear();
                     generation = 0;
+                    leftOut = 0;
+                    rollbacks = 0;
+                }
+                case "rolled_back" -> {
+                    leftOut = details.path("step").asLong();
+                    rollbacks++;
                 }
                 case "checkpoint_committed" ->
                     commits.add(0, Path.of(details.path("folder").asText()));
@@ -125,7 +133,7 @@ public final class RunLedger implements AutoCloseable {
             }
         }
         return started
-                ? Optional.of(new Past(resumedFrom, commits, generation, lost, lastMeasured()))
+                ? Optional.of(new Past(resumedFrom, commits, generation, lost, leftOut, rollbacks, lastMeasured()))
                 : Optional.empty();
     }
 

@@ -75,9 +75,17 @@ final class Checkpointing implements AutoCloseable {
 
     /** A worker is gone, and what it had to write with it: as soon as training goes on, one is due instead. */
     void lost(String who) {
-        for (long step : commits.abandonOpen()) {
+        for (long step : commits.abandonOpen(-1)) {
             abandoned(new Commits.Abandoned(step, who + " was lost while it was written"));
             schedule.again();
+        }
+    }
+
+    /** No worker comes as far as to write those after more than {@code completed} steps. */
+    void rolledBack(long completed) {
+        for (long step : commits.abandonOpen(completed)) {
+            abandoned(new Commits.Abandoned(
+                    step, "step %d was rolled back before it was written".formatted(completed + 1)));
         }
     }
 

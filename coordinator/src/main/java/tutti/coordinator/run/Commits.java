@@ -139,9 +139,10 @@ final class Commits implements AutoCloseable {
         }
     }
 
-    /** Removes what some rank has not written. @return its steps */
-    List<Long> abandonOpen() {
-        List<Long> steps = List.copyOf(open.keySet());
+    /** Removes what some rank has not written, of checkpoints after more than so many steps. @return theirs */
+    List<Long> abandonOpen(long completed) {
+        List<Long> steps =
+                open.keySet().stream().filter(step -> step > completed).toList();
         steps.forEach(step -> abandon(step, open.remove(step), ""));
         return steps;
     }

@@ -1,5 +1,6 @@
 package tutti.coordinator.run;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import tutti.common.config.GuardConfig;
@@ -21,50 +22,64 @@ final class Guards {
     private final RunLedger ledger;
     private final Announcer announcer;
     private final LossSpikes spikes;
+    private List<Member> members = List.of();
     private Stragglers stragglers = new Stragglers(0);
     private int rollbacks;
-    /** Steps whose losses were looked at. */
+    /** Steps whose losses were looked at, and the last that was left out. */
     private long watched;
 
-    Guards(GuardConfig config, RunLedger ledger, Announcer announcer) {
+    private long leftOut;
+
+    /** @param rollbacks under coordinators before this one */
+    Guards(GuardConfig config, int rollbacks, RunLedger ledger, Announcer announcer) {
         this.config = config;
+        this.rollbacks = rollbacks;
         this.ledger = ledger;
         this.announcer = announcer;
         this.spikes = new LossSpikes(config.lossSpikeZscore());
     }
 
-    /** A generation of so many begins. */
-    void begin(int worldSize) {
-        stragglers = new Stragglers(worldSize);
+    /** A generation of these begins. */
+    void begin(List<Member> ranks) {
+        members = ranks;
+        stragglers = new Stragglers(ranks.size());
     }
 
     /** One rank's report of a step. */
-    void watch(StepDone done, Member member) {
-        stragglers
-                .add(done.rank(), done.times().compute())
-                .forEach(slow -> happened(
-                        "straggler_found",
-                        Map.of("member", member.describe(), "compute_ms", slow.millis(), "others_ms", slow.others()),
-                        "warning: " + slow.describe()));
-    }
-
-    /** @param last of the reports that became these metrics */
-    void watch(StepMetrics metrics, StepDone last) {
-        if (metrics.step() <= watched) {
-            // Trained again.
-            return;
-        }
-        watched = metrics.step();
-        spikes.add(metrics.loss())
-                .ifPresent(spike -> happened(
-                        "loss_spiked",
-                        Map.of("step", metrics.step(), "loss", metrics.loss(), "zscore", spike.zscore()),
-                        "warning: step %,d: %s".formatted(metrics.step(), spike.describe())));
-        if (!last.leftOut().isEmpty()) {
+    void watch(StepDone done) {
+        // Of a step that is left out all ranks say so.
+        if (!done.leftOut().isEmpty() && done.step() + 1 > leftOut) {
+            leftOut = done.step() + 1;
             happened(
                     "step_left_out",
-                    Map.of("step", metrics.step(), "reason", last.leftOut()),
-                    "warning: step %,d is left out: its %s".formatted(metrics.step(), last.leftOut()));
+                    Map.of("step", leftOut, "reason", done.leftOut()),
+                    "warning: step %,d is left out: its %s".formatted(leftOut, done.leftOut()));
+        }
+        if (done.rank() < members.size()) {
+            stragglers
+                    .add(done.rank(), done.times().compute())
+                    .forEach(slow -> happened(
+                            "straggler_found",
+                            Map.of(
+                                    "member",
+                                    members.get(slow.rank()).describe(),
+                                    "compute_ms",
+                                    slow.millis(),
+                                    "others_ms",
+                                    slow.others()),
+                            "warning: " + slow.describe()));
+        }
+    }
+
+    /** A whole step; one that is trained again was seen. */
+    void watch(StepMetrics metrics) {
+        if (metrics.step() > watched) {
+            watched = metrics.step();
+            spikes.add(metrics.loss())
+                    .ifPresent(spike -> happened(
+                            "loss_spiked",
+                            Map.of("step", metrics.step(), "loss", metrics.loss(), "zscore", spike.zscore()),
+                            "warning: step %,d: %s".formatted(metrics.step(), spike.describe())));
         }
     }
 
@@ -88,7 +103,7 @@ final class Guards {
         happened(
                 "rolled_back",
                 Map.of("generation", found.generation(), "step", found.step() + 1, "reason", found.message()),
-                "warning: step %,d: %s; back to the last checkpoint, without the samples since then"
+                "warning: step %,d: %s; back to the last checkpoint, or to the start, without the samples since then"
                         .formatted(found.step() + 1, found.message()));
         return Optional.empty();
     }

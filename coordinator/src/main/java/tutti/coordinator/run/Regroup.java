@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
 import tutti.common.protocol.WorkerCommand;
@@ -22,7 +21,7 @@ final class Regroup {
     private final Map<ActorRef<WorkerCommand>, Holding> answered = new HashMap<>();
     private boolean losses;
     private boolean renewed;
-    private OptionalLong rollback = OptionalLong.empty();
+    private boolean rollsBack;
     private Optional<MembershipEvent.Formed> formed = Optional.empty();
 
     /**
@@ -84,9 +83,9 @@ final class Regroup {
         return losses;
     }
 
-    /** Go back to the last commit, and leave out the samples since then: of this many steps in all. */
-    Regroup rollBack(long steps) {
-        rollback = OptionalLong.of(steps);
+    /** All are to go back to the last commit, whatever they hold. */
+    Regroup rollBack() {
+        rollsBack = true;
         return this;
     }
 
@@ -98,7 +97,7 @@ final class Regroup {
     }
 
     boolean rollsBack() {
-        return rollback.isPresent();
+        return rollsBack;
     }
 
     boolean allHeld() {
@@ -122,8 +121,8 @@ final class Regroup {
      * @param lastCommit empty if there is none
      */
     Start start(List<Member> members, String lastCommit) {
-        if (rollback.isPresent()) {
-            return Start.behind(rollback.getAsLong(), lastCommit);
+        if (rollsBack) {
+            return new Start(lastCommit, -1, 0);
         }
         // One that was cut off and is back has said it when it joined.
         return Start.of(members, member -> held.getOrDefault(member.commands(), member.held()), lastCommit);

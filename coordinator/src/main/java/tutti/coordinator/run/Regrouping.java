@@ -4,6 +4,7 @@ import akka.actor.typed.Behavior;
 import akka.actor.typed.javadsl.Behaviors;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +31,8 @@ final class Regrouping {
     /** Whoever has not answered then is stopped: others have waited for it much longer before they said so. */
     private static final Duration ANSWER = Duration.ofSeconds(10);
 
+    private static final Duration ANSWER_AGAIN = Duration.ofSeconds(2);
+
     private final RunActor run;
 
     Regrouping(RunActor run) {
@@ -38,7 +41,7 @@ final class Regrouping {
 
     /** @param training empty where it was lost before training began */
     Behavior<RunActor.Message> lost(MembershipEvent.Lost lost, Optional<Training> training) {
-        Regroup regroup = new Regroup(run.members, training);
+        Regroup regroup = regroup(training);
         if (!survives(lost, regroup)) {
             return run.fail(run.losses.tooMany());
         }
@@ -47,7 +50,10 @@ final class Regrouping {
 
     /** All go back to the last commit, and leave out the samples since then. */
     Behavior<RunActor.Message> rollBack(Nonfinite found, Training training) {
-        return hold(new Regroup(run.members, Optional.of(training)).rollBack(found.step() + 1));
+        run.leftOut = found.step() + 1;
+        run.rollingBack = true;
+        training.checkpoints.rolledBack(found.step());
+        return hold(regroup(Optional.of(training)));
     }
 
     private Behavior<RunActor.Message> hold(Regroup regroup) {
@@ -62,8 +68,14 @@ final class Regrouping {
         if (training.filter(ending -> ending.leaving).isPresent()) {
             return run.fail(RunActor.cause(failed));
         }
-        run.timers.startSingleTimer("hung", new RunActor.Hung(failed), ANSWER);
-        return hold(new Regroup(run.members, training));
+        run.timers.startSingleTimer("hung", new RunActor.Hung(failed, false), ANSWER);
+        return hold(regroup(training));
+    }
+
+    /** One that was to go back goes back still, whatever comes between. */
+    private Regroup regroup(Optional<Training> training) {
+        Regroup regroup = new Regroup(run.members, training);
+        return run.rollingBack ? regroup.rollBack() : regroup;
     }
 
     private Behavior<RunActor.Message> stopThoseThatHang(Failed failed, Regroup regroup) {
@@ -95,9 +107,14 @@ final class Regrouping {
             }
             killers.put(member, killer.get());
         }
-        killers.forEach((member, killer) -> killer.commands()
-                .tell(new WorkerCommand.StopHung(run.generation, member.join().pid())));
-        // Whoever was lost meanwhile is waited for by the run.membership.
+        // Those that end themselves come last: they may have to end a neighbour before.
+        killers.entrySet().stream()
+                .sorted(Comparator.comparing(entry -> entry.getKey().equals(entry.getValue())))
+                .forEach(entry -> entry.getValue()
+                        .commands()
+                        .tell(new WorkerCommand.StopHung(
+                                run.generation, entry.getKey().join().pid())));
+        // Whoever was lost meanwhile is waited for by the membership.
         return killers.isEmpty() && !regroup.hasLosses() ? run.fail(RunActor.cause(failed)) : Behaviors.same();
     }
 
@@ -130,6 +147,7 @@ final class Regrouping {
                     }
                     if (report instanceof StepDone done && regroup.training().isPresent()) {
                         Training training = regroup.training().get();
+                        run.guards.watch(done);
                         run.announcer.worker(done);
                         training.gather.add(done).ifPresent(metrics -> run.announce(training, metrics));
                     } else if (partOfRollback(regroup, report)) {
@@ -160,7 +178,15 @@ final class Regrouping {
                     }
                     return regrouped(regroup);
                 }))
-                .onMessage(RunActor.Hung.class, run.guarded(silence -> stopThoseThatHang(silence.failed(), regroup)))
+                .onMessage(RunActor.Hung.class, run.guarded(hung -> {
+                    if (hung.askedAgain()) {
+                        return stopThoseThatHang(hung.failed(), regroup);
+                    }
+                    // Who has got on since it first answered is slow, and says so now.
+                    regroup.survivors().forEach(worker -> worker.tell(new WorkerCommand.Hold(run.generation)));
+                    run.timers.startSingleTimer("hung", new RunActor.Hung(hung.failed(), true), ANSWER_AGAIN);
+                    return Behaviors.same();
+                }))
                 .onMessage(RunActor.SaveNow.class, now -> Behaviors.same())
                 .onMessage(RunActor.Preempt.class, preempt -> {
                     run.preempted = true;
@@ -172,8 +198,8 @@ final class Regrouping {
     /** Goes on when all are here, and those that were here before have said what they hold. */
     private Behavior<RunActor.Message> regrouped(Regroup regroup) {
         if (regroup.allHeld()) {
-            // The run.membership has a shorter deadline for those that are missing.
-            run.expectWithin(RunActor.LOADING_DEADLINE, "waiting for lost workers");
+            // The membership has a shorter deadline for those that are missing.
+            run.expectWithin(RunActor.LOADING_DEADLINE, "waiting for the workers of the next generation");
         }
         boolean inFlight =
                 run.checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
@@ -190,7 +216,7 @@ final class Regrouping {
                 .map(Path::toString)
                 .orElse(run.resumeFrom);
         run.timers.cancel("hung");
-        Start start = regroup.start(formed.get().members(), lastCommit);
+        Start start = regroup.start(formed.get().members(), lastCommit).behind(run.leftOut);
         regroup.training()
                 .ifPresent(training ->
                         training.gather.close(start.step()).forEach(metrics -> run.announce(training, metrics)));

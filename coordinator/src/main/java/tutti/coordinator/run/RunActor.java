@@ -73,9 +73,15 @@ public final class RunActor {
     private final CompletableFuture<Void> outcome;
     private final String runId;
     final Losses losses;
-    private final Guards guards;
+    final Guards guards;
     private final Regrouping regrouping = new Regrouping(this);
     final ActorRef<WireMessage> membership;
+
+    /** Steps that were left out in the last rollback, and all before them; 0: there was none. */
+    long leftOut;
+
+    /** No generation has begun since. */
+    boolean rollingBack;
 
     List<Member> members = List.of();
     int generation;
@@ -107,7 +113,7 @@ public final class RunActor {
 
     private record Suspicion(Failed failed) implements Message {}
 
-    record Hung(Failed failed) implements Message {}
+    record Hung(Failed failed, boolean askedAgain) implements Message {}
 
     private record Beat() implements Message {}
 
@@ -140,13 +146,14 @@ public final class RunActor {
         this.losses = new Losses(config.launch().maxRestarts(), past.lost());
         this.resumeFrom = resumeFrom;
         this.measured = past.measured();
+        this.leftOut = past.leftOut();
         this.ledger = ledger;
         this.announcer = announcer;
         this.clock = clock;
         this.disk = disk;
         this.outcome = outcome;
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
-        this.guards = new Guards(config.guards(), ledger, announcer);
+        this.guards = new Guards(config.guards(), past.rollbacks(), ledger, announcer);
         membership = context.spawn(
                 Membership.create(
                         runId,
@@ -202,7 +209,10 @@ public final class RunActor {
                     } else if (event instanceof MembershipEvent.TooFew few) {
                         return fail(tooFew(few));
                     } else if (event instanceof MembershipEvent.Formed formed) {
-                        return formed(formed, Start.of(formed.members(), Member::held, resumeFrom));
+                        return formed(
+                                formed,
+                                Start.of(formed.members(), Member::held, resumeFrom)
+                                        .behind(leftOut));
                     }
                     return Behaviors.same();
                 }))
@@ -303,7 +313,8 @@ public final class RunActor {
                 announcer,
                 members.size()));
         checkpoints = Optional.of(saving);
-        guards.begin(members.size());
+        rollingBack = false;
+        guards.begin(members);
         Training training =
                 new Training(plan, readies, firstStep, saving, new Leases(members, generation, announcer, clock));
         catchUp(training, firstStep);
@@ -319,6 +330,7 @@ public final class RunActor {
         StepGather gather = new StepGather(members.size(), training.plan);
         told.stream()
                 .filter(done -> done.step() >= measured && done.step() < firstStep)
+                .peek(guards::watch)
                 .flatMap(done -> gather.add(done).stream())
                 .forEach(metrics -> announce(training, metrics));
         gather.close(firstStep).forEach(metrics -> announce(training, metrics));
@@ -387,11 +399,10 @@ public final class RunActor {
             return;
         }
         announcer.worker(done);
-        guards.watch(done, members.get(done.rank()));
+        guards.watch(done);
         training.gather.add(done).ifPresent(metrics -> {
             training.completed = done.step() + 1;
             training.stepMillis = metrics.stepMs();
-            guards.watch(metrics, done);
             announce(training, metrics);
             if (training.checkpoints.schedule().askedByFile()) {
                 training.checkpoints.schedule().ask();
@@ -410,6 +421,7 @@ public final class RunActor {
             ledger.measured(metrics);
             measured = metrics.step();
         }
+        guards.watch(metrics);
         announcer.step(metrics, training.plan.totalSteps());
     }
 

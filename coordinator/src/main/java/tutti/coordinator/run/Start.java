@@ -13,9 +13,9 @@ import tutti.coordinator.plan.Member;
  */
 record Start(String resumeFrom, int stateFrom, long step) {
 
-    /** With the last commit, and without the samples up to this step. */
-    static Start behind(long step, String lastCommit) {
-        return new Start(lastCommit, -1, step);
+    /** Without the samples of the first so many steps, unless a rank has state that stands for them. */
+    Start behind(long leftOut) {
+        return stateFrom >= 0 ? this : new Start(resumeFrom, stateFrom, Math.max(step, leftOut));
     }
 
     /** @param read steps that the state has behind it which all ranks have read; -1 if they take another rank's */

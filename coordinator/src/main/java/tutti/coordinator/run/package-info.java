@@ -4,8 +4,8 @@
  * console and the meters read; {@link tutti.coordinator.run.RunMeters} turns both into Micrometer meters.
  *
  * <p>Start at {@link tutti.coordinator.run.RunActor}, one method for each state of a run, then at {@link
- * tutti.coordinator.run.StatusBoard}. {@link tutti.coordinator.run.Checkpointing} is what becomes of
- * checkpoints, {@code Regroup} what is known between two generations. Called by console and CoordinatorMain. Calls plan, ledger, membership. Knows
- * nothing of HTTP, tensors or workers' insides.
+ * tutti.coordinator.run.StatusBoard}. {@code Leases} hands out steps, {@code Checkpointing} is what becomes of checkpoints, {@code
+ * Regrouping} the state between two generations and {@code Regroup} what is known there, {@code Guards} watches losses, gradients and
+ * slow ranks. Called by console and CoordinatorMain. Calls plan, ledger, membership. Knows nothing of HTTP, tensors or workers' insides.
  */
 package tutti.coordinator.run;

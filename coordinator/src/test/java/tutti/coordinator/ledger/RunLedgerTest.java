@@ -37,6 +37,8 @@ class RunLedgerTest {
             ledger.happened("worker_lost", Map.of("member", "rank 1 (pid 7 on b)", "losses", 1));
             ledger.happened("generation_formed", Map.of("generation", 2));
             ledger.happened("checkpoint_committed", Map.of("folder", "out/checkpoint-20"));
+            ledger.happened("rolled_back", Map.of("step", 17));
+            ledger.happened("rolled_back", Map.of("step", 19));
         }
         // Lines are for people, who may do with them what they like.
         Files.delete(output.resolve("events.jsonl"));
@@ -49,11 +51,13 @@ class RunLedgerTest {
                             List.of(Path.of("out/checkpoint-20"), Path.of("out/checkpoint-10")),
                             2,
                             List.of("rank 1 (pid 7 on b)"),
+                            19,
+                            2,
                             22));
             ledger.happened("run_started", Map.of("resume_from", ""));
             assertThat(ledger.past())
                     .as("started anew under the same name")
-                    .contains(new Past("", List.of(), 0, List.of(), 22));
+                    .contains(new Past("", List.of(), 0, List.of(), 0, 0, 22));
         }
         try (RunLedger ledger = open("another-run")) {
             assertThat(ledger.past()).isEmpty();

@@ -483,7 +483,7 @@ class RunActorTest {
 
     @Test
     void shouldGoOnCountingGenerationsAndLossesWhereTheCoordinatorBeforeStopped() {
-        past = new Past("", List.of(), 3, List.of("rank 0 (pid 9 on host)"), 0);
+        past = new Past("", List.of(), 3, List.of("rank 0 (pid 9 on host)"), 0, 0, 0);
         assertThat(form(Map.of("max_restarts", "1")))
                 .extracting(WorkerCommand.Assign::generation)
                 .containsOnly(4);
@@ -527,6 +527,8 @@ class RunActorTest {
         run.tell(new WorkerReport.Held(0, 1, 0));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
+        workers.get(0).expectMessage(new WorkerCommand.Hold(1));
+        time.timePasses(Duration.ofSeconds(3));
         workers.get(0).expectMessage(new WorkerCommand.StopHung(1, 101));
         // Its agent starts it again.
         workers.set(1, replace(1));
@@ -552,6 +554,10 @@ class RunActorTest {
         run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 15_000));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 26_000));
+        workers.get(1).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(3));
         workers.get(1).expectMessage(new WorkerCommand.StopHung(1, 101));
         workers.get(0).expectNoMessage();
         assertThat(Files.readString(output.resolve("events.jsonl")))
@@ -571,9 +577,13 @@ class RunActorTest {
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
         // The other still computes; it lives.
         run.tell(new WorkerReport.Held(0, 1, 0));
-        run.tell(new WorkerReport.Holding(1, 1, "forward of step 1", 14_999));
+        run.tell(new WorkerReport.Holding(1, 1, "forward of step 1", 16_000));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(11));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 2_000));
+        workers.get(1).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(3));
         assertFailed(Category.PEER, "waits for rank 1");
     }
 
@@ -611,6 +621,66 @@ class RunActorTest {
                 .contains("warning: step 3: grad norm is NaN; back to the last checkpoint");
     }
 
+    /** Its checkpoint was handed out with the steps that no rank comes to. */
+    @Test
+    void shouldNotWaitForACheckpointBehindTheStepThatIsRolledBack() throws Exception {
+        form(Map.of("on_nonfinite", "rollback", "max_steps", "6"));
+        begin();
+        assertLease(true, 0, 1);
+        nonfinite(1, 1);
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        held(1, 1);
+        workers.forEach(worker -> assertThat(
+                        worker.expectMessageClass(WorkerCommand.Assign.class).resumeFrom())
+                .isEmpty());
+        assertThat(output.resolve(".checkpoint-2.partial")).doesNotExist();
+    }
+
+    /** A worker is lost before the generation that goes back has begun: it goes back still. */
+    @Test
+    void shouldNotForgetARollbackOverALoss() {
+        form(Map.of("on_nonfinite", "rollback", "max_steps", "50", "save_strategy", "no"));
+        begin();
+        nonfinite(1, 1);
+        held(1, 1);
+        workers.forEach(RunActorTest::awaitAssign);
+        TestProbe<WorkerCommand> next = replace(1);
+        workers.get(0).expectMessage(new WorkerCommand.Hold(2));
+        run.tell(new WorkerReport.Held(0, 2, 1));
+        workers.set(1, next);
+        for (TestProbe<WorkerCommand> worker : workers) {
+            assertThat(worker.expectMessageClass(WorkerCommand.Assign.class).stateFrom())
+                    .isEqualTo(-1);
+        }
+        ready(0, 3, 0);
+        ready(1, 3, 0);
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(3, 2, 50)));
+    }
+
+    @Test
+    void shouldNameTheRankThatIsSlow() throws Exception {
+        form(Map.of("max_steps", "50", "save_strategy", "no"));
+        begin();
+        for (int step = 0; step < 20; step++) {
+            done(0, 1, step, 300);
+            done(1, 1, step, 100);
+        }
+        workers.get(0)
+                .awaitAssert(
+                        Duration.ofSeconds(20),
+                        () -> assertThat(terminal.toString(StandardCharsets.UTF_8))
+                                .contains("warning: rank 0 computes 299 ms a step, the others 99 ms"));
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("\"straggler_found\"", "\"member\":\"rank 0 (pid 100 on host)\"");
+    }
+
+    private static void awaitAssign(TestProbe<WorkerCommand> worker) {
+        WorkerCommand order;
+        do {
+            order = worker.receiveMessage();
+        } while (!(order instanceof WorkerCommand.Assign));
+    }
+
     @Test
     void shouldEndARunThatIsRolledBackAgainAndAgain() {
         form(Map.of("on_nonfinite", "rollback", "max_steps", "50", "save_strategy", "no"));
@@ -618,12 +688,7 @@ class RunActorTest {
         for (int generation = 1; generation <= 10; generation++) {
             nonfinite(generation, generation);
             held(generation, generation);
-            for (TestProbe<WorkerCommand> worker : workers) {
-                WorkerCommand order;
-                do {
-                    order = worker.receiveMessage();
-                } while (!(order instanceof WorkerCommand.Assign));
-            }
+            workers.forEach(RunActorTest::awaitAssign);
             ready(0, generation + 1, 0);
             ready(1, generation + 1, 0);
         }
@@ -738,6 +803,10 @@ class RunActorTest {
     }
 
     private void done(int rank, int generation, long step) {
+        done(rank, generation, step, 1);
+    }
+
+    private void done(int rank, int generation, long step, double millis) {
         run.tell(new StepDone(
                 rank,
                 generation,
@@ -747,7 +816,7 @@ class RunActorTest {
                 20,
                 1,
                 1e-3,
-                new StepTimes(1, 1, 1, 1, 1, 1, 1, 1, 0),
+                new StepTimes(millis, 1, 1, 1, 1, 1, 1, 1, 0),
                 Sample.wire(),
                 1,
                 ""));

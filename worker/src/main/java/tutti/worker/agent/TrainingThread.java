@@ -149,6 +149,7 @@ public final class TrainingThread {
         } catch (HeldBack e) {
             LOG.info("generation {} is held", assign.generation());
         } catch (NonfiniteStep e) {
+            LOG.warn("step {}: {}", e.step() + 1, e.getMessage());
             coordinator.tell(new WorkerReport.Nonfinite(rank, assign.generation(), e.step(), e.getMessage()));
         } catch (TuttiException e) {
             // The coordinator prints the first of these lines; one from every rank would bury it.
@@ -211,7 +212,10 @@ public final class TrainingThread {
                     trainer.notes()));
             Begin begin = next(Begin.class);
             if (assign.stateFrom() >= 0) {
+                progress.at("taking the state of rank " + assign.stateFrom());
                 trainer.receive(assign.stateFrom(), begin.firstStep());
+            } else {
+                trainer.skipTo(begin.firstStep());
             }
             new TrainLoop(trainer, config.output())
                     .run(

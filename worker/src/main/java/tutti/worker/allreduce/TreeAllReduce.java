@@ -54,7 +54,7 @@ public final class TreeAllReduce implements Collectives {
     private static final long WARNING_NANOS = Duration.ofSeconds(5).toNanos();
 
     // A few spins for the answer that is nearly there, a few yields for the peer on the same core, then sleeps of
-    // 1 to 100 us (Linux adds about 50): a waiting rank leaves its core to the training thread and still answers
+    // 1 to 400 us (Linux adds about 50): a waiting rank leaves its core to the training thread and still answers
     // well within 1 ms.
     private final IdleStrategy idle = new BackoffIdleStrategy(20, 20, 1_000, 400_000);
     // A thread that waits has nothing else to compute: it looks longer before it sleeps.

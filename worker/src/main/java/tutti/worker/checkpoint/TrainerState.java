@@ -16,6 +16,7 @@ import java.nio.file.Path;
  * all of them are drawn from (seed, step).
  *
  * @param globalStep optimizer steps done
+ * @param updates of the optimizer; fewer than steps where some were left out
  * @param epoch passes over the data
  * @param globalBatch samples of one optimizer step over all virtual ranks
  * @param fingerprint hash of the tokenised data set
@@ -23,6 +24,7 @@ import java.nio.file.Path;
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record TrainerState(
         long globalStep,
+        long updates,
         long maxSteps,
         double epoch,
         long seed,

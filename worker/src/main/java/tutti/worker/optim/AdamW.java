@@ -25,6 +25,7 @@ public final class AdamW {
     private final Tensor firstMoment;
     private final Tensor secondMoment;
     private final List<Run> runs;
+    private long updates;
 
     /** Neighbouring weights of the shard with one decay, which one call updates; the gaps between them are zeros and stay it. */
     private record Run(ShardLayout.Segment segment, double decay) {}
@@ -49,8 +50,19 @@ public final class AdamW {
 
     /** As before the first update. */
     public void reset() {
+        updates = 0;
         kernels.fill(firstMoment, 0);
         kernels.fill(secondMoment, 0);
+    }
+
+    /** That the moments have seen. */
+    public long updates() {
+        return updates;
+    }
+
+    /** Takes moments of another state, which are written into {@link #firstMoment} and {@link #secondMoment}. */
+    public void resume(long behind) {
+        updates = behind;
     }
 
     /** Of a part of the shard. */
@@ -69,17 +81,14 @@ public final class AdamW {
         return max > 0 && gradNorm > max ? max / (gradNorm + CLIP_EPSILON) : 1;
     }
 
-    /**
-     * Updates the shard's master weights and their compute copy.
-     *
-     * @param update number of this update, from 1
-     */
-    public void step(long update, double learningRate, double gradScale) {
+    /** Updates the shard's master weights and their compute copy. */
+    public void step(double learningRate, double gradScale) {
+        updates++;
         for (Run run : runs) {
             ShardLayout.Segment segment = run.segment();
             Tensor weight = replica.master(segment);
             Kernels.AdamWStep step = new Kernels.AdamWStep(
-                    learningRate, config.beta1(), config.beta2(), config.epsilon(), run.decay(), update, gradScale);
+                    learningRate, config.beta1(), config.beta2(), config.epsilon(), run.decay(), updates, gradScale);
             kernels.adamW(
                     weight,
                     replica.hasCopy() ? replica.compute().rows(segment.start(), segment.count()) : weight,

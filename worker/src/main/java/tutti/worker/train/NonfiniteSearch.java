@@ -28,7 +28,7 @@ final class NonfiniteSearch implements GradientListener {
 
     @Override
     public void ready(int part) {
-        for (int i = 0; i < slots.size() && found == NONE; i++) {
+        for (int i = slots.size() - 1; i >= 0 && found == NONE; i--) {
             FlatLayout.Slot slot = slots.get(i);
             if (slot.spec().part() == part
                     && !Double.isFinite(kernels.squaredNorm(replica.gradients()
@@ -49,7 +49,7 @@ final class NonfiniteSearch implements GradientListener {
             }
         }
         if (named.isEmpty()) {
-            return "each rank's own gradients are finite, their sum is not";
+            return "computed once more, each rank's own gradients are finite";
         }
         return "the first gradient that is not finite is "
                 + named.stream().limit(MOST_NAMED).collect(Collectors.joining(", "))

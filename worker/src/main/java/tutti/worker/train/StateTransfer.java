@@ -29,6 +29,7 @@ record StateTransfer(Kernels kernels, Replica replica, AdamW optimizer, BucketPl
                 send(state, source);
             }
         }
+        optimizer.resume(collectives.allGather("updates", new long[] {optimizer.updates()})[source][0]);
         replica.refreshCompute();
     }
 

@@ -81,6 +81,7 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
                 result.times(),
                 result.wire(),
                 result.leftOut());
+        trainer.requireUpdates(result);
     }
 
     private void save(StepShard last, Reports reports) {

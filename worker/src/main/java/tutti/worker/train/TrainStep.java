@@ -108,7 +108,7 @@ record TrainStep(
         long free = clock.getAsLong();
         double rate = learningRate.at(step);
         if (leftOut.isEmpty()) {
-            optimizer.step(step + 1, rate, optimizer.clip(gradNorm));
+            optimizer.step(rate, optimizer.clip(gradNorm));
         }
         long updated = clock.getAsLong();
         if (leftOut.isEmpty()) {

@@ -185,6 +185,7 @@ public final class Trainer implements AutoCloseable {
             return;
         }
         completed = NOTHING;
+        leftOut = 0;
         completed = origin instanceof Origin.Checkpoint checkpoint ? resume(checkpoint.folder()) : start();
     }
 
@@ -200,6 +201,11 @@ public final class Trainer implements AutoCloseable {
         }
         new StateTransfer(kernels, parts.replica(), parts.optimizer(), parts.buckets(), collectives).from(from);
         completed = steps;
+    }
+
+    /** State that was read stands for this many steps: samples between were left out. */
+    public void skipTo(long steps) {
+        completed = Math.max(completed, steps);
     }
 
     private long start() {
@@ -237,6 +243,7 @@ public final class Trainer implements AutoCloseable {
         }
         WeightLoader.load(checkpoint, model, parts.replica());
         OptimizerShards.read(checkpoint, parts.replica(), parts.optimizer());
+        parts.optimizer().resume(state.updates());
         return state.globalStep();
     }
 
@@ -331,7 +338,7 @@ public final class Trainer implements AutoCloseable {
             TrainStep.Result result = step.run(
                     shard.step(), Arrays.stream(shard.samples()).map(data::pick).toList());
             completed = shard.step() + 1;
-            count(result);
+            leftOut = result.leftOut().isEmpty() ? 0 : leftOut + 1;
             return result;
         } catch (RuntimeException | Error e) {
             // What was expected to go wrong goes wrong before the update; of anything else nobody knows.
@@ -340,20 +347,21 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    private void count(TrainStep.Result result) {
-        leftOut = result.leftOut().isEmpty() ? 0 : leftOut + 1;
+    /** @throws TuttiException (numeric) if too many steps in a row were left out up to this one */
+    void requireUpdates(TrainStep.Result last) {
         require(
                 leftOut < MOST_LEFT_OUT,
                 Category.NUMERIC,
                 "%d steps in a row were left out, the last one because its %s; lower --learning_rate",
                 leftOut,
-                result.leftOut());
+                last.leftOut());
     }
 
     /** Begins to write this rank's part of a checkpoint after {@code shard}, the step just done, into a folder that exists. */
     void save(Path folder, StepShard shard, PartWriter.Outcome outcome) {
         TrainerState state = new TrainerState(
                 shard.step() + 1,
+                parts.optimizer().updates(),
                 totalSteps,
                 shard.epoch(),
                 config.train().seed(),
@@ -362,20 +370,24 @@ public final class Trainer implements AutoCloseable {
                 virtualRanks(),
                 collectives.worldSize(),
                 fingerprint());
+        progress.at("taking a checkpoint after step " + (shard.step() + 1));
         saving.begin(folder, state, outcome);
     }
 
     /** Returns when the last part that was begun has ended. */
     void awaitSaved() {
+        progress.at("waiting for a checkpoint to be written");
         saving.awaitDone();
     }
 
     void writeFinal(Path folder) {
+        progress.at("writing the final model");
         writer.writeFinal(folder);
     }
 
     /** SHA-256 over the master weights, in lower-case hex; all ranks ask. */
     String weightsHash() {
+        progress.at("hashing the weights");
         return writer.weightsHash();
     }
 

@@ -15,7 +15,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
 class TrainerStateTest {
-    private static final TrainerState STATE = new TrainerState(7, 20, 0.5, 42, 100, 8, 4, 2, "ab");
+    private static final TrainerState STATE = new TrainerState(7, 6, 20, 0.5, 42, 100, 8, 4, 2, "ab");
 
     @TempDir
     Path folder;
