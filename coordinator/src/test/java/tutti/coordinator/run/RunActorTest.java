@@ -526,7 +526,7 @@ class RunActorTest {
         run.tell(new WorkerReport.Holding(0, 1, "waiting for orders", 0));
         run.tell(new WorkerReport.Held(0, 1, 0));
         workers.get(0).expectNoMessage();
-        time.timePasses(Duration.ofSeconds(11));
+        time.timePasses(Duration.ofSeconds(10));
         workers.get(0).expectMessage(new WorkerCommand.Hold(1));
         time.timePasses(Duration.ofSeconds(3));
         workers.get(0).expectMessage(new WorkerCommand.StopHung(1, 101));
@@ -553,7 +553,7 @@ class RunActorTest {
         run.tell(new WorkerReport.Held(0, 1, 0));
         run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 15_000));
         workers.get(0).expectNoMessage();
-        time.timePasses(Duration.ofSeconds(11));
+        time.timePasses(Duration.ofSeconds(10));
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
         run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 26_000));
         workers.get(1).expectNoMessage();
@@ -579,7 +579,7 @@ class RunActorTest {
         run.tell(new WorkerReport.Held(0, 1, 0));
         run.tell(new WorkerReport.Holding(1, 1, "forward of step 1", 16_000));
         workers.get(0).expectNoMessage();
-        time.timePasses(Duration.ofSeconds(11));
+        time.timePasses(Duration.ofSeconds(10));
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
         run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 2_000));
         workers.get(1).expectNoMessage();
