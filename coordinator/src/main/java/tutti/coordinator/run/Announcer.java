@@ -90,7 +90,9 @@ public final class Announcer {
     }
 
     void step(StepMetrics metrics, long totalSteps) {
-        double perStep = (clock.getAsLong() - began) / 1e9 / (metrics.step() - firstStep);
+        // Steps of the generation before may be told now.
+        long trained = metrics.step() - firstStep;
+        double perStep = trained > 0 ? (clock.getAsLong() - began) / 1e9 / trained : metrics.stepMs() / 1e3;
         long eta = Math.round(perStep * (totalSteps - metrics.step()));
         board.publish(metrics);
         publish(board.status()

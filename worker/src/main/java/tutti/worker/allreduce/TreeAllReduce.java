@@ -50,6 +50,9 @@ public final class TreeAllReduce implements Collectives {
 
     private static final Duration JOIN_DEADLINE = Duration.ofSeconds(10);
 
+    /** A process that has just started loads its libraries before it meets the others: that takes seconds where cores are few. */
+    private static final long FIRST_MEETING_NANOS = Duration.ofSeconds(60).toNanos();
+
     /** So long without progress, and people should know which rank is waited for; it may only be slow. */
     private static final long WARNING_NANOS = Duration.ofSeconds(5).toNanos();
 
@@ -274,12 +277,19 @@ public final class TreeAllReduce implements Collectives {
 
     @Override
     public long[][] allGather(String name, long[] values) {
+        return allGather(name, values, deadlineNanos);
+    }
+
+    private long[][] allGather(String name, long[] values, long patienceNanos) {
         int ranks = group.worldSize();
         int count = values.length;
         ByteBuffer all = ByteBuffer.allocate(Math.multiplyExact(count * Long.BYTES, ranks))
                 .order(FrameLayout.ORDER);
         all.asLongBuffer().put(group.rank() * count, values);
-        start(new Collective(Kind.ALL_GATHER, name, DType.I64, Partition.even(count * ranks, ranks), all), true)
+        start(
+                        new Collective(Kind.ALL_GATHER, name, DType.I64, Partition.even(count * ranks, ranks), all),
+                        true,
+                        patienceNanos)
                 .await();
         long[][] gathered = new long[ranks][count];
         for (int rank = 0; rank < ranks; rank++) {
@@ -300,7 +310,10 @@ public final class TreeAllReduce implements Collectives {
         }
         Optional<SymmetricMemory> own = shared == null ? Optional.empty() : shared.symmetricMemory(bytes);
         try {
-            long[][] made = allGather("symmetric memory is made", new long[] {own.isPresent() ? 1 : 0});
+            long[][] made = allGather(
+                    "symmetric memory is made",
+                    new long[] {own.isPresent() ? 1 : 0},
+                    Math.max(deadlineNanos, FIRST_MEETING_NANOS));
             boolean all = algorithms.onNode(rank -> made[rank][0] == 1);
             if (all) {
                 own.ifPresent(SymmetricMemory::mapAll);
