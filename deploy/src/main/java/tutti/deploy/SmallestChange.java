@@ -67,8 +67,7 @@ record SmallestChange(String flags, PlanConfig run) {
 
     private static Stream<SmallestChange> workers(PlanConfig run) {
         return Stream.iterate(run.launch().nprocPerNode() - 1, workers -> workers >= 1, workers -> workers - 1)
-                .filter(workers ->
-                        run.train().canBeHeldBy(run.launch().with(workers).worldSize()))
+                .filter(workers -> run.train().canBeHeldBy(run.launch().with(workers)))
                 .map(workers -> new SmallestChange(
                         "--nproc_per_node " + workers, run.with(run.launch().with(workers))));
     }

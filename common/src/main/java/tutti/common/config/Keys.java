@@ -25,7 +25,12 @@ public final class Keys {
             "1",
             LAUNCH,
             "workers on each node, or one number for each as in 2,1,1, the same list everywhere; auto: one for each core");
-    public static final Key NNODES = key("nnodes", Kind.WORD, "1", LAUNCH, "number of nodes");
+    public static final Key NNODES = key(
+            "nnodes",
+            Kind.WORD,
+            "1",
+            LAUNCH,
+            "number of nodes; MIN:MAX: nodes may come and go in a run, which waits only while there are fewer than MIN");
     public static final Key NODE_RANK =
             key("node_rank", Kind.INTEGER, "0", LAUNCH, "number of this node; node 0 starts the coordinator");
     public static final Key MASTER_ADDR =
@@ -42,6 +47,12 @@ public final class Keys {
             "standalone", Kind.SWITCH, "false", LAUNCH, "one node, any free port; what happens anyway with one node");
     public static final Key RDZV_TIMEOUT =
             key("rdzv_timeout", Kind.INTEGER, "120", LAUNCH, "seconds in which every worker must have joined");
+    public static final Key RDZV_LAST_CALL = key(
+            "rdzv_last_call",
+            Kind.INTEGER,
+            "30",
+            LAUNCH,
+            "with --nnodes MIN:MAX: seconds in which more nodes may join, or join again, once enough are here");
     public static final Key MAX_RESTARTS =
             key("max_restarts", Kind.INTEGER, "3", LAUNCH, "lost workers that are started again; 0: one ends the run");
     public static final Key PREEMPTION_GRACE_SECONDS = key(

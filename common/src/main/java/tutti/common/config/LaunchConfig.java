@@ -6,22 +6,27 @@ import static tutti.common.error.TuttiException.user;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Which processes run where.
  *
- * @param workers of each node
+ * @param workers of each node, of as many nodes as there may be
+ * @param minNodes without which no step is trained; fewer than there may be: the run goes on with those that are here
  * @param masterPort port of the coordinator; 0 lets the launcher pick a free one
- * @param rdzvTimeoutSeconds how long the coordinator waits for all workers
+ * @param rdzvTimeoutSeconds how long the coordinator waits for as many nodes as it needs
+ * @param lastCallSeconds how much longer it waits for more nodes than it needs
  * @param preemptionGraceSeconds how long an agent that is told to make room waits for the run's end
  * @param maxRestarts lost workers that a run survives
  */
 public record LaunchConfig(
         List<Integer> workers,
+        int minNodes,
         int nodeRank,
         String masterAddr,
         int masterPort,
         int rdzvTimeoutSeconds,
+        int lastCallSeconds,
         int preemptionGraceSeconds,
         int maxRestarts) {
     /** Workers of one run. */
@@ -45,7 +50,13 @@ public record LaunchConfig(
                 workers.size() - 1,
                 workers.size());
         require(masterPort >= 0 && masterPort <= 65535, "--master_port=%d: 0 to 65535", masterPort);
+        require(
+                minNodes >= 1 && minNodes <= workers.size(),
+                "--nnodes=%d:%d: MIN is 1 at least, and at most MAX",
+                minNodes,
+                workers.size());
         require(rdzvTimeoutSeconds >= 1, "--rdzv_timeout=%d: at least 1 second", rdzvTimeoutSeconds);
+        require(lastCallSeconds >= 1, "--rdzv_last_call=%d: at least 1 second", lastCallSeconds);
         require(
                 preemptionGraceSeconds >= 1,
                 "--preemption_grace_seconds=%d: at least 1 second",
@@ -53,8 +64,14 @@ public record LaunchConfig(
         require(maxRestarts >= 0, "--max_restarts=%d: at least 0", maxRestarts);
     }
 
+    /** As many nodes as there may be. */
     public int nnodes() {
         return workers.size();
+    }
+
+    /** May nodes come and go while the run goes on? */
+    public boolean elastic() {
+        return minNodes < nnodes();
     }
 
     /** Workers of this node. */
@@ -62,8 +79,14 @@ public record LaunchConfig(
         return workers.get(nodeRank);
     }
 
+    /** Workers when all nodes are here. */
     public int worldSize() {
         return (int) sum(workers);
+    }
+
+    /** Workers that are here at least when a step is trained. */
+    public int fewestWorkers() {
+        return (int) sum(workers.stream().sorted().limit(minNodes).toList());
     }
 
     /** The lowest rank on this node. */
@@ -87,16 +110,19 @@ public record LaunchConfig(
     public LaunchConfig with(int each) {
         return new LaunchConfig(
                 Collections.nCopies(nnodes(), each),
+                minNodes,
                 nodeRank,
                 masterAddr,
                 masterPort,
                 rdzvTimeoutSeconds,
+                lastCallSeconds,
                 preemptionGraceSeconds,
                 maxRestarts);
     }
 
     static LaunchConfig read(Settings settings) {
-        int nnodes = nodes(settings.text(Keys.NNODES));
+        List<Integer> range = nodes(settings.text(Keys.NNODES));
+        int nnodes = range.get(1);
         boolean standalone = settings.flag(Keys.STANDALONE);
         require(!standalone || nnodes == 1, "--standalone: means one node, but --nnodes=%d", nnodes);
         String host = settings.text(Keys.MASTER_ADDR);
@@ -113,10 +139,12 @@ public record LaunchConfig(
         }
         return new LaunchConfig(
                 workers(settings.list(Keys.NPROC_PER_NODE), nnodes),
+                range.get(0),
                 settings.int32(Keys.NODE_RANK),
                 host,
                 port,
                 settings.int32(Keys.RDZV_TIMEOUT),
+                settings.int32(Keys.RDZV_LAST_CALL),
                 settings.int32(Keys.PREEMPTION_GRACE_SECONDS),
                 settings.int32(Keys.MAX_RESTARTS));
     }
@@ -140,12 +168,14 @@ public record LaunchConfig(
         };
     }
 
-    private static int nodes(String text) {
+    /** {@code N} or {@code MIN:MAX}: MIN and MAX. */
+    private static List<Integer> nodes(String text) {
         require(
-                !text.contains(":"),
-                "--nnodes=%s: a changing number of nodes is not supported yet; give one number",
+                text.matches("-?\\d{1,9}(:-?\\d{1,9})?"),
+                "--nnodes=%s: a whole number is needed, or two as in MIN:MAX",
                 text);
-        return parse("nnodes", text);
+        List<Integer> range = Stream.of(text.split(":")).map(Integer::valueOf).toList();
+        return List.of(range.get(0), range.get(range.size() - 1));
     }
 
     private static int parse(String name, String text) {

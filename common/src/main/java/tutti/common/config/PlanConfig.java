@@ -5,17 +5,23 @@ public record PlanConfig(
         LaunchConfig launch, ModelSource model, TrainConfig train, OptimConfig optim, AllReduceConfig allReduce) {
 
     public PlanConfig {
-        train.requireHeldBy(launch.worldSize());
+        train.requireHeldBy(launch);
     }
 
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
     public static PlanConfig read(Settings settings) {
+        LaunchConfig launch = LaunchConfig.read(settings);
         return new PlanConfig(
-                LaunchConfig.read(settings),
+                launch,
                 ModelSource.read(settings),
-                TrainConfig.read(settings),
+                TrainConfig.read(settings, launch),
                 OptimConfig.read(settings),
                 AllReduceConfig.read(settings));
+    }
+
+    /** Workers of the smallest generation that may train, of which each holds the most. */
+    public int fewestWorkers() {
+        return launch.elastic() ? train.mostHeldBy(launch.fewestWorkers()) : launch.worldSize();
     }
 
     public PlanConfig with(LaunchConfig other) {

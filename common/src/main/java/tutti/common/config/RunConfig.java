@@ -16,7 +16,7 @@ public record RunConfig(
         GuardConfig guards) {
 
     public RunConfig {
-        train.requireHeldBy(launch.worldSize());
+        train.requireHeldBy(launch);
         require(
                 (long) train.batchSize() * train.accumulation() * train.virtualRanks(launch.worldSize())
                         <= Integer.MAX_VALUE,
@@ -33,11 +33,12 @@ public record RunConfig(
 
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
     public static RunConfig read(Settings settings) {
+        LaunchConfig launch = LaunchConfig.read(settings);
         return new RunConfig(
-                LaunchConfig.read(settings),
+                launch,
                 ModelSource.read(settings),
                 DataConfig.read(settings),
-                TrainConfig.read(settings),
+                TrainConfig.read(settings, launch),
                 OptimConfig.read(settings),
                 OutputConfig.read(settings),
                 LedgerConfig.read(settings),

@@ -95,7 +95,34 @@ public record TrainConfig(
         return each * worldSize == virtualRanks(worldSize) && Integer.bitCount(each) == 1;
     }
 
-    void requireHeldBy(int worldSize) {
+    /** The most of so many workers that can hold the virtual ranks, which are given; 0: no number of them can. */
+    public int mostHeldBy(int workers) {
+        return IntStream.rangeClosed(1, workers).filter(this::canBeHeldBy).max().orElse(0);
+    }
+
+    /** Can the workers of all nodes, and of as few nodes as there may be? */
+    public boolean canBeHeldBy(LaunchConfig launch) {
+        return launch.elastic() ? mostHeldBy(launch.fewestWorkers()) > 0 : canBeHeldBy(launch.worldSize());
+    }
+
+    void requireHeldBy(LaunchConfig launch) {
+        if (!launch.elastic()) {
+            requireHeldBy(launch.worldSize());
+            return;
+        }
+        require(
+                canBeHeldBy(launch),
+                "--nnodes=%d:%d: %d virtual ranks are dealt in powers of two, and %d nodes have %d workers, who cannot hold them; "
+                        + "use --virtual_ranks %d, or more nodes for MIN",
+                launch.minNodes(),
+                launch.nnodes(),
+                virtualRanks,
+                launch.minNodes(),
+                launch.fewestWorkers(),
+                Integer.highestOneBit(launch.worldSize()));
+    }
+
+    private void requireHeldBy(int worldSize) {
         require(
                 canBeHeldBy(worldSize),
                 "--virtual_ranks=%d: %d workers cannot hold them: each holds the same power of two; use %s workers in all; "
@@ -139,12 +166,14 @@ public record TrainConfig(
                 device);
     }
 
-    static TrainConfig read(Settings settings) {
+    /** Where nodes come and go the number of virtual ranks stays: that of the workers of all nodes, unless it is given. */
+    static TrainConfig read(Settings settings, LaunchConfig launch) {
+        int virtualRanks = settings.int32(Keys.VIRTUAL_RANKS);
         return new TrainConfig(
                 settings.flag(Keys.BF16),
                 settings.int32(Keys.PER_DEVICE_TRAIN_BATCH_SIZE),
                 settings.int32(Keys.GRADIENT_ACCUMULATION_STEPS),
-                settings.int32(Keys.VIRTUAL_RANKS),
+                virtualRanks == 0 && launch.elastic() ? launch.worldSize() : virtualRanks,
                 GradientCheckpointing.read(settings),
                 settings.number(Keys.NUM_TRAIN_EPOCHS),
                 settings.integer(Keys.MAX_STEPS),

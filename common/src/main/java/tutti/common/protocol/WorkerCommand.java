@@ -28,6 +28,9 @@ public sealed interface WorkerCommand extends WireMessage {
             ActorRef<WorkerReport> replyTo)
             implements WorkerCommand {}
 
+    /** The answer to a Join for which the running generation has no rank: ask again, there may be one in the next. */
+    record StandBy() implements WorkerCommand {}
+
     /** This generation is over: stop before the next update, keep all state, and wait for the next generation. Answered by Holding, then Held. */
     record Hold(int generation) implements WorkerCommand {}
 

@@ -54,10 +54,10 @@ public sealed interface WorkerReport extends WireMessage {
             long memoryBytes,
             String leftOut)
             implements WorkerReport {
-        /** The same, told in another generation. */
-        public StepDone in(int another) {
+        /** The same, told in another generation, in which this worker may have another rank. */
+        public StepDone in(int another, int itsRank) {
             return new StepDone(
-                    rank,
+                    itsRank,
                     another,
                     step,
                     lossSum,

@@ -87,8 +87,12 @@ class SettingsTest {
         "save_total_limit,99999999999,does not fit 32 bits",
         "bf16,maybe,not True or False",
         "save_strategy,often,'not one of no, steps, epoch'",
-        "nnodes,1:4,not supported yet",
-        "nnodes,2000000000,1 to 4096",
+        "nnodes,4:1,'MIN is 1 at least, and at most MAX'",
+        "nnodes,0:2,'MIN is 1 at least, and at most MAX'",
+        "nnodes,1:3,'use --virtual_ranks 2, or more nodes for MIN'",
+        "nnodes,1:,two as in MIN:MAX",
+        "nnodes,1:2:3,two as in MIN:MAX",
+        "nnodes,200000000,1 to 4096",
         "nproc_per_node,4097,at most 4096",
         "nproc_per_node,'2,1',one number",
         "nproc_per_node,'',one number",
@@ -123,6 +127,22 @@ class SettingsTest {
                 .isEqualTo(last.with(2))
                 .extracting(LaunchConfig::firstRank, LaunchConfig::worldSize)
                 .containsExactly(4, 6);
+    }
+
+    @Test
+    void shouldKeepTheVirtualRanksOfAllNodesWhereNodesComeAndGo() {
+        Map<String, String> flags = new LinkedHashMap<>(needed());
+        flags.putAll(Map.of("nnodes", "1:4", "nproc_per_node", "2,2,1,3", "virtual_ranks", "8"));
+        RunConfig given = RunConfig.read(Settings.of(flags, null));
+        assertThat(given.launch().elastic()).isTrue();
+        assertThat(given.launch().fewestWorkers()).isEqualTo(1);
+        assertThat(given.train().mostHeldBy(7)).isEqualTo(4);
+
+        flags.keySet().remove("virtual_ranks");
+        flags.putAll(Map.of("nnodes", "2:4", "nproc_per_node", "2"));
+        RunConfig usual = RunConfig.read(Settings.of(flags, null));
+        assertThat(usual.train().virtualRanks(1)).isEqualTo(8);
+        assertThat(usual.plan().fewestWorkers()).isEqualTo(4);
     }
 
     @Test

@@ -9,8 +9,10 @@ import java.util.List;
  * @param resumedFrom a checkpoint folder, or empty: the model
  * @param commits folders of the checkpoints that were committed, the newest first
  * @param generation the last that was formed; 0: none
- * @param lost workers that were lost, described, in that order
+ * @param worldSize of that generation
+ * @param lost workers that were lost, in that order, but for those of nodes that have left
  * @param leftOut steps that the last rollback left out, and all before them; 0: there was none
+ * @param rolledBackIn the generation in which that was
  * @param rollbacks how many there were
  * @param measured the last step of which {@code metrics.jsonl} has a line; 0: none
  */
@@ -18,12 +20,17 @@ public record Past(
         String resumedFrom,
         List<Path> commits,
         int generation,
-        List<String> lost,
+        int worldSize,
+        List<Loss> lost,
         long leftOut,
+        int rolledBackIn,
         int rollbacks,
         long measured) {
+    /** @param member described */
+    public record Loss(int generation, int node, String member) {}
+
     /** A run begins. */
-    public static final Past NONE = new Past("", List.of(), 0, List.of(), 0, 0, 0);
+    public static final Past NONE = new Past("", List.of(), 0, 0, List.of(), 0, 0, 0, 0);
 
     public Past {
         commits = List.copyOf(commits);

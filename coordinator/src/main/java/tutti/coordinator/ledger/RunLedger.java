@@ -104,9 +104,11 @@ public final class RunLedger implements AutoCloseable {
         boolean started = false;
         String resumedFrom = "";
         List<Path> commits = new ArrayList<>();
-        List<String> lost = new ArrayList<>();
+        List<Past.Loss> lost = new ArrayList<>();
         int generation = 0;
+        int worldSize = 0;
         long leftOut = 0;
+        int rolledBackIn = 0;
         int rollbacks = 0;
         for (Event event : events.all()) {
             JsonNode details = parse(event.details());
@@ -117,23 +119,45 @@ public final class RunLedger implements AutoCloseable {
                     commits.clear();
                     lost.clear();
                     generation = 0;
+                    worldSize = 0;
                     leftOut = 0;
+                    rolledBackIn = 0;
                     rollbacks = 0;
                 }
                 case "rolled_back" -> {
                     leftOut = details.path("step").asLong();
+                    rolledBackIn = details.path("generation").asInt();
                     rollbacks++;
                 }
                 case "checkpoint_committed" ->
                     commits.add(0, Path.of(details.path("folder").asText()));
-                case "generation_formed" ->
+                case "generation_formed" -> {
                     generation = details.path("generation").asInt();
-                case "worker_lost" -> lost.add(details.path("member").asText());
+                    worldSize = details.path("world_size").asInt();
+                }
+                case "worker_lost" ->
+                    lost.add(new Past.Loss(
+                            details.path("generation").asInt(),
+                            details.path("node").asInt(),
+                            details.path("member").asText()));
+                case "node_left" -> {
+                    int node = details.path("node").asInt();
+                    lost.removeIf(loss -> loss.node() == node);
+                }
                 default -> {}
             }
         }
         return started
-                ? Optional.of(new Past(resumedFrom, commits, generation, lost, leftOut, rollbacks, lastMeasured()))
+                ? Optional.of(new Past(
+                        resumedFrom,
+                        commits,
+                        generation,
+                        worldSize,
+                        lost,
+                        leftOut,
+                        rolledBackIn,
+                        rollbacks,
+                        lastMeasured()))
                 : Optional.empty();
     }
 

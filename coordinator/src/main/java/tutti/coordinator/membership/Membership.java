@@ -12,24 +12,29 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import tutti.common.config.LaunchConfig;
 import tutti.common.config.WorkerSeat;
 import tutti.common.error.Category;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
+import tutti.coordinator.plan.Formation;
 import tutti.coordinator.plan.Member;
 
 /**
- * Forms generations: gathers W workers within the rendezvous time, gives ranks, watches for losses, and gathers again. A worker that
+ * Forms generations: gathers workers within the rendezvous time, gives ranks, watches for losses, and gathers again. A worker that
  * comes for the seat of another is that one's next process: the old one is dead.
+ *
+ * <p>As many as the last generation had are enough at once, at first as many as there may be; fewer, where {@link Formation} allows it,
+ * when a last call has passed in which nobody more came. Those that a generation has no rank for stand by.
  */
 public final class Membership {
     private final ActorContext<WireMessage> context;
     private final TimerScheduler<WireMessage> timers;
     private final ClusterNodes nodes;
     private final String runId;
-    private final int worldSize;
-    private final int timeoutSeconds;
+    private final Formation formation;
     private final ActorRef<MembershipEvent> run;
     private final Map<ActorRef<WorkerCommand>, Join> joined = new LinkedHashMap<>();
     private final Set<ActorRef<WorkerCommand>> gone = new HashSet<>();
@@ -37,9 +42,14 @@ public final class Membership {
     private List<Member> members = List.of();
 
     private int generation;
+    /** Workers that are not waited beyond. */
+    private int enough;
+
     private boolean gathering;
 
     private record RendezvousOver() implements WireMessage {}
+
+    private record LastCallOver() implements WireMessage {}
 
     private record Renew() implements WireMessage {}
 
@@ -52,25 +62,28 @@ public final class Membership {
             ActorContext<WireMessage> context,
             TimerScheduler<WireMessage> timers,
             String runId,
+            Formation formation,
             int generation,
             int worldSize,
-            int timeoutSeconds,
             ActorRef<MembershipEvent> run) {
         this.context = context;
         this.timers = timers;
         this.nodes = new ClusterNodes(context.getSystem());
         this.runId = runId;
+        this.formation = formation;
         this.generation = generation;
-        this.worldSize = worldSize;
-        this.timeoutSeconds = timeoutSeconds;
+        this.enough = worldSize == 0 ? formation.most() : worldSize;
         this.run = run;
     }
 
-    /** @param generation that a coordinator before this one formed last; 0: none */
+    /**
+     * @param generation that a coordinator before this one formed last; 0: none
+     * @param worldSize of that generation
+     */
     public static Behavior<WireMessage> create(
-            String runId, int generation, int worldSize, int timeoutSeconds, ActorRef<MembershipEvent> run) {
+            String runId, Formation formation, int generation, int worldSize, ActorRef<MembershipEvent> run) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
-            Membership membership = new Membership(context, timers, runId, generation, worldSize, timeoutSeconds, run);
+            Membership membership = new Membership(context, timers, runId, formation, generation, worldSize, run);
             membership.gather();
             return membership.behavior();
         }));
@@ -79,19 +92,28 @@ public final class Membership {
     private Behavior<WireMessage> behavior() {
         return Behaviors.receive(WireMessage.class)
                 .onMessage(Join.class, join -> {
-                    if (!refuses(join) && !joined.containsKey(join.replyTo())) {
+                    if (refuses(join)) {
+                        return Behaviors.same();
+                    }
+                    if (!joined.containsKey(join.replyTo())) {
                         replace(join);
                         admit(join);
+                    } else if (!gathering && !isMember(join.replyTo())) {
+                        join.replyTo().tell(new WorkerCommand.StandBy());
                     }
                     return Behaviors.same();
                 })
                 .onMessage(RendezvousOver.class, over -> {
-                    tooFew();
+                    formOr(this::tooFew);
+                    return Behaviors.same();
+                })
+                .onMessage(LastCallOver.class, over -> {
+                    formOr(() -> {});
                     return Behaviors.same();
                 })
                 .onMessage(Renew.class, renew -> {
                     if (!gathering) {
-                        form();
+                        formOr(this::gather);
                     }
                     return Behaviors.same();
                 })
@@ -107,7 +129,33 @@ public final class Membership {
 
     private void gather() {
         gathering = true;
-        timers.startSingleTimer(new RendezvousOver(), Duration.ofSeconds(timeoutSeconds));
+        timers.startSingleTimer(new RendezvousOver(), seconds(launch().rdzvTimeoutSeconds()));
+        callForTheLast();
+    }
+
+    /** From when on a generation could be formed: more may come, but not for ever. */
+    private void callForTheLast() {
+        LastCallOver over = new LastCallOver();
+        if (!chosen().isEmpty() && !timers.isTimerActive(over)) {
+            timers.startSingleTimer(over, seconds(launch().lastCallSeconds()));
+        }
+    }
+
+    private static Duration seconds(int count) {
+        return Duration.ofSeconds(count);
+    }
+
+    private LaunchConfig launch() {
+        return formation.launch();
+    }
+
+    private boolean isMember(ActorRef<WorkerCommand> worker) {
+        return members.stream().anyMatch(member -> member.commands().equals(worker));
+    }
+
+    private List<Join> chosen() {
+        return formation.choose(
+                joined.values(), members.stream().map(Member::join).collect(Collectors.toSet()));
     }
 
     /** Whoever held the seat before is dead. */
@@ -131,7 +179,7 @@ public final class Membership {
                     if (!gathering) {
                         gather();
                     }
-                    run.tell(new MembershipEvent.Lost(member));
+                    run.tell(new MembershipEvent.Lost(generation, member));
                 });
     }
 
@@ -144,28 +192,40 @@ public final class Membership {
         joined.put(join.replyTo(), join);
         // Of a coordinator before this one whose ledger did not get it.
         generation = Math.max(generation, join.generation());
-        run.tell(new MembershipEvent.Arrived(joined.size(), worldSize));
-        if (joined.size() == worldSize) {
-            form();
+        run.tell(new MembershipEvent.Arrived(joined.size(), launch().worldSize(), join.replyTo()));
+        int possible = chosen().size();
+        if (gathering && possible >= enough) {
+            formOr(() -> {});
+        } else if (gathering) {
+            callForTheLast();
+        } else if (possible > members.size()) {
+            run.tell(new MembershipEvent.CouldGrow(possible));
         }
     }
 
-    private void form() {
+    private void formOr(Runnable otherwise) {
+        List<Join> chosen = chosen();
+        if (chosen.isEmpty()) {
+            otherwise.run();
+            return;
+        }
         timers.cancelAll();
         gathering = false;
         generation++;
-        members = Member.rank(List.copyOf(joined.values()));
+        members = Member.rank(chosen);
+        enough = members.size();
         run.tell(new MembershipEvent.Formed(generation, members));
     }
 
     private void tooFew() {
+        int needed = launch().fewestWorkers();
         // The run may not know them yet, and without a word they would wait for their own deadline.
         WorkerCommand leave = WorkerCommand.Leave.failed(
                 Category.PEER,
                 "%d of %d workers joined within --rdzv_timeout %d s"
-                        .formatted(joined.size(), worldSize, timeoutSeconds));
+                        .formatted(joined.size(), needed, launch().rdzvTimeoutSeconds()));
         joined.keySet().forEach(worker -> worker.tell(leave));
-        run.tell(new MembershipEvent.TooFew(joined.size(), worldSize, timeoutSeconds));
+        run.tell(new MembershipEvent.TooFew(joined.size(), needed, launch().rdzvTimeoutSeconds()));
     }
 
     private boolean refuses(Join join) {
@@ -180,8 +240,8 @@ public final class Membership {
         if (!join.runId().equals(runId) && !join.runId().equals(WorkerSeat.RUN_NOT_KNOWN)) {
             return "run %s is not the one at this address".formatted(join.runId());
         }
-        if (join.seat() >= worldSize) {
-            return "seat %d: the group has %d workers".formatted(join.seat(), worldSize);
+        if (join.seat() >= launch().worldSize()) {
+            return "seat %d: the group has %d workers".formatted(join.seat(), launch().worldSize());
         }
         if (gone.contains(join.replyTo())) {
             return "another process has taken the seat of rank %d".formatted(join.seat());

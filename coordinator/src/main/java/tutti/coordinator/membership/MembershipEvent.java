@@ -1,20 +1,25 @@
 package tutti.coordinator.membership;
 
+import akka.actor.typed.ActorRef;
 import java.util.List;
+import tutti.common.protocol.WorkerCommand;
 import tutti.coordinator.plan.Member;
 
 /** Membership -> the run. */
 public sealed interface MembershipEvent {
 
-    /** One more worker is here; {@code present} of {@code expected}. */
-    record Arrived(int present, int expected) implements MembershipEvent {}
+    /** One more worker is here; {@code present} of {@code expected} when all nodes are. */
+    record Arrived(int present, int expected, ActorRef<WorkerCommand> worker) implements MembershipEvent {}
 
-    /** All workers are here and have their ranks. */
+    /** Enough workers are here and have their ranks. */
     record Formed(int generation, List<Member> members) implements MembershipEvent {}
 
-    /** The rendezvous time is over. */
+    /** More workers have come: {@link Membership#renew} forms a larger generation. */
+    record CouldGrow(int worldSize) implements MembershipEvent {}
+
+    /** The rendezvous time is over, with fewer workers than are needed at least. */
     record TooFew(int present, int expected, int seconds) implements MembershipEvent {}
 
-    /** A worker of the generation is gone. */
-    record Lost(Member member) implements MembershipEvent {}
+    /** A worker of that generation is gone. */
+    record Lost(int generation, Member member) implements MembershipEvent {}
 }

@@ -30,6 +30,11 @@ public record Member(int rank, Join join) {
         return join.completed();
     }
 
+    /** As {@link #held}; -1 where it was in no generation since that one, in which all were rolled back: others trained another way on. */
+    public long heldSince(int rolledBackIn) {
+        return join.generation() > rolledBackIn ? held() : -1;
+    }
+
     public Peer peer() {
         return new Peer(rank, join.nodeRank(), join.host(), join.address());
     }

@@ -18,26 +18,31 @@ final class Checkpointing implements AutoCloseable {
     private final Commits commits;
     private final RunLedger ledger;
     private final Announcer announcer;
-    private final int worldSize;
+    /** Of the generation that writes the one that began last. */
+    private int worldSize;
+
     /** Checkpoints whose parts are all written and of which {@link #ended} has not heard. */
     private int settling;
 
     private Optional<Path> newest = Optional.empty();
 
-    Checkpointing(SaveSchedule schedule, Commits commits, RunLedger ledger, Announcer announcer, int worldSize) {
+    Checkpointing(SaveSchedule schedule, Commits commits, RunLedger ledger, Announcer announcer) {
         this.schedule = schedule;
         this.commits = commits;
         this.ledger = ledger;
         this.announcer = announcer;
-        this.worldSize = worldSize;
     }
 
     SaveSchedule schedule() {
         return schedule;
     }
 
-    /** @return whether workers may write; false where the disk does not even take the folder: then it is abandoned */
-    boolean begin(long step) {
+    /**
+     * @param ranks how many write a part
+     * @return whether workers may write; false where the disk does not even take the folder: then it is abandoned
+     */
+    boolean begin(long step, int ranks) {
+        worldSize = ranks;
         schedule.began(step);
         try {
             commits.open(step);

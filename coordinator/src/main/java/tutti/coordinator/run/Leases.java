@@ -26,7 +26,7 @@ record Leases(List<Member> members, int generation, Announcer announcer, LongSup
         if (between && training.checkpoints.schedule().dueAfter(training.leased)) {
             order(training, training.leased, true);
         }
-        if (training.leaving) {
+        if (training.leaving || training.pausing) {
             return;
         }
         LeaseWindow.Range range = training.window.next(training.completed, training.leased, training.stepMillis);
@@ -48,7 +48,7 @@ record Leases(List<Member> members, int generation, Announcer announcer, LongSup
 
     /** Tells all workers to train up to {@code to} completed steps and then, if {@code save}, to write a checkpoint. */
     private void order(Training training, long to, boolean save) {
-        boolean begun = save && training.checkpoints.begin(to);
+        boolean begun = save && training.checkpoints.begin(to, members.size());
         List<List<StepShard>> shards = training.plan.shards(training.leased, to);
         for (Member member : members) {
             member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), begun));

@@ -1,29 +1,51 @@
 package tutti.coordinator.run;
 
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.coordinator.ledger.Past;
+import tutti.coordinator.plan.Member;
 
-/** Workers that a run has lost, against what {@code --max_restarts} allows. Used by the run actor alone. */
+/**
+ * What a run has lost, against what {@code --max_restarts} allows: workers of one node in one generation are one loss, as they fall
+ * with their node. Used by the run actor alone.
+ */
 final class Losses {
     private final int allowed;
-    private int count;
-    private TuttiException first;
+    private final List<Loss> all = new ArrayList<>();
 
-    /** @param earlier workers that were lost under coordinators before this one, described, in that order */
-    Losses(int allowed, List<String> earlier) {
+    private record Loss(int generation, int node, TuttiException cause) {}
+
+    /** @param earlier losses under coordinators before this one, in that order */
+    Losses(int allowed, List<Past.Loss> earlier) {
         this.allowed = allowed;
-        earlier.forEach(member -> add(new TuttiException(
-                Category.PEER, member + " was lost before the coordinator was started again; see logs/")));
+        earlier.forEach(loss -> add(
+                loss.generation(),
+                loss.node(),
+                new TuttiException(
+                        Category.PEER,
+                        loss.member() + " was lost before the coordinator was started again; see logs/")));
     }
 
-    void add(TuttiException loss) {
-        first = first == null ? loss : first;
-        count++;
+    void add(int generation, Member member, TuttiException cause) {
+        add(generation, member.join().nodeRank(), cause);
+    }
+
+    private void add(int generation, int node, TuttiException cause) {
+        if (all.stream().noneMatch(loss -> loss.generation() == generation && loss.node() == node)) {
+            all.add(new Loss(generation, node, cause));
+        }
+    }
+
+    /** The run goes on without these nodes: they have left it, which is no failure. */
+    void left(Collection<Integer> nodes) {
+        all.removeIf(loss -> nodes.contains(loss.node()));
     }
 
     int count() {
-        return count;
+        return all.size();
     }
 
     int allowed() {
@@ -31,16 +53,17 @@ final class Losses {
     }
 
     boolean bearable() {
-        return count <= allowed;
+        return count() <= allowed;
     }
 
     /** The first is what to look at: a worker that is lost again and again is lost for the same reason. */
     TuttiException tooMany() {
-        return count == 1
+        TuttiException first = all.get(0).cause();
+        return count() == 1
                 ? first
                 : new TuttiException(
                         Category.PEER,
-                        "%d workers were lost, --max_restarts is %d; the first: %s"
-                                .formatted(count, allowed, first.getMessage()));
+                        "workers were lost %d times, --max_restarts is %d; the first: %s"
+                                .formatted(count(), allowed, first.getMessage()));
     }
 }

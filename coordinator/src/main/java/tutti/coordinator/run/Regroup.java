@@ -15,6 +15,7 @@ import tutti.coordinator.plan.Member;
 
 /** Between two generations: who is left of the old one and what it holds, and the new one when it is formed. */
 final class Regroup {
+    private final int rolledBackIn;
     private final Optional<Training> training;
     private final Set<ActorRef<WorkerCommand>> survivors;
     private final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
@@ -22,13 +23,16 @@ final class Regroup {
     private boolean losses;
     private boolean renewed;
     private boolean rollsBack;
+    private boolean resizes;
     private Optional<MembershipEvent.Formed> formed = Optional.empty();
 
     /**
+     * @param rolledBackIn the last generation in which all were rolled back; 0: none
      * @param members of the generation that ended
      * @param training that ended; empty where it had not begun
      */
-    Regroup(List<Member> members, Optional<Training> training) {
+    Regroup(int rolledBackIn, List<Member> members, Optional<Training> training) {
+        this.rolledBackIn = rolledBackIn;
         this.training = training;
         this.survivors = members.stream().map(Member::commands).collect(Collectors.toSet());
     }
@@ -89,10 +93,16 @@ final class Regroup {
         return this;
     }
 
+    /** Others are here than were in the generation, and take part in the next one. */
+    Regroup resize() {
+        resizes = true;
+        return this;
+    }
+
     /** Should a new generation be asked for? Once; and not where one is formed anyway, with those that come for the lost. */
     boolean renew() {
-        boolean ask = !renewed && !losses;
-        renewed = true;
+        boolean ask = (rollsBack || resizes) && !renewed && !losses;
+        renewed |= ask;
         return ask;
     }
 
@@ -119,12 +129,14 @@ final class Regroup {
     /**
      * @param members of the new generation
      * @param lastCommit empty if there is none
+     * @param sharded no member of theirs will have whole state to give
      */
-    Start start(List<Member> members, String lastCommit) {
-        if (rollsBack) {
+    Start start(List<Member> members, String lastCommit, boolean sharded) {
+        if (rollsBack || sharded) {
             return new Start(lastCommit, -1, 0);
         }
         // One that was cut off and is back has said it when it joined.
-        return Start.of(members, member -> held.getOrDefault(member.commands(), member.held()), lastCommit);
+        return Start.of(
+                members, member -> held.getOrDefault(member.commands(), member.heldSince(rolledBackIn)), lastCommit);
     }
 }

@@ -51,9 +51,15 @@ final class Regrouping {
     /** All go back to the last commit, and leave out the samples since then. */
     Behavior<RunActor.Message> rollBack(Nonfinite found, Training training) {
         run.leftOut = found.step() + 1;
+        run.rolledBackIn = found.generation();
         run.rollingBack = true;
         training.checkpoints.rolledBack(found.step());
         return hold(regroup(Optional.of(training)));
+    }
+
+    /** Others are here to take part: all go on together, with what these hold or have just committed. */
+    Behavior<RunActor.Message> resize(Training training) {
+        return hold(regroup(Optional.of(training)).resize());
     }
 
     private Behavior<RunActor.Message> hold(Regroup regroup) {
@@ -74,7 +80,7 @@ final class Regrouping {
 
     /** One that was to go back goes back still, whatever comes between. */
     private Regroup regroup(Optional<Training> training) {
-        Regroup regroup = new Regroup(run.members, training);
+        Regroup regroup = new Regroup(run.rolledBackIn, run.members, training);
         return run.rollingBack ? regroup.rollBack() : regroup;
     }
 
@@ -128,10 +134,18 @@ final class Regrouping {
     private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
         regroup.lost(lost.member());
         run.checkpoints.ifPresent(saving -> saving.lost(lost.member().describe()));
-        run.losses.add(RunActor.lost(lost));
+        run.losses.add(lost.generation(), lost.member(), RunActor.lost(lost));
         run.ledger.happened(
                 "worker_lost",
-                Map.of("generation", run.generation, "member", lost.member().describe(), "losses", run.losses.count()));
+                Map.of(
+                        "generation",
+                        lost.generation(),
+                        "node",
+                        lost.member().join().nodeRank(),
+                        "member",
+                        lost.member().describe(),
+                        "losses",
+                        run.losses.count()));
         if (run.losses.bearable()) {
             run.announcer.lost(lost.member(), run.losses);
         }
@@ -169,6 +183,7 @@ final class Regrouping {
                 }))
                 .onMessage(RunActor.Members.class, run.guarded(change -> {
                     MembershipEvent event = change.event();
+                    run.noteArrival(event);
                     if (event instanceof MembershipEvent.Lost lost && !survives(lost, regroup)) {
                         return run.fail(run.losses.tooMany());
                     } else if (event instanceof MembershipEvent.TooFew few) {
@@ -203,7 +218,7 @@ final class Regrouping {
         }
         boolean inFlight =
                 run.checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
-        if (regroup.rollsBack() && regroup.allHeld() && !inFlight && regroup.renew()) {
+        if (regroup.allHeld() && !inFlight && regroup.renew()) {
             run.membership.tell(Membership.renew());
         }
         Optional<MembershipEvent.Formed> formed = regroup.formed();
@@ -216,7 +231,8 @@ final class Regrouping {
                 .map(Path::toString)
                 .orElse(run.resumeFrom);
         run.timers.cancel("hung");
-        Start start = regroup.start(formed.get().members(), lastCommit).behind(run.leftOut);
+        Start start = regroup.start(formed.get().members(), lastCommit, run.shards(formed.get()))
+                .behind(run.leftOut);
         regroup.training()
                 .ifPresent(training ->
                         training.gather.close(start.step()).forEach(metrics -> run.announce(training, metrics)));

@@ -11,16 +11,19 @@ import akka.japi.function.Function;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
@@ -44,6 +47,7 @@ import tutti.coordinator.ledger.Past;
 import tutti.coordinator.ledger.RunLedger;
 import tutti.coordinator.membership.Membership;
 import tutti.coordinator.membership.MembershipEvent;
+import tutti.coordinator.plan.Formation;
 import tutti.coordinator.plan.Member;
 import tutti.coordinator.plan.RunPlan;
 import tutti.coordinator.plan.StepGather;
@@ -79,12 +83,18 @@ public final class RunActor {
 
     /** Steps that were left out in the last rollback, and all before them; 0: there was none. */
     long leftOut;
+    /** The generation in which that was. */
+    int rolledBackIn;
 
     /** No generation has begun since. */
     boolean rollingBack;
 
     List<Member> members = List.of();
     int generation;
+    /** All that have joined, those included that no generation has a rank for. */
+    private final Set<ActorRef<WorkerCommand>> joined = new LinkedHashSet<>();
+    /** More are here than are in this generation. */
+    private boolean couldGrow;
     /** Steps of which {@code metrics.jsonl} has a line. */
     private long measured;
     /** What workers say of steps while they load, since nobody may have heard it. */
@@ -147,6 +157,7 @@ public final class RunActor {
         this.resumeFrom = resumeFrom;
         this.measured = past.measured();
         this.leftOut = past.leftOut();
+        this.rolledBackIn = past.rolledBackIn();
         this.ledger = ledger;
         this.announcer = announcer;
         this.clock = clock;
@@ -157,9 +168,9 @@ public final class RunActor {
         membership = context.spawn(
                 Membership.create(
                         runId,
+                        new Formation(config.launch(), config.train()),
                         past.generation(),
-                        config.launch().worldSize(),
-                        config.launch().rdzvTimeoutSeconds(),
+                        past.worldSize(),
                         events),
                 ClusterConfig.MEMBERSHIP);
         timers.startTimerWithFixedDelay(new Beat(), RunLedger.BEAT);
@@ -204,15 +215,16 @@ public final class RunActor {
         return beforeTheFirstStep()
                 .onMessage(Members.class, guarded(members -> {
                     MembershipEvent event = members.event();
+                    noteArrival(event);
                     if (event instanceof MembershipEvent.Arrived arrived) {
                         announcer.arrived(arrived.present(), arrived.expected());
                     } else if (event instanceof MembershipEvent.TooFew few) {
                         return fail(tooFew(few));
                     } else if (event instanceof MembershipEvent.Formed formed) {
-                        return formed(
-                                formed,
-                                Start.of(formed.members(), Member::held, resumeFrom)
-                                        .behind(leftOut));
+                        Start start = shards(formed)
+                                ? new Start(resumeFrom, -1, 0)
+                                : Start.of(formed.members(), member -> member.heldSince(rolledBackIn), resumeFrom);
+                        return formed(formed, start.behind(leftOut));
                     }
                     return Behaviors.same();
                 }))
@@ -220,8 +232,10 @@ public final class RunActor {
     }
 
     Behavior<Message> formed(MembershipEvent.Formed formed, Start start) {
+        noteWhoLeft(formed.members());
         members = formed.members();
         generation = formed.generation();
+        couldGrow = false;
         ledger.happened(
                 "generation_formed",
                 Map.of(
@@ -249,6 +263,28 @@ public final class RunActor {
         }
         expectWithin(LOADING_DEADLINE, "loading model and data");
         return loading(new TreeMap<>(), start);
+    }
+
+    /** Is state of the optimizer dealt among its members, so that none has all of it? */
+    boolean shards(MembershipEvent.Formed formed) {
+        return config.optim().zero() > 0 && formed.members().size() > 1;
+    }
+
+    /** Nodes of the last generation that this one goes on without. */
+    private void noteWhoLeft(List<Member> next) {
+        Set<Integer> nodes = nodes(members);
+        nodes.removeAll(nodes(next));
+        losses.left(nodes);
+        for (int node : nodes) {
+            ledger.happened("node_left", Map.of("generation", generation, "node", node));
+            announcer.note(
+                    "node %d is not here: training goes on with %d workers instead of %d, and the same virtual ranks; it may come back"
+                            .formatted(node, next.size(), members.size()));
+        }
+    }
+
+    private static Set<Integer> nodes(List<Member> members) {
+        return members.stream().map(member -> member.join().nodeRank()).collect(Collectors.toCollection(TreeSet::new));
     }
 
     // ---- loading: every rank reads model and data ----
@@ -310,8 +346,7 @@ public final class RunActor {
                 new SaveSchedule(config.output(), firstStep, clock),
                 new Commits(config.output(), disk.get()),
                 ledger,
-                announcer,
-                members.size()));
+                announcer));
         checkpoints = Optional.of(saving);
         rollingBack = false;
         guards.begin(members);
@@ -433,6 +468,39 @@ public final class RunActor {
         }
     }
 
+    // ---- pausing: others are here to take part ----
+
+    /** Behind the steps that are handed out; where nobody has all state, behind a checkpoint from which all can begin. */
+    private Behavior<Message> resizing(Training training) {
+        boolean ends = training.leaving || training.leased == training.plan.totalSteps();
+        boolean whole = config.optim().zero() == 0;
+        boolean saved = training.checkpoints.schedule().committed(training.leased);
+        if (!couldGrow || ends || (training.completed == training.firstStep && !whole && !saved)) {
+            return Behaviors.same();
+        }
+        training.pausing = true;
+        if (training.completed < training.leased
+                || training.checkpoints.schedule().inFlight()) {
+            return Behaviors.same();
+        }
+        if (whole || saved) {
+            return regrouping.resize(training);
+        }
+        if (!training.saving) {
+            training.saving = true;
+            training.checkpoints.schedule().ask();
+            training.leases.next(training);
+        }
+        if (!training.checkpoints.schedule().inFlight()) {
+            announcer.note("warning: more workers are here, but no checkpoint could be written for them to begin with");
+            couldGrow = false;
+            training.saving = false;
+            training.pausing = false;
+            training.leases.next(training);
+        }
+        return Behaviors.same();
+    }
+
     // ---- leaving: told to make room, behind one more checkpoint ----
 
     private Behavior<Message> preempted(Training training) {
@@ -469,7 +537,7 @@ public final class RunActor {
     private Behavior<Message> finishing(Training training) {
         if (training.finished.size() < members.size()
                 || training.checkpoints.schedule().inFlight()) {
-            return Behaviors.same();
+            return resizing(training);
         }
         Set<String> hashes = new HashSet<>(training.finished.values());
         if (hashes.size() > 1) {
@@ -489,7 +557,7 @@ public final class RunActor {
         training.memory.summary().ifPresent(announcer::note);
         announcer.done(
                 training.completed, hashes.iterator().next(), config.output().saveFinalModel());
-        tellAll(WorkerCommand.Leave.done());
+        dismissAll(WorkerCommand.Leave.done());
         outcome.complete(null);
         return Behaviors.stopped();
     }
@@ -545,6 +613,11 @@ public final class RunActor {
     }
 
     private Behavior<Message> whileRunning(Members event, Optional<Training> training) {
+        noteArrival(event.event());
+        if (event.event() instanceof MembershipEvent.CouldGrow) {
+            couldGrow = true;
+            return training.map(this::resizing).orElse(Behaviors.same());
+        }
         if (!(event.event() instanceof MembershipEvent.Lost lost)) {
             return Behaviors.same();
         }
@@ -603,12 +676,24 @@ public final class RunActor {
 
     private Behavior<Message> end(TuttiException cause) {
         try {
-            tellAll(WorkerCommand.Leave.failed(cause.category(), "the run ended: " + cause.getMessage()));
+            dismissAll(WorkerCommand.Leave.failed(cause.category(), "the run ended: " + cause.getMessage()));
             announcer.failed(cause);
         } finally {
             outcome.completeExceptionally(cause);
         }
         return Behaviors.stopped();
+    }
+
+    /** Those without a rank, too: they would stand by for ever. */
+    private void dismissAll(WorkerCommand.Leave leave) {
+        members.forEach(member -> joined.add(member.commands()));
+        joined.forEach(worker -> worker.tell(leave));
+    }
+
+    void noteArrival(MembershipEvent event) {
+        if (event instanceof MembershipEvent.Arrived arrived) {
+            joined.add(arrived.worker());
+        }
     }
 
     private void tellAll(WorkerCommand command) {

@@ -23,6 +23,10 @@ final class Training {
     double stepMillis;
     /** Told to make room: nothing more is handed out, and the run ends behind its last checkpoint. */
     boolean leaving;
+    /** Others are here to take part: nothing more is handed out in this generation. */
+    boolean pausing;
+    /** A checkpoint was asked for with which they can begin. */
+    boolean saving;
     /** Since when nothing is handed out because a checkpoint is due while another is written. */
     OptionalLong heldSince = OptionalLong.empty();
 

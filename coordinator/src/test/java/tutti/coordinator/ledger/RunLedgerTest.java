@@ -34,11 +34,13 @@ class RunLedgerTest {
             ledger.happened("run_started", Map.of("resume_from", "out/checkpoint-5"));
             ledger.happened("generation_formed", Map.of("generation", 1, "members", List.of("rank 0", "rank 1")));
             ledger.happened("checkpoint_committed", Map.of("folder", "out/checkpoint-10", "deleted", List.of()));
-            ledger.happened("worker_lost", Map.of("member", "rank 1 (pid 7 on b)", "losses", 1));
-            ledger.happened("generation_formed", Map.of("generation", 2));
+            ledger.happened("worker_lost", lostOn(1, "rank 1 (pid 7 on b)"));
+            ledger.happened("worker_lost", lostOn(2, "rank 2 (pid 8 on c)"));
+            ledger.happened("node_left", Map.of("generation", 1, "node", 2));
+            ledger.happened("generation_formed", Map.of("generation", 2, "world_size", 3));
             ledger.happened("checkpoint_committed", Map.of("folder", "out/checkpoint-20"));
             ledger.happened("rolled_back", Map.of("step", 17));
-            ledger.happened("rolled_back", Map.of("step", 19));
+            ledger.happened("rolled_back", Map.of("generation", 2, "step", 19));
         }
         // Lines are for people, who may do with them what they like.
         Files.delete(output.resolve("events.jsonl"));
@@ -50,18 +52,24 @@ class RunLedgerTest {
                             "out/checkpoint-5",
                             List.of(Path.of("out/checkpoint-20"), Path.of("out/checkpoint-10")),
                             2,
-                            List.of("rank 1 (pid 7 on b)"),
+                            3,
+                            List.of(new Past.Loss(1, 1, "rank 1 (pid 7 on b)")),
                             19,
+                            2,
                             2,
                             22));
             ledger.happened("run_started", Map.of("resume_from", ""));
             assertThat(ledger.past())
                     .as("started anew under the same name")
-                    .contains(new Past("", List.of(), 0, List.of(), 0, 0, 22));
+                    .contains(new Past("", List.of(), 0, 0, List.of(), 0, 0, 0, 22));
         }
         try (RunLedger ledger = open("another-run")) {
             assertThat(ledger.past()).isEmpty();
         }
+    }
+
+    private static Map<String, Object> lostOn(int node, String member) {
+        return Map.of("generation", 1, "node", node, "member", member, "losses", 1);
     }
 
     @Test

@@ -478,19 +478,20 @@ class RunActorTest {
         workers.get(0).expectMessageClass(WorkerCommand.Lease.class);
         workers.get(0).expectMessageClass(WorkerCommand.Hold.class);
         replace(1);
-        assertFailed(Category.PEER, "2 workers were lost, --max_restarts is 1; the first: rank 1 (pid 101 on host)");
+        assertFailed(
+                Category.PEER, "workers were lost 2 times, --max_restarts is 1; the first: rank 1 (pid 101 on host)");
     }
 
     @Test
     void shouldGoOnCountingGenerationsAndLossesWhereTheCoordinatorBeforeStopped() {
-        past = new Past("", List.of(), 3, List.of("rank 0 (pid 9 on host)"), 0, 0, 0);
+        past = new Past("", List.of(), 3, 2, List.of(new Past.Loss(1, 0, "rank 0 (pid 9 on host)")), 0, 0, 0, 0);
         assertThat(form(Map.of("max_restarts", "1")))
                 .extracting(WorkerCommand.Assign::generation)
                 .containsOnly(4);
         replace(1);
         assertFailed(
                 Category.PEER,
-                "2 workers were lost, --max_restarts is 1; the first: rank 0 (pid 9 on host) was lost before the coordinator");
+                "workers were lost 2 times, --max_restarts is 1; the first: rank 0 (pid 9 on host) was lost before the coordinator");
     }
 
     @Test

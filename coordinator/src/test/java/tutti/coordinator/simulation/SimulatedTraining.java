@@ -189,7 +189,7 @@ final class SimulatedTraining {
             completed = read.step();
             state = read.state();
         }
-        recent.forEach(done -> report(done.in(assign.generation())));
+        recent.forEach(done -> report(done.in(assign.generation(), assign.rank())));
         report(new WorkerReport.Ready(
                 assign.rank(),
                 assign.generation(),

@@ -135,6 +135,7 @@ class ProtocolTest {
                         run),
                 new WorkerCommand.Begin(1, 8, 1L << 40),
                 new WorkerCommand.Hold(1),
+                new WorkerCommand.StandBy(),
                 new WorkerCommand.StopHung(1, 4711),
                 new WorkerCommand.Lease(
                         1,

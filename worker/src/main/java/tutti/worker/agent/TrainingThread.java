@@ -199,7 +199,7 @@ public final class TrainingThread {
             collectives = opened;
             requireNotHeld(generation);
             take(assign, opened, gradients);
-            recent.forEach(done -> coordinator.tell(done.in(generation)));
+            recent.forEach(done -> coordinator.tell(done.in(generation, rank)));
             coordinator.tell(new WorkerReport.Ready(
                     rank,
                     generation,
@@ -241,6 +241,11 @@ public final class TrainingThread {
                 : assign.resumeFrom().isEmpty()
                         ? new Origin.Model()
                         : new Origin.Checkpoint(Path.of(assign.resumeFrom()));
+        if (trainer != null && !trainer.fits(opened)) {
+            LOG.info("the world size has changed from that of the shard held here: everything is loaded again");
+            trainer.close();
+            trainer = null;
+        }
         if (trainer == null) {
             Host host = new Host(
                     seat.localRank(),
@@ -251,7 +256,7 @@ public final class TrainingThread {
                     gradients::bytes);
             trainer = Trainer.load(config, opened, origin, host);
         } else {
-            trainer.rejoin(opened, origin);
+            trainer.rejoin(opened, origin, gradients::bytes);
         }
     }
 

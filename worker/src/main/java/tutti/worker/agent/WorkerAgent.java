@@ -23,6 +23,7 @@ import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
+import tutti.common.protocol.WorkerCommand.StandBy;
 import tutti.common.protocol.WorkerCommand.StopHung;
 import tutti.common.protocol.WorkerReport;
 import tutti.worker.train.Backends;
@@ -126,8 +127,7 @@ public final class WorkerAgent {
     }
 
     private Behavior<Message> joining(long completed) {
-        int seconds = config.launch().rdzvTimeoutSeconds() + JOIN_GRACE_SECONDS;
-        timers.startSingleTimer(new JoinTimeout(), Duration.ofSeconds(seconds));
+        waitToBeTaken();
         // Before the cluster takes this node: it may wait for one that is dead, whose place this worker takes.
         timers.startTimerWithFixedDelay(new TryJoin(), Duration.ZERO, JOIN_RETRY);
         return Behaviors.receive(Message.class)
@@ -138,10 +138,18 @@ public final class WorkerAgent {
                         event -> end(new TuttiException(
                                 Category.PEER,
                                 "rank %d: no answer from the coordinator at %s:%d in %d s"
-                                        .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), seconds))))
+                                        .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), joinSeconds()))))
                 .onMessage(Preempt.class, this::preemptedEarly)
                 .onMessage(Order.class, this::whileJoining)
                 .build();
+    }
+
+    private void waitToBeTaken() {
+        timers.startSingleTimer(new JoinTimeout(), Duration.ofSeconds(joinSeconds()));
+    }
+
+    private int joinSeconds() {
+        return config.launch().rdzvTimeoutSeconds() + JOIN_GRACE_SECONDS;
     }
 
     private Behavior<Message> join(long completed) {
@@ -171,6 +179,10 @@ public final class WorkerAgent {
         }
         if (order.command() instanceof Leave leave) {
             return leave(leave);
+        }
+        if (order.command() instanceof StandBy) {
+            waitToBeTaken();
+            return Behaviors.same();
         }
         context.getLog().warn("{} came before a rank was given; ignored", order.command());
         return Behaviors.same();
@@ -227,7 +239,7 @@ public final class WorkerAgent {
             training.hold();
         } else if (command instanceof StopHung stop && stop.generation() == assign.generation()) {
             stopHung(stop.pid());
-        } else if (!(command instanceof Assign)) {
+        } else if (!(command instanceof Assign || command instanceof StandBy)) {
             context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
         }
         return Behaviors.same();

@@ -24,9 +24,10 @@ import tutti.worker.tune.Gradients;
  *
  * @param bytes for every use
  * @param gradientBytes the part of those for gradients that backward writes: memory of their own, which ranks of a node may share
+ * @param sumBytes the part of those for sums of virtual ranks that wait for others: it changes with the world size
  * @param blocks what each block keeps
  */
-public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, List<BlockPolicy> blocks) {
+public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, long sumBytes, List<BlockPolicy> blocks) {
 
     public MemoryPlan {
         bytes = Collections.unmodifiableMap(new EnumMap<>(bytes));
@@ -42,7 +43,7 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, List<Bl
      */
     public static MemoryPlan of(
             PlanConfig run, LlamaConfig model, KernelSizes sizes, int longest, LongUnaryOperator communication) {
-        return of(run, model, sizes.withoutDevice(), longest, 0, run.launch().worldSize(), communication);
+        return of(run, model, sizes.withoutDevice(), longest, 0, run.fewestWorkers(), communication);
     }
 
     static MemoryPlan of(
@@ -54,11 +55,13 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, List<Bl
             int worldSize,
             LongUnaryOperator communication) {
         PlanningArena arena = new PlanningArena();
-        Parts parts = Parts.of(run, model, kernels, longest, rank, worldSize, arena, arena, () -> 0);
+        PlanningArena sums = new PlanningArena();
+        Parts parts = Parts.of(run, model, kernels, longest, rank, worldSize, arena, arena, sums, () -> 0);
         Map<MemoryUse, Long> bytes = new EnumMap<>(MemoryUse.class);
         for (MemoryUse use : MemoryUse.values()) {
             bytes.put(use, arena.byUse().getOrDefault(use, 0L));
         }
+        bytes.merge(MemoryUse.GRADIENTS, sums.used(), Long::sum);
         bytes.put(
                 MemoryUse.WORKSPACE,
                 kernels.workspaceBytes(
@@ -76,13 +79,14 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, List<Bl
                 MemoryUse.COMMUNICATION,
                 communication.applyAsLong(kernels.takesHostMemory() ? written : 0) + staging + gathered);
         bytes.put(MemoryUse.CHECKPOINT, (long) SafetensorsWriter.SLICE_BYTES);
-        return new MemoryPlan(bytes, written, parts.activations().blocks());
+        return new MemoryPlan(bytes, written, sums.used(), parts.activations().blocks());
     }
 
-    /** Bytes of the worker's arena: all but what backward writes, and what kernels, their library and collectives hold themselves. */
+    /** Bytes of the worker's arena: all but gradients that backward writes or that wait, and what kernels, their library and collectives hold themselves. */
     long arenaBytes() {
         return total()
                 - gradientBytes
+                - sumBytes
                 - bytes.get(MemoryUse.WORKSPACE)
                 - bytes.get(MemoryUse.LIBRARY)
                 - bytes.get(MemoryUse.COMMUNICATION)

@@ -35,6 +35,7 @@ record Parts(
      * @param longest most tokens of a sample
      * @param worldSize of the run in which this is {@code rank}
      * @param gradients takes what backward writes of them, {@link #gradientBytes}
+     * @param sums takes those of virtual ranks that wait for others
      */
     static Parts of(
             PlanConfig run,
@@ -45,6 +46,7 @@ record Parts(
             int worldSize,
             Arena arena,
             Arena gradients,
+            Arena sums,
             LongSupplier clock) {
         DType compute = run.train().bf16() ? DType.BF16 : kernels.masterDType();
         int batch = run.train().batchSize();
@@ -71,12 +73,36 @@ record Parts(
                 compute,
                 arena,
                 gradients);
-        PartialSums partialSums = new PartialSums(
-                layout, replica.gradients(), kernels, run.train().virtualRanksEach(worldSize), arena);
+        PartialSums partialSums = partialSums(run, replica, kernels, worldSize, sums);
         AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena.counting(MemoryUse.OPTIMIZER));
         Llama llama = new Llama(activations, kernels, replica, arena, clock);
         BatchBuilder batches = new BatchBuilder(arena.counting(MemoryUse.BATCH), batch, longest);
         return new Parts(activations, buckets, replica, partialSums, optimizer, llama, batches);
+    }
+
+    /**
+     * The same weights, moments and activations, for another rank or world size.
+     *
+     * @param sums as in {@link #of}; what those of before lie in is not used any more
+     */
+    Parts cutFor(PlanConfig run, LlamaConfig model, Kernels kernels, int worldSize, Arena sums) {
+        if (!replica.shard().whole()) {
+            throw new IllegalStateException("a shard of weights cannot be cut for another world size");
+        }
+        return new Parts(
+                activations,
+                buckets(run, model, kernels.masterDType(), worldSize),
+                replica,
+                partialSums(run, replica, kernels, worldSize, sums),
+                optimizer,
+                this.model,
+                batches);
+    }
+
+    private static PartialSums partialSums(
+            PlanConfig run, Replica replica, Kernels kernels, int worldSize, Arena sums) {
+        return new PartialSums(
+                replica.layout(), replica.gradients(), kernels, run.train().virtualRanksEach(worldSize), sums);
     }
 
     private static BucketPlan buckets(PlanConfig run, LlamaConfig model, DType master, int worldSize) {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -42,12 +43,13 @@ public final class Trainer implements AutoCloseable {
     private final Progress progress;
     private final TrainingSet data;
     private final Kernels kernels;
-    private final MemoryPlan plan;
+    private MemoryPlan plan;
     private final long baseBytes;
     private final Optional<SymmetricMemory> symmetric;
     private final Arena arena;
     private final Arena gradients;
-    private final Parts parts;
+    private Arena sums;
+    private Parts parts;
     private Collectives collectives;
     private CheckpointWriter writer;
     private PartWriter saving;
@@ -89,13 +91,16 @@ public final class Trainer implements AutoCloseable {
         this.gradients = symmetric
                 .map(memory -> kernels.arena("gradients", memory.buffer()))
                 .orElseGet(() -> kernels.arena("gradients", plan.gradientBytes()));
+        this.sums = kernels.arena("waiting sums", plan.sumBytes());
         try {
-            this.parts = Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, gradients, clock);
+            this.parts =
+                    Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, gradients, sums, clock);
             kernels.reserve(
                     parts.activations().dimensions(), parts.activations().compute());
             join(collectives);
             read(origin);
         } catch (RuntimeException e) {
+            sums.close();
             gradients.close();
             arena.close();
             throw e;
@@ -157,20 +162,43 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
+    /** Can it take part there with what it has? Not where it holds the shard of another rank or world size. */
+    public boolean fits(Collectives next) {
+        return config.optim().zero() == 0 || isLike(next);
+    }
+
+    private boolean isLike(Collectives next) {
+        return next.rank() == collectives.rank() && next.worldSize() == collectives.worldSize();
+    }
+
     /**
-     * Takes part in the next generation, with the same rank and world size; all memory stays. The old collectives are closed by now.
+     * Takes part in the next generation, where it {@link #fits}; weights, moments and data stay. The old collectives are closed by now.
      *
      * @param origin as in {@link #load}; with {@link Origin.Peer} this rank's state stays until {@link #receive}
+     * @param communication as {@link Host} has it, of the next collectives
      */
-    public void rejoin(Collectives next, Origin origin) {
+    public void rejoin(Collectives next, Origin origin, LongUnaryOperator communication) {
         saving.abandon();
         symmetric.ifPresent(SymmetricMemory::forgetOthers);
         if (kernels.takesHostMemory()) {
             // Gradients stay where they are, which newcomers have not mapped: from here on sums go through rings.
             next.symmetricMemory(0);
         }
+        if (!isLike(next)) {
+            cutFor(next, communication);
+        }
         join(next);
         read(origin);
+    }
+
+    /** Virtual ranks are dealt anew, and so are the elements whose squares a rank sums. */
+    private void cutFor(Collectives next, LongUnaryOperator communication) {
+        plan = MemoryPlan.of(
+                config.plan(), model, kernels, data.longest(), next.rank(), next.worldSize(), communication);
+        sums.close();
+        sums = kernels.arena("waiting sums", plan.sumBytes());
+        parts = parts.cutFor(config.plan(), model, kernels, next.worldSize(), sums);
+        buckets = null;
     }
 
     private void join(Collectives next) {
@@ -396,6 +424,7 @@ public final class Trainer implements AutoCloseable {
     public void close() {
         collectives.close();
         saving.close();
+        sums.close();
         gradients.close();
         symmetric.ifPresent(SymmetricMemory::close);
         arena.close();

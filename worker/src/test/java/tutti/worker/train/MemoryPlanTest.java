@@ -125,12 +125,15 @@ class MemoryPlanTest {
                 run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, gradients -> COMMUNICATION);
         try (Kernels kernels = Backends.open(Backend.REFERENCE, Device.CPU, 1);
                 Arena arena = kernels.arena("test", plan.arenaBytes());
-                Arena gradients = kernels.arena("gradients", plan.gradientBytes())) {
-            Parts.of(run, MODEL, kernels, LONGEST, 0, run.launch().worldSize(), arena, gradients, System::nanoTime);
+                Arena gradients = kernels.arena("gradients", plan.gradientBytes());
+                Arena sums = kernels.arena("sums", plan.sumBytes())) {
+            int worldSize = run.launch().worldSize();
+            Parts.of(run, MODEL, kernels, LONGEST, 0, worldSize, arena, gradients, sums, System::nanoTime);
             assertThat(gradients.used()).isEqualTo(gradients.capacity());
+            assertThat(sums.used()).isEqualTo(sums.capacity()).isPositive();
             assertThat(arena.used())
                     .isEqualTo(arena.capacity())
-                    .isEqualTo(plan.total() - plan.gradientBytes() - COMMUNICATION - (1 << 20));
+                    .isEqualTo(plan.total() - plan.gradientBytes() - plan.sumBytes() - COMMUNICATION - (1 << 20));
         }
     }
 
