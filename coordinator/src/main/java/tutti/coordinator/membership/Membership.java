@@ -53,9 +53,16 @@ public final class Membership {
 
     private record Renew() implements WireMessage {}
 
+    private record Expel(ActorRef<WorkerCommand> worker) implements WireMessage {}
+
     /** Asks for a new generation of the same workers; where one is missing, of those that are gathered anyway. */
     public static WireMessage renew() {
         return new Renew();
+    }
+
+    /** One that does not answer, and that nobody can end, counts as lost. Should it live it finds itself cut off, and joins again. */
+    public static WireMessage expel(ActorRef<WorkerCommand> worker) {
+        return new Expel(worker);
     }
 
     private Membership(
@@ -117,11 +124,13 @@ public final class Membership {
                     }
                     return Behaviors.same();
                 })
+                .onMessage(Expel.class, expel -> {
+                    nodes.down(expel.worker());
+                    lost(expel.worker());
+                    return Behaviors.same();
+                })
                 .onSignal(Terminated.class, signal -> {
-                    joined.values().stream()
-                            .filter(join -> join.replyTo().equals(signal.getRef()))
-                            .findFirst()
-                            .ifPresent(this::lost);
+                    lost(signal.getRef());
                     return Behaviors.same();
                 })
                 .build();
@@ -165,15 +174,18 @@ public final class Membership {
                 .findFirst()
                 .ifPresent(old -> {
                     nodes.down(old.replyTo());
-                    lost(old);
+                    lost(old.replyTo());
                 });
     }
 
-    private void lost(Join join) {
+    private void lost(ActorRef<?> worker) {
+        Join join = joined.remove(worker);
+        if (join == null) {
+            return;
+        }
         gone.add(join.replyTo());
-        joined.remove(join.replyTo());
         members.stream()
-                .filter(member -> member.commands().equals(join.replyTo()))
+                .filter(member -> member.commands().equals(worker))
                 .findFirst()
                 .ifPresent(member -> {
                     if (!gathering) {

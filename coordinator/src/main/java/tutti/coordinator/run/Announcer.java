@@ -66,7 +66,7 @@ public final class Announcer {
         began = clock.getAsLong();
         terminal.line(
                 generation > 1
-                        ? "generation %d: all %d workers are here; training goes on after step %,d"
+                        ? "generation %d: %d workers; training goes on after step %,d"
                                 .formatted(generation, workers.size(), first)
                         : "plan: %,d steps, %,d an epoch, %.4g epochs; %d workers%s"
                                 .formatted(

@@ -86,6 +86,7 @@ final class Regrouping {
 
     private Behavior<RunActor.Message> stopThoseThatHang(Failed failed, Regroup regroup) {
         Map<Member, Member> killers = new LinkedHashMap<>();
+        boolean found = false;
         // Others wait for it longer than that; one that only is slow has got on meanwhile.
         long still = Duration.ofSeconds(run.config.allReduce().timeoutSeconds()).toMillis() / 2;
         for (Member member : run.members) {
@@ -108,10 +109,9 @@ final class Regrouping {
                     run.announcer.note("warning: %s hangs (%s); the stacks of its threads are in logs/rank-%d.log"
                             .formatted(member.describe(), holding.doing(), member.rank())));
             Optional<Member> killer = stuck.isPresent() ? Optional.of(member) : neighbour(member, regroup);
-            if (killer.isEmpty()) {
-                return run.fail(RunActor.cause(failed));
-            }
-            killers.put(member, killer.get());
+            killer.ifPresentOrElse(
+                    one -> killers.put(member, one), () -> run.membership.tell(Membership.expel(member.commands())));
+            found = true;
         }
         // Those that end themselves come last: they may have to end a neighbour before.
         killers.entrySet().stream()
@@ -121,7 +121,7 @@ final class Regrouping {
                         .tell(new WorkerCommand.StopHung(
                                 run.generation, entry.getKey().join().pid())));
         // Whoever was lost meanwhile is waited for by the membership.
-        return killers.isEmpty() && !regroup.hasLosses() ? run.fail(RunActor.cause(failed)) : Behaviors.same();
+        return !found && !regroup.hasLosses() ? run.fail(RunActor.cause(failed)) : Behaviors.same();
     }
 
     private Optional<Member> neighbour(Member member, Regroup regroup) {

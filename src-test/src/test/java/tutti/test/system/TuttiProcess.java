@@ -142,23 +142,32 @@ final class TuttiProcess implements AutoCloseable {
 
     /** Waits for a line in which the pattern is found; fails with the whole output when the process ends without one. */
     Matcher awaitLine(String regex) throws InterruptedException {
-        Pattern pattern = Pattern.compile(regex);
+        return awaitLines(List.of(regex));
+    }
+
+    /** As {@link #awaitLine}, for one line after the other. @return of the last one */
+    Matcher awaitLines(List<String> regexes) throws InterruptedException {
         long deadline = System.nanoTime() + LONG.toNanos();
+        int seen = 0;
+        Matcher found = null;
         synchronized (lines) {
-            for (int seen = 0; ; ) {
-                for (; seen < lines.size(); seen++) {
-                    Matcher matcher = pattern.matcher(lines.get(seen));
-                    if (matcher.find()) {
-                        return matcher;
+            for (String regex : regexes) {
+                Pattern pattern = Pattern.compile(regex);
+                for (found = null; found == null; ) {
+                    if (seen == lines.size()) {
+                        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+                        assertThat(openStreams > 0 && left > 0)
+                                .as("no line with '%s' in:%n%s", regex, String.join("\n", lines))
+                                .isTrue();
+                        lines.wait(left);
+                    } else {
+                        Matcher matcher = pattern.matcher(lines.get(seen++));
+                        found = matcher.find() ? matcher : null;
                     }
                 }
-                long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-                assertThat(openStreams > 0 && left > 0)
-                        .as("no line with '%s' in:%n%s", regex, String.join("\n", lines))
-                        .isTrue();
-                lines.wait(left);
             }
         }
+        return found;
     }
 
     /** Waits for the end of the agent. Fails with the whole output when it takes longer. */
