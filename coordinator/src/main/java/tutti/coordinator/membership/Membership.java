@@ -51,13 +51,17 @@ public final class Membership {
 
     private record LastCallOver() implements WireMessage {}
 
-    private record Renew() implements WireMessage {}
+    private record Renew(Set<Integer> without) implements WireMessage {}
 
     private record Expel(ActorRef<WorkerCommand> worker) implements WireMessage {}
 
-    /** Asks for a new generation of the same workers; where one is missing, of those that are gathered anyway. */
-    public static WireMessage renew() {
-        return new Renew();
+    /**
+     * Asks for a new generation of those that are here; where one is missing, of those that are gathered anyway.
+     *
+     * @param without nodes that are to make room: their workers are sent away
+     */
+    public static WireMessage renew(Set<Integer> without) {
+        return new Renew(Set.copyOf(without));
     }
 
     /** One that does not answer, and that nobody can end, counts as lost. Should it live it finds itself cut off, and joins again. */
@@ -119,6 +123,7 @@ public final class Membership {
                     return Behaviors.same();
                 })
                 .onMessage(Renew.class, renew -> {
+                    release(renew.without());
                     if (!gathering) {
                         formOr(this::gather);
                     }
@@ -212,6 +217,20 @@ public final class Membership {
             callForTheLast();
         } else if (possible > members.size()) {
             run.tell(new MembershipEvent.CouldGrow(possible));
+        }
+    }
+
+    private void release(Set<Integer> leaving) {
+        List<Join> released = joined.values().stream()
+                .filter(join -> leaving.contains(join.nodeRank()))
+                .toList();
+        for (Join join : released) {
+            joined.remove(join.replyTo());
+            gone.add(join.replyTo());
+            join.replyTo()
+                    .tell(WorkerCommand.Leave.failed(
+                            Category.PREEMPTED,
+                            "node %d makes room; the run goes on without it".formatted(join.nodeRank())));
         }
     }
 

@@ -170,8 +170,8 @@ final class Regrouping {
                         regroup.answered(run.members.get(holding.rank()), holding);
                     } else if (report instanceof WorkerReport.Held held) {
                         regroup.held(run.members.get(held.rank()), held.completed());
-                    } else if (report instanceof Preempted) {
-                        run.preempted = true;
+                    } else if (report instanceof Preempted leaving) {
+                        run.preempted |= !run.departs(leaving);
                     } else if (report instanceof Failed failed && failed.category() != Category.PEER) {
                         return run.failed(failed);
                     }
@@ -219,7 +219,7 @@ final class Regrouping {
         boolean inFlight =
                 run.checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
         if (regroup.allHeld() && !inFlight && regroup.renew()) {
-            run.membership.tell(Membership.renew());
+            run.membership.tell(Membership.renew(run.departing));
         }
         Optional<MembershipEvent.Formed> formed = regroup.formed();
         boolean settling = run.checkpoints.filter(Checkpointing::settling).isPresent();

@@ -31,6 +31,7 @@ import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.GradientKey;
+import tutti.common.protocol.Join;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
@@ -93,6 +94,9 @@ public final class RunActor {
     int generation;
     /** All that have joined, those included that no generation has a rank for. */
     private final Set<ActorRef<WorkerCommand>> joined = new LinkedHashSet<>();
+    /** Nodes that are to make room, and without which the run can go on. */
+    final Set<Integer> departing = new TreeSet<>();
+
     /** More are here than are in this generation. */
     private boolean couldGrow;
     /** Steps of which {@code metrics.jsonl} has a line. */
@@ -236,6 +240,7 @@ public final class RunActor {
         members = formed.members();
         generation = formed.generation();
         couldGrow = false;
+        departing.retainAll(nodes(members));
         ledger.happened(
                 "generation_formed",
                 Map.of(
@@ -298,8 +303,8 @@ public final class RunActor {
                     if (worker.report() instanceof Failed failed) {
                         return failed(failed);
                     }
-                    if (worker.report() instanceof Preempted) {
-                        return preemptedEarly();
+                    if (worker.report() instanceof Preempted leaving) {
+                        return departs(leaving) ? Behaviors.same() : preemptedEarly();
                     }
                     if (worker.report() instanceof StepDone done) {
                         told.add(done);
@@ -416,8 +421,8 @@ public final class RunActor {
         } else if (report instanceof Finished finished) {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
-        } else if (report instanceof Preempted) {
-            return preempted(training);
+        } else if (report instanceof Preempted leaving) {
+            return departs(leaving) ? resizing(training) : preempted(training);
         } else if (report instanceof Stalled stalled) {
             ledger.happened(
                     "collective_stalled",
@@ -468,14 +473,34 @@ public final class RunActor {
         }
     }
 
-    // ---- pausing: others are here to take part ----
+    // ---- pausing: others are here to take part, or somebody is to make room ----
+
+    /** @return whether the run can go on without the node that is to make room; else all of it ends */
+    boolean departs(Preempted leaving) {
+        Set<Integer> nodes = new TreeSet<>(departing);
+        nodes.add(members.get(leaving.rank()).join().nodeRank());
+        List<Join> others = members.stream()
+                .map(Member::join)
+                .filter(join -> !nodes.contains(join.nodeRank()))
+                .toList();
+        boolean spared = config.launch().elastic()
+                && !new Formation(config.launch(), config.train())
+                        .choose(others, Set.of())
+                        .isEmpty();
+        if (spared) {
+            departing.addAll(nodes);
+        }
+        return spared;
+    }
 
     /** Behind the steps that are handed out; where nobody has all state, behind a checkpoint from which all can begin. */
     private Behavior<Message> resizing(Training training) {
         boolean ends = training.leaving || training.leased == training.plan.totalSteps();
         boolean whole = config.optim().zero() == 0;
         boolean saved = training.checkpoints.schedule().committed(training.leased);
-        if (!couldGrow || ends || (training.completed == training.firstStep && !whole && !saved)) {
+        if (!(couldGrow || !departing.isEmpty())
+                || ends
+                || (training.completed == training.firstStep && !whole && !saved)) {
             return Behaviors.same();
         }
         training.pausing = true;
@@ -492,8 +517,10 @@ public final class RunActor {
             training.leases.next(training);
         }
         if (!training.checkpoints.schedule().inFlight()) {
-            announcer.note("warning: more workers are here, but no checkpoint could be written for them to begin with");
+            announcer.note(
+                    "warning: the number of workers could change, but no checkpoint could be written for them to begin with");
             couldGrow = false;
+            departing.clear();
             training.saving = false;
             training.pausing = false;
             training.leases.next(training);

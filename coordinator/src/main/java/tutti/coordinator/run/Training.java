@@ -23,7 +23,7 @@ final class Training {
     double stepMillis;
     /** Told to make room: nothing more is handed out, and the run ends behind its last checkpoint. */
     boolean leaving;
-    /** Others are here to take part: nothing more is handed out in this generation. */
+    /** Others will make up the next generation: nothing more is handed out in this one. */
     boolean pausing;
     /** A checkpoint was asked for with which they can begin. */
     boolean saving;

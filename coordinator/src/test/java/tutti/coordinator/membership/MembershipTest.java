@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import tutti.common.config.RunConfig;
@@ -210,10 +211,35 @@ class MembershipTest {
         membership.tell(join(3, 1, worker()));
         expectArrival(4, 4);
         run.expectMessage(new MembershipEvent.CouldGrow(4));
-        membership.tell(Membership.renew());
+        membership.tell(Membership.renew(Set.of()));
         MembershipEvent.Formed second = run.expectMessageClass(MembershipEvent.Formed.class);
         assertThat(second.generation()).isEqualTo(2);
         assertThat(second.members()).hasSize(4);
+        membership.tell(Membership.renew(Set.of(1)));
+        assertThat(run.expectMessageClass(MembershipEvent.Formed.class).members())
+                .hasSize(2);
+        assertThat(third.expectMessageClass(WorkerCommand.Leave.class).failure())
+                .contains(Category.PREEMPTED);
+        third.stop();
+        run.expectNoMessage();
+    }
+
+    @Test
+    void shouldTakeOneForLostThatNobodyCanEnd() {
+        ActorRef<WireMessage> membership = kit.spawn(membership("1:2", "1", 0));
+        TestProbe<WorkerCommand> silent = worker();
+        membership.tell(join(0, 0, worker()));
+        membership.tell(join(1, 1, silent));
+        expectArrival(1, 2);
+        expectArrival(2, 2);
+        run.expectMessageClass(MembershipEvent.Formed.class);
+        membership.tell(Membership.expel(silent.getRef()));
+        assertThat(run.expectMessageClass(MembershipEvent.Lost.class).member().commands())
+                .isEqualTo(silent.getRef());
+        silent.stop();
+        time.timePasses(Duration.ofSeconds(20));
+        assertThat(run.expectMessageClass(MembershipEvent.Formed.class).members())
+                .hasSize(1);
     }
 
     @Test
@@ -264,7 +290,7 @@ class MembershipTest {
                 .containsExactly(2, 3);
         membership.tell(join(0, 0, worker()));
         expectArrival(3, 4);
-        membership.tell(Membership.renew());
+        membership.tell(Membership.renew(Set.of()));
         assertThat(run.expectMessageClass(MembershipEvent.Formed.class).members())
                 .extracting(member -> member.join().seat())
                 .containsExactly(2, 3);

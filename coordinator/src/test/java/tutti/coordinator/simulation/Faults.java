@@ -42,10 +42,14 @@ final class Faults {
         SimulatedWorker one = schedule.oneOf(workers);
         long kind = schedule.between(0, 99);
         if (kind < 36) {
-            cluster.kill(one, schedule.chance(0.05));
+            if (schedule.chance(0.05)) {
+                cluster.killForGood(one);
+            } else {
+                cluster.kill(one);
+            }
         } else if (kind < 50) {
             cluster.killCoordinator();
-        } else if (kind < 56) {
+        } else if (kind < 58) {
             killNode(one.node());
         } else if (kind < 64) {
             cut(one, schedule.between(100, SHORT));
@@ -55,7 +59,7 @@ final class Faults {
             hang(one, schedule.between(100, SHORT));
         } else if (kind < 86) {
             hang(one, schedule.between(15_000, 60_000));
-        } else if (kind < 95) {
+        } else if (kind < 94) {
             schedule.trace("somebody asks for a checkpoint");
             cluster.coordinator().run().tell(RunActor.saveNow());
         } else {
@@ -64,10 +68,12 @@ final class Faults {
     }
 
     private void killNode(int node) {
+        // Away for longer than others wait for it, where they can do without.
+        long away = schedule.chance(0.5) ? schedule.between(50, 3000) : schedule.between(3000, 60_000);
         cluster.workers().stream()
                 .filter(worker -> worker.node() == node)
                 .toList()
-                .forEach(worker -> cluster.kill(worker, false));
+                .forEach(worker -> cluster.kill(worker, away));
         if (node == 0) {
             cluster.killCoordinator();
         }
@@ -108,8 +114,10 @@ final class Faults {
         cluster.excuse("PEER");
         cluster.excuse("ENVIRONMENT");
         if (schedule.chance(0.5)) {
-            schedule.trace(one.name() + " is told to make room");
-            one.preempt();
+            schedule.trace("node " + one.node() + " is told to make room");
+            cluster.workers().stream()
+                    .filter(worker -> worker.node() == one.node())
+                    .forEach(SimulatedWorker::preempt);
         } else {
             schedule.trace("the coordinator is told to make room");
             cluster.coordinator().run().tell(RunActor.preempt());

@@ -17,6 +17,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import tutti.common.checkpoint.Checkpoints;
 
@@ -38,16 +39,21 @@ final class Invariants implements AutoCloseable {
     /** Ranks of the generation that began last. */
     private final Set<Integer> finished = new HashSet<>();
 
+    private final LongConsumer lost;
+
     private int begun;
+    private int worldSize;
     private String begunBy = "";
     private int formed;
     private long measured;
 
     private record Step(List<Integer> samples, long before, long after) {}
 
-    Invariants(Settings settings, Path output) {
+    /** @param lost hears the pid of a worker that the run takes for lost */
+    Invariants(Settings settings, Path output, LongConsumer lost) {
         this.settings = settings;
         this.output = output;
+        this.lost = lost;
     }
 
     static void require(boolean holds, String rule, Object... values) {
@@ -62,7 +68,7 @@ final class Invariants implements AutoCloseable {
     }
 
     /** A generation is one coordinator's, and the last one that begins is the only one that trains. */
-    void begun(int generation, String coordinator) {
+    void begun(int generation, int ranks, String coordinator) {
         require(generation >= begun, "generation %d begins after generation %d", generation, begun);
         require(
                 generation > begun || coordinator.equals(begunBy),
@@ -70,16 +76,24 @@ final class Invariants implements AutoCloseable {
                 generation,
                 begunBy,
                 coordinator);
+        require(settings.canBe(ranks), "generation %d has %d workers", generation, ranks);
+        require(
+                generation > begun || ranks == worldSize,
+                "generation %d has %d workers and %d",
+                generation,
+                worldSize,
+                ranks);
         if (generation > begun) {
             finished.clear();
         }
+        worldSize = ranks;
         begun = generation;
         begunBy = coordinator;
     }
 
     private void together(List<Contribution> all) {
         Contribution first = all.get(0);
-        require(all.size() == settings.worldSize(), "%d ranks in %s", all.size(), first);
+        require(all.size() == worldSize, "%d ranks in %s", all.size(), first);
         require(
                 first.generation() == begun && first.coordinator().equals(begunBy),
                 "%s is of an older generation than %d of %s",
@@ -112,7 +126,7 @@ final class Invariants implements AutoCloseable {
     /** A rank that reads its state throws none away that others could take. */
     void reads(String worker, long completed) {
         require(
-                settings.sharded() || completed < 0,
+                settings.sharded() || settings.elastic() || completed < 0,
                 "%s reads its state and holds the one behind step %d",
                 worker,
                 completed);
@@ -181,7 +195,7 @@ final class Invariants implements AutoCloseable {
     /** What lies under a checkpoint's name is whole, of all ranks and of that step. */
     void committed() {
         for (Checkpoints.Found found : Checkpoints.list(output)) {
-            SimulatedPart.State state = SimulatedPart.read(found.path().toString(), settings.worldSize());
+            SimulatedPart.State state = SimulatedPart.read(found.path().toString());
             require(state.step() == found.step(), "%s holds step %d", found.path(), state.step());
             require(
                     state.state() == stateBehind(found.step()),
@@ -210,6 +224,9 @@ final class Invariants implements AutoCloseable {
                         formed,
                         begun);
                 formed = generation;
+            } else if (event.equals("worker_lost")) {
+                String pid = line.path("member").asText().replaceAll(".*pid (\\d+) .*", "$1");
+                lost.accept(Long.parseLong(pid));
             } else if (event.equals("run_finished")) {
                 require(measured == settings.totalSteps(), "finished after %d measured steps", measured);
             }
@@ -228,7 +245,7 @@ final class Invariants implements AutoCloseable {
                 "done after steps %s of %d",
                 steps.keySet(),
                 settings.totalSteps());
-        require(finished.size() == settings.worldSize(), "done when ranks %s are", finished);
+        require(finished.size() == worldSize, "done when ranks %s are", finished);
         require(events.contains("run_finished"), "done without run_finished: %s", events);
     }
 

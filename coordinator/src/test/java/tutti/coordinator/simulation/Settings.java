@@ -16,6 +16,7 @@ import tutti.common.config.RunConfig;
  */
 record Settings(
         int nodes,
+        int minNodes,
         int workersEach,
         int samples,
         int epochs,
@@ -29,12 +30,14 @@ record Settings(
     private static final int BATCH = 2;
 
     static Settings of(Schedule schedule) {
-        int nodes = (int) schedule.between(1, 2);
-        int workersEach = (int) schedule.between(1, nodes == 1 ? 3 : 2);
+        int nodes = (int) schedule.between(1, 4);
+        int workersEach = (int) schedule.between(1, nodes == 1 ? 3 : nodes == 2 ? 2 : 1);
+        boolean elastic = nodes > 1 && schedule.chance(0.6);
         return new Settings(
                 nodes,
+                elastic ? (int) schedule.between(1, nodes - 1) : nodes,
                 workersEach,
-                (int) schedule.between(nodes * workersEach, 24),
+                (int) schedule.between(nodes * workersEach + 1, 24),
                 (int) schedule.between(1, 3),
                 schedule.chance(0.3),
                 schedule.chance(0.2) ? 0 : (int) schedule.between(1, 5),
@@ -45,8 +48,22 @@ record Settings(
                 schedule.chance(0.2) ? 0.2 : 0);
     }
 
-    int worldSize() {
+    /** Workers when all nodes are there. */
+    int seats() {
         return nodes * workersEach;
+    }
+
+    boolean elastic() {
+        return minNodes < nodes;
+    }
+
+    /** Of three nodes that come and go one is idle at a time: they hold a power of two. */
+    int virtualRanks() {
+        return elastic() ? Integer.highestOneBit(2 * seats() - 1) : seats();
+    }
+
+    boolean canBe(int worldSize) {
+        return elastic() ? virtualRanks() % worldSize == 0 : worldSize == seats();
     }
 
     int node(int seat) {
@@ -54,7 +71,7 @@ record Settings(
     }
 
     long stepsPerEpoch() {
-        int batch = BATCH * worldSize();
+        int batch = BATCH * virtualRanks();
         return (samples + batch - 1) / batch;
     }
 
@@ -65,7 +82,9 @@ record Settings(
     RunConfig config(Path output, long seed) {
         Map<String, String> flags = new LinkedHashMap<>(
                 Map.of("model_name_or_path", "m", "data_path", "d", "output_dir", output.toString()));
-        flags.put("nnodes", Integer.toString(nodes));
+        flags.put("nnodes", minNodes + ":" + nodes);
+        flags.put("virtual_ranks", Integer.toString(virtualRanks()));
+        flags.put("zero", sharded ? "1" : "0");
         flags.put("nproc_per_node", Integer.toString(workersEach));
         flags.put("per_device_train_batch_size", Integer.toString(BATCH));
         flags.put("num_train_epochs", Integer.toString(epochs));

@@ -58,7 +58,7 @@ final class SimulatedCluster {
         this.settings = Settings.of(schedule);
         this.config = settings.config(output, seed);
         this.network = new SimulatedNetwork(schedule);
-        this.invariants = new Invariants(settings, output);
+        this.invariants = new Invariants(settings, output, this::lost);
         schedule.trace(settings.toString());
     }
 
@@ -81,7 +81,7 @@ final class SimulatedCluster {
 
     private void start() {
         startCoordinator();
-        for (int seat = 0; seat < settings.worldSize(); seat++) {
+        for (int seat = 0; seat < settings.seats(); seat++) {
             startWorker(seat);
         }
         new Faults(this).plan();
@@ -223,16 +223,30 @@ final class SimulatedCluster {
         coordinator = new SimulatedCoordinator(this, ++coordinators, config);
     }
 
-    /** @param forGood nobody starts another */
-    void kill(SimulatedWorker worker, boolean forGood) {
-        schedule.trace(worker.name() + " is killed" + (forGood ? " for good" : ""));
+    void killForGood(SimulatedWorker worker) {
+        end(worker);
+        excuse("PEER");
+    }
+
+    void kill(SimulatedWorker worker) {
+        kill(worker, schedule.between(50, 3000));
+    }
+
+    /** @param millis after which its launcher starts the next one */
+    void kill(SimulatedWorker worker, long millis) {
+        end(worker);
+        schedule.after(millis, () -> startWorker(worker.seat()));
+    }
+
+    private void end(SimulatedWorker worker) {
+        schedule.trace(worker.name() + " is killed");
         worker.kill();
         network.killed(worker.name());
-        if (forGood) {
-            excuse("PEER");
-        } else {
-            schedule.after(schedule.between(50, 3000), () -> startWorker(worker.seat()));
-        }
+    }
+
+    /** The run takes it for lost; the cluster ends what it has of it, should it live. */
+    private void lost(long pid) {
+        workers().stream().filter(worker -> worker.pid() == pid).forEach(SimulatedWorker::expelled);
     }
 
     /** By the agent of another of its node. */
@@ -240,7 +254,7 @@ final class SimulatedCluster {
         workers().stream()
                 .filter(worker -> worker.pid() == pid && worker.node() == asked.node())
                 .findFirst()
-                .ifPresent(worker -> kill(worker, false));
+                .ifPresent(this::kill);
     }
 
     void killCoordinator() {
@@ -262,7 +276,11 @@ final class SimulatedCluster {
 
     /** A worker that was told that the run is over. If it is not, nobody starts that worker again. */
     void left(SimulatedWorker worker, Leave leave) {
-        schedule.trace(worker.name() + " leaves");
+        schedule.trace(worker.name() + " leaves: " + leave.reason());
+        if (leave.reason().contains("makes room")) {
+            kill(worker, schedule.between(1000, 40_000));
+            return;
+        }
         schedule.after(5000, () -> Invariants.require(false, "%s was sent away: %s", worker.name(), leave.reason()));
     }
 }

@@ -122,20 +122,20 @@ final class SimulatedPart {
     }
 
     /** Of a committed checkpoint: all parts must be whole and of one state. */
-    static State read(String folder, int worldSize) {
-        State first = read(folder, 0, worldSize);
-        for (int rank = 1; rank < worldSize; rank++) {
-            State other = read(folder, rank, worldSize);
+    static State read(String folder) {
+        State first = read(folder, 0);
+        for (int rank = 1; Files.exists(Path.of(folder).resolve(name(rank))); rank++) {
+            State other = read(folder, rank);
             Invariants.require(other.equals(first), "%s: parts of %s and of %s", folder, first, other);
         }
         return first;
     }
 
-    private static State read(String folder, int rank, int worldSize) {
+    private static State read(String folder, int rank) {
         Path file = Path.of(folder).resolve(name(rank));
         try {
             String text = Files.readString(file);
-            Invariants.require(text.endsWith("\n"), "%s of %d ranks is torn: %s", file, worldSize, text);
+            Invariants.require(text.endsWith("\n"), "%s is torn: %s", file, text);
             String[] words = text.strip().split(" ");
             return new State(Long.parseLong(words[0]), Long.parseLong(words[1]));
         } catch (IOException e) {

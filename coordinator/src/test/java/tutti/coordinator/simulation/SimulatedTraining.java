@@ -185,7 +185,7 @@ final class SimulatedTraining {
             cluster.invariants().reads(worker.name(), completed);
             SimulatedPart.State read = assign.resumeFrom().isEmpty()
                     ? new SimulatedPart.State(0, Invariants.UNTRAINED)
-                    : SimulatedPart.read(assign.resumeFrom(), assign.worldSize());
+                    : SimulatedPart.read(assign.resumeFrom());
             completed = read.step();
             state = read.state();
         }
@@ -205,7 +205,7 @@ final class SimulatedTraining {
     }
 
     private void begin(Begin begin) {
-        cluster.invariants().begun(assign.generation(), coordinator.name());
+        cluster.invariants().begun(assign.generation(), assign.worldSize(), coordinator.name());
         firstStep = begin.firstStep();
         totalSteps = begin.totalSteps();
         step = firstStep;
@@ -268,7 +268,7 @@ final class SimulatedTraining {
         if (held < assign.generation()) {
             return;
         }
-        long whole = cluster.settings().sharded() ? NOTHING : completed;
+        long whole = cluster.settings().sharded() && assign.worldSize() > 1 ? NOTHING : completed;
         report(new WorkerReport.Held(assign.rank(), assign.generation(), whole));
         left = OptionalLong.of(whole);
         next(Doing.NOTHING);

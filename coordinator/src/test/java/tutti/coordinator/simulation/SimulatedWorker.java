@@ -118,6 +118,13 @@ final class SimulatedWorker {
         coordinatorGone(agent);
     }
 
+    /** The run has given it up: this agent ends, if it is the one that was given up. */
+    void expelled() {
+        int mine = agent;
+        giveUp(0);
+        later(schedule.between(1000, 10_000), () -> coordinatorGone(mine));
+    }
+
     ActorRef<WorkerCommand> commands() {
         return commands;
     }
