@@ -1,5 +1,7 @@
 package tutti.common.checkpoint;
 
+import static tutti.common.error.TuttiException.require;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +12,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -38,7 +39,7 @@ public final class Checkpoints {
         List<Found> found = new ArrayList<>();
         for (Path path : children(output)) {
             Matcher name = NAME.matcher(path.getFileName().toString());
-            if (name.matches() && Files.isDirectory(path)) {
+            if (name.matches() && isFolder(path)) {
                 found.add(new Found(Long.parseLong(name.group(1)), path));
             }
         }
@@ -46,16 +47,30 @@ public final class Checkpoints {
         return found;
     }
 
-    /** The newest one whose every file has the size and hash of its manifest. Reads all of it. */
+    /**
+     * The newest one whose every file has the size and hash of its manifest. Reads all of it.
+     *
+     * @throws TuttiException (environment) if none is found, and a disk that does not answer may hold one
+     */
     public static Newest newest(Path output) {
         List<Skipped> skipped = new ArrayList<>();
+        List<String> unread = new ArrayList<>();
         for (Found candidate : list(output)) {
             Manifest.Verdict verdict = Manifest.verify(candidate.path()).andStep(candidate.step());
             if (verdict.ok()) {
                 return new Newest(Optional.of(candidate), List.copyOf(skipped));
             }
             skipped.add(new Skipped(candidate.path(), verdict.problems()));
+            if (verdict.unread()) {
+                unread.add(candidate.path() + ": " + String.join("; ", verdict.problems()));
+            }
         }
+        // Who starts anew because of that would write over what he has.
+        require(
+                unread.isEmpty(),
+                Category.ENVIRONMENT,
+                "no whole checkpoint, but not all could be read: %s; look at the disk",
+                String.join("; ", unread));
         return new Newest(Optional.empty(), List.copyOf(skipped));
     }
 
@@ -98,7 +113,8 @@ public final class Checkpoints {
             if (name.matches()) {
                 Path target = output.resolve(name.group(1));
                 try {
-                    if (path.toString().endsWith(CommitDir.OLD) && !Files.exists(target)) {
+                    if (path.toString().endsWith(CommitDir.OLD)
+                            && Listing.look(target).isEmpty()) {
                         Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
                     } else {
                         CommitDir.deleteTree(path);
@@ -124,12 +140,17 @@ public final class Checkpoints {
         }
     }
 
-    private static List<Path> children(Path output) {
-        if (!Files.isDirectory(output)) {
-            return List.of();
+    private static boolean isFolder(Path path) {
+        try {
+            return Listing.isFolder(path);
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, path + ": cannot be looked at: " + e, e);
         }
-        try (Stream<Path> list = Files.list(output)) {
-            return list.sorted().toList();
+    }
+
+    private static List<Path> children(Path output) {
+        try {
+            return Listing.isFolder(output) ? Listing.children(output) : List.of();
         } catch (IOException e) {
             throw new TuttiException(Category.ENVIRONMENT, output + ": cannot be listed: " + e, e);
         }

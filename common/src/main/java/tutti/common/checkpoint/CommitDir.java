@@ -6,10 +6,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.Comparator;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -24,6 +26,8 @@ import tutti.common.error.TuttiException;
 public final class CommitDir implements AutoCloseable {
     static final String PARTIAL = ".partial";
     static final String OLD = ".old";
+
+    private static final Logger LOG = LoggerFactory.getLogger(CommitDir.class);
 
     private final Path partial;
     private final Path target;
@@ -43,7 +47,9 @@ public final class CommitDir implements AutoCloseable {
     public static CommitDir begin(Path output, String name) {
         Path partial = partial(output, name);
         try {
-            Files.createDirectories(output);
+            if (!Listing.isFolder(output)) {
+                Files.createDirectories(output);
+            }
             deleteTree(partial);
             Files.createDirectory(partial);
         } catch (IOException e) {
@@ -78,31 +84,44 @@ public final class CommitDir implements AutoCloseable {
         }
         Path output = partial.getParent();
         Path old = output.resolve("." + target.getFileName() + OLD);
+        boolean moving = false;
         try {
             syncTree(partial);
-            if (Files.exists(target)) {
+            if (Listing.look(target).isPresent()) {
                 deleteTree(old);
                 Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
             }
+            moving = true;
             Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
-            done = true;
             sync(output);
+        } catch (IOException e) {
+            putBack(moving, old, e);
+            throw new TuttiException(Category.ENVIRONMENT, target + ": cannot be committed (disk full?): " + e, e);
+        }
+        done = true;
+        try {
             deleteTree(old);
         } catch (IOException e) {
-            putBack(old, e);
-            throw new TuttiException(Category.ENVIRONMENT, target + ": cannot be committed (disk full?): " + e, e);
+            LOG.warn("{}: what {} replaced cannot be removed; the next run does it", old, target, e);
         }
         return target;
     }
 
-    /** Where that fails too, {@link Checkpoints#sweep} does it when the next run starts. */
-    private void putBack(Path old, IOException cause) {
-        if (!done && Files.exists(old) && !Files.exists(target)) {
-            try {
-                Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
-            } catch (IOException e) {
-                cause.addSuppressed(e);
+    /**
+     * Where that fails too, {@link Checkpoints#sweep} does it when the next run starts.
+     *
+     * @param moving what has the name, if anything has, is the new folder
+     */
+    private void putBack(boolean moving, Path old, IOException cause) {
+        try {
+            if (moving && Listing.look(target).isPresent()) {
+                Files.move(target, partial, StandardCopyOption.ATOMIC_MOVE);
             }
+            if (Listing.look(old).isPresent() && Listing.look(target).isEmpty()) {
+                Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
+            }
+        } catch (IOException e) {
+            cause.addSuppressed(e);
         }
     }
 
@@ -119,7 +138,7 @@ public final class CommitDir implements AutoCloseable {
     }
 
     private static void syncTree(Path root) throws IOException {
-        for (Path path : tree(root)) {
+        for (Path path : childrenFirst(root)) {
             sync(path);
         }
     }
@@ -132,17 +151,16 @@ public final class CommitDir implements AutoCloseable {
     }
 
     static void deleteTree(Path root) throws IOException {
-        if (Files.exists(root)) {
-            for (Path path : tree(root)) {
+        if (Listing.look(root).isPresent()) {
+            for (Path path : childrenFirst(root)) {
                 Files.delete(path);
             }
         }
     }
 
-    /** Children before parents. */
-    private static List<Path> tree(Path root) throws IOException {
-        try (Stream<Path> walk = Files.walk(root)) {
-            return walk.sorted(Comparator.reverseOrder()).toList();
-        }
+    private static List<Path> childrenFirst(Path root) throws IOException {
+        List<Path> paths = new ArrayList<>(Listing.tree(root));
+        Collections.reverse(paths);
+        return paths;
     }
 }

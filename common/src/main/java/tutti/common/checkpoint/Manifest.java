@@ -1,5 +1,7 @@
 package tutti.common.checkpoint;
 
+import static tutti.common.error.TuttiException.require;
+
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -11,11 +13,13 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
+import java.util.Set;
+import java.util.TreeSet;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -48,8 +52,9 @@ public record Manifest(
      *
      * @param step of the manifest, -1 where that cannot be read
      * @param problems one line each: the file, what was written, what was found
+     * @param unread the disk did not answer: what it was asked for may be whole
      */
-    public record Verdict(long step, List<String> problems) {
+    public record Verdict(long step, List<String> problems, boolean unread) {
         public boolean ok() {
             return problems.isEmpty();
         }
@@ -61,7 +66,8 @@ public record Manifest(
                     : new Verdict(
                             step,
                             List.of("%s: step %d, but the folder is named for step %d"
-                                    .formatted(FILE_NAME, step, named)));
+                                    .formatted(FILE_NAME, step, named)),
+                            false);
         }
     }
 
@@ -73,17 +79,26 @@ public record Manifest(
      * Lists every file now in {@code folder}, sub-folders included, by name.
      *
      * @param known digests taken while writing, by file name; other files are read and hashed here
+     * @throws TuttiException (environment) if not all of the known ones are there
      */
     public static Manifest of(Path folder, long step, Map<String, FileDigest> known) {
-        try (Stream<Path> walk = Files.walk(folder)) {
+        Set<String> missing = new TreeSet<>(known.keySet());
+        try {
             List<Item> items = new ArrayList<>();
-            for (Path file : walk.filter(Files::isRegularFile).sorted().toList()) {
+            for (Path file : Listing.tree(folder)) {
                 String name = folder.relativize(file).toString().replace('\\', '/');
-                if (!name.equals(FILE_NAME)) {
+                if (!name.equals(FILE_NAME) && Listing.isFile(file)) {
                     FileDigest digest = known.containsKey(name) ? known.get(name) : FileDigest.of(file);
                     items.add(new Item(name, digest.bytes(), digest.sha256()));
+                    missing.remove(name);
                 }
             }
+            require(
+                    missing.isEmpty(),
+                    Category.ENVIRONMENT,
+                    "%s: %s written, but not there; all ranks need the same --output_dir, on a disk that all share",
+                    folder,
+                    missing);
             return new Manifest(VERSION, step, items);
         } catch (IOException e) {
             throw new TuttiException(Category.ENVIRONMENT, folder + ": cannot be listed for its manifest: " + e, e);
@@ -108,12 +123,10 @@ public record Manifest(
     /** A manifest that is missing, damaged or of a newer format is a DATA failure. */
     public static Manifest read(Path folder) {
         Path file = folder.resolve(FILE_NAME);
-        if (!Files.isRegularFile(file)) {
-            throw TuttiException.data("%s: has no %s, so it was never committed", folder, FILE_NAME);
-        }
         Manifest manifest;
         try {
-            manifest = JSON.readValue(file.toFile(), Manifest.class);
+            require(Listing.isFile(file), Category.DATA, "%s: has no %s, so it was never committed", folder, FILE_NAME);
+            manifest = JSON.readValue(Files.readAllBytes(file), Manifest.class);
         } catch (JsonProcessingException e) {
             throw new TuttiException(
                     Category.DATA,
@@ -146,33 +159,37 @@ public record Manifest(
         try {
             manifest = read(folder);
         } catch (TuttiException e) {
-            return new Verdict(-1, List.of(e.getMessage()));
+            return new Verdict(-1, List.of(e.getMessage()), e.category() == Category.ENVIRONMENT);
         }
         List<String> problems = new ArrayList<>();
+        boolean unread = false;
         for (Item item : manifest.files) {
-            problem(folder, item, hash).ifPresent(problem -> problems.add(item.name() + ": " + problem));
+            try {
+                problem(folder, item, hash).ifPresent(problem -> problems.add(item.name() + ": " + problem));
+            } catch (IOException e) {
+                problems.add(item.name() + ": cannot be read: " + e);
+                unread = true;
+            }
         }
-        return new Verdict(manifest.step, List.copyOf(problems));
+        return new Verdict(manifest.step, List.copyOf(problems), unread);
     }
 
-    private static Optional<String> problem(Path folder, Item item, boolean hash) {
+    private static Optional<String> problem(Path folder, Item item, boolean hash) throws IOException {
         Path file = folder.resolve(item.name()).normalize();
         if (!file.startsWith(folder.normalize())) {
             return Optional.of("lies outside the checkpoint");
         }
-        if (!Files.isRegularFile(file)) {
+        Optional<BasicFileAttributes> there = Listing.look(file).filter(BasicFileAttributes::isRegularFile);
+        if (there.isEmpty()) {
             return Optional.of("missing; written were %d bytes".formatted(item.bytes()));
         }
-        try {
-            if (Files.size(file) != item.bytes()) {
-                return Optional.of("has %d bytes, written were %d".formatted(Files.size(file), item.bytes()));
-            }
-            String found = hash ? FileDigest.of(file).sha256() : item.sha256();
-            return found.equals(item.sha256())
-                    ? Optional.empty()
-                    : Optional.of("SHA-256 is %s, written was %s: bits have changed".formatted(found, item.sha256()));
-        } catch (IOException e) {
-            return Optional.of("cannot be read: " + e);
+        if (there.get().size() != item.bytes()) {
+            return Optional.of(
+                    "has %d bytes, written were %d".formatted(there.get().size(), item.bytes()));
         }
+        String found = hash ? FileDigest.of(file).sha256() : item.sha256();
+        return found.equals(item.sha256())
+                ? Optional.empty()
+                : Optional.of("SHA-256 is %s, written was %s: bits have changed".formatted(found, item.sha256()));
     }
 }

@@ -41,22 +41,24 @@ public final class ModelFolder implements AutoCloseable {
 
     /** Opens every shard and checks all headers and the index; reads no weights. Whatever is missing is a DATA failure. */
     public static ModelFolder open(Path folder) {
-        if (!Files.isDirectory(folder)) {
-            throw TuttiException.data(
-                    "%s: no such model folder; --model_name_or_path needs a local folder, names on a hub are not downloaded",
-                    folder);
-        }
         ModelFolder model = new ModelFolder(folder);
         try {
-            if (Files.isRegularFile(folder.resolve(SINGLE))) {
+            if (!Listing.isFolder(folder)) {
+                throw TuttiException.data(
+                        "%s: no such model folder; --model_name_or_path needs a local folder, names on a hub are not downloaded",
+                        folder);
+            }
+            if (Listing.isFile(folder.resolve(SINGLE))) {
                 SafetensorsFile file = model.shard(SINGLE);
                 file.tensors().keySet().forEach(name -> model.shardOf.put(name, file));
-            } else if (Files.isRegularFile(folder.resolve(INDEX))) {
+            } else if (Listing.isFile(folder.resolve(INDEX))) {
                 model.openShards(folder.resolve(INDEX));
             } else {
                 throw noWeights(folder);
             }
             return model;
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, folder + ": cannot be looked into: " + e, e);
         } catch (RuntimeException e) {
             model.closeAfter(e);
             throw e;
@@ -182,7 +184,7 @@ public final class ModelFolder implements AutoCloseable {
 
     private static JsonNode readIndex(Path index) {
         try {
-            return JSON.readTree(index.toFile());
+            return JSON.readTree(Files.readAllBytes(index));
         } catch (JsonProcessingException e) {
             throw new TuttiException(
                     Category.DATA, index + ": not valid JSON: " + e.getOriginalMessage() + "; download it again", e);

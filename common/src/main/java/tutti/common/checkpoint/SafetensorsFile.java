@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
@@ -33,11 +32,11 @@ public final class SafetensorsFile implements AutoCloseable {
 
     /** Reads and checks the header. A file that breaks a rule of the format is a DATA failure that says which. */
     public static SafetensorsFile open(Path file) {
-        if (!Files.isRegularFile(file)) {
-            throw TuttiException.data("%s: no such file; check the path or download it again", file);
-        }
         FileChannel channel = null;
         try {
+            if (!Listing.isFile(file)) {
+                throw TuttiException.data("%s: no such file; check the path or download it again", file);
+            }
             channel = FileChannel.open(file, StandardOpenOption.READ);
             long size = channel.size();
             if (size < Long.BYTES) {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import tutti.common.checkpoint.CommitDir;
 import tutti.common.checkpoint.FileDigest;
+import tutti.common.checkpoint.Listing;
 import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.checkpoint.SafetensorsWriter.Unsealed;
 import tutti.common.error.Category;
@@ -173,11 +174,20 @@ public record CheckpointWriter(
                     StandardCopyOption.REPLACE_EXISTING);
             CommitDir.sync(folder);
         } catch (IOException e) {
-            throw notWritten(folder, e);
-        } finally {
-            // What is left of it takes the room that the repair may need.
-            partial.toFile().delete();
+            throw discarded(partial, notWritten(folder, e));
+        } catch (RuntimeException e) {
+            throw discarded(partial, e);
         }
+    }
+
+    /** What is left of it takes the room that the repair may need. */
+    private static RuntimeException discarded(Path partial, RuntimeException cause) {
+        try {
+            Files.deleteIfExists(partial);
+        } catch (IOException e) {
+            cause.addSuppressed(e);
+        }
+        return cause;
     }
 
     private List<SafetensorsWriter.Entry> modelEntries() {
@@ -195,25 +205,38 @@ public record CheckpointWriter(
 
     /** Config and tokenizer. */
     private List<WrittenFile> writeCompanions(Path folder) {
+        List<WrittenFile> written = new ArrayList<>();
+        written.add(write(folder, "config.json", config()));
+        for (String name : COMPANIONS) {
+            sourceFile(name).ifPresent(bytes -> written.add(write(folder, name, bytes)));
+        }
+        return written;
+    }
+
+    /** Empty where the source has no such file. */
+    private Optional<byte[]> sourceFile(String name) {
+        Path file = source.resolve(name);
         try {
-            List<WrittenFile> written = new ArrayList<>();
-            written.add(write(folder, "config.json", config()));
-            for (String name : COMPANIONS) {
-                if (Files.isRegularFile(source.resolve(name))) {
-                    written.add(write(folder, name, Files.readAllBytes(source.resolve(name))));
-                }
-            }
-            return written;
+            return Listing.isFile(file) ? Optional.of(Files.readAllBytes(file)) : Optional.empty();
         } catch (IOException e) {
-            throw notWritten(folder, e);
+            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
         }
     }
 
     /** The source's config with the dtype that is stored. */
-    private byte[] config() throws IOException {
+    private byte[] config() {
+        byte[] text = sourceFile("config.json")
+                .orElseThrow(() -> data("%s: has no config.json any more; put it back", source));
+        try {
+            return config(text);
+        } catch (IOException e) {
+            throw data("%s: not valid JSON any more: %s", source.resolve("config.json"), e.getMessage());
+        }
+    }
+
+    private byte[] config(byte[] text) throws IOException {
         ObjectMapper json = new ObjectMapper();
-        ObjectNode config =
-                (ObjectNode) json.readTree(source.resolve("config.json").toFile());
+        ObjectNode config = (ObjectNode) json.readTree(text);
         String dtype = replica.masterDType() == DType.F64 ? "float64" : "float32";
         config.put("torch_dtype", dtype);
         // The newer name of the same key: where both are, transformers reads this one.

@@ -1,23 +1,22 @@
 package tutti.worker.checkpoint;
 
-import static tutti.common.error.TuttiException.data;
 import static tutti.common.error.TuttiException.require;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
+import tutti.common.checkpoint.Listing;
 import tutti.common.checkpoint.SafetensorsFile;
 import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.checkpoint.StoredDType;
 import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 import tutti.worker.optim.AdamW;
 import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Tensor;
@@ -85,12 +84,11 @@ public final class OptimizerShards {
     /** Reads what the replica's shard needs from the files of any number of ranks. */
     public static void read(Path checkpoint, Replica replica, AdamW optimizer) {
         List<SafetensorsFile> files = new ArrayList<>();
-        try (Stream<Path> list = Files.list(checkpoint)) {
-            for (Path path : list.filter(
-                            p -> p.getFileName().toString().matches("optimizer-\\d{5}-of-\\d{5}\\.safetensors"))
-                    .sorted()
-                    .toList()) {
-                files.add(SafetensorsFile.open(path));
+        try {
+            for (Path path : Listing.children(checkpoint)) {
+                if (path.getFileName().toString().matches("optimizer-\\d{5}-of-\\d{5}\\.safetensors")) {
+                    files.add(SafetensorsFile.open(path));
+                }
             }
             Map<String, List<Piece>> pieces = pieces(files);
             // One for all: direct memory goes back only when the garbage collector comes by.
@@ -105,7 +103,7 @@ public final class OptimizerShards {
                 }
             }
         } catch (IOException e) {
-            throw data("%s: cannot be listed: %s", checkpoint, e.getMessage());
+            throw new TuttiException(Category.ENVIRONMENT, checkpoint + ": cannot be listed: " + e, e);
         } finally {
             files.forEach(SafetensorsFile::close);
         }

@@ -2,6 +2,7 @@ package tutti.worker.checkpoint;
 
 import static tutti.common.error.TuttiException.data;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
@@ -9,7 +10,10 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 
 /**
  * {@code trainer_state.json}: where a run stands. The next step is the data position and the state of every random stream, since
@@ -49,15 +53,17 @@ public record TrainerState(
         }
     }
 
-    /** @throws tutti.common.error.TuttiException (data) if the folder is no checkpoint */
+    /** @throws TuttiException (data) if the folder is no checkpoint; (environment) if the disk does not tell */
     public static TrainerState read(Path checkpoint) {
         Path file = checkpoint.resolve(FILE);
         try {
             return JSON.readValue(Files.readAllBytes(file), TrainerState.class);
-        } catch (IOException e) {
+        } catch (NoSuchFileException | JsonProcessingException e) {
             throw data(
                     "%s: cannot be read: %s; --resume_from_checkpoint needs a checkpoint folder",
                     file, String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
         }
     }
 }

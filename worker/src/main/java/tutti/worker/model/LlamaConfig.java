@@ -75,7 +75,7 @@ public record LlamaConfig(
     public static LlamaConfig readFile(Path file) {
         try {
             require(Files.size(file) <= MAX_BYTES, Category.DATA, "%s: larger than %d bytes", file, MAX_BYTES);
-            return of(new ObjectMapper().readTree(file.toFile()), file);
+            return of(new ObjectMapper().readTree(Files.readAllBytes(file)), file);
         } catch (JsonProcessingException e) {
             // A number too long or a nesting too deep comes without a place.
             String where = e.getLocation() == null
