@@ -3,7 +3,9 @@ package tutti.test.numeric;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -14,7 +16,7 @@ import tutti.common.error.TuttiException;
 import tutti.test.support.TrainSpec;
 import tutti.worker.train.NonfiniteStep;
 
-/** {@code --on_nonfinite}: the first update of these runs makes weights with which no later gradient is finite. */
+/** {@code --on_nonfinite}: where a learning rate far too high spoils all weights, and where a token spoils the steps it is in. */
 class NonfiniteTest {
     @TempDir
     Path folder;
@@ -29,6 +31,44 @@ class NonfiniteTest {
         assertThat(whole.leftOut().subList(1, 4))
                 .allSatisfy(reason -> assertThat(reason)
                         .contains("grad norm is NaN", "on rank 0 that of model.", ", on rank 1 that of model."));
+    }
+
+    /** The bias of the moments is corrected by how often they were updated, not by the number of the step. */
+    @ParameterizedTest(name = "zero {0}")
+    @ValueSource(ints = {0, 1, 2})
+    void shouldTrainOnBehindStepsLeftOutAsIfTheyHadNeverBeen(int zero) throws Exception {
+        List<String> samples = Files.readAllLines(TrainSpec.writeData(folder));
+        Path model = BrokenEmbedding.of(TrainSpec.model(), Files.createDirectory(folder.resolve("model")));
+        samples.set(6, BrokenEmbedding.use(samples.get(6)));
+        // Two epochs of four steps, the second of which is bad.
+        InProcessRun whole = run(model, samples, 8, zero);
+        samples.subList(4, 8).clear();
+        InProcessRun without = run(model, samples, 6, zero);
+
+        List<Integer> good = List.of(0, 2, 3, 4, 6, 7);
+        for (int step = 0; step < 8; step++) {
+            assertThat(whole.leftOut().get(step).isEmpty()).isEqualTo(good.contains(step));
+        }
+        assertThat(without.leftOut()).hasSize(6).containsOnly("");
+        assertThat(without.gradNorms())
+                .isEqualTo(good.stream().map(whole.gradNorms()::get).toList())
+                .doesNotHaveDuplicates();
+        assertThat(without.losses())
+                .isEqualTo(good.stream().map(whole.losses()::get).toList());
+        assertThat(without.hashes()).isEqualTo(whole.hashes());
+    }
+
+    private InProcessRun run(Path model, List<String> samples, int steps, int zero) throws Exception {
+        Path data = Files.write(folder.resolve("samples.jsonl"), samples);
+        Map<String, String> flags = TrainSpec.flags(data, folder.resolve("out"), 2, 1);
+        flags.put("model_name_or_path", model.toString());
+        flags.put("on_nonfinite", "skip");
+        flags.put("lr_scheduler_type", "constant");
+        flags.put("warmup_steps", "0");
+        flags.put("max_steps", Integer.toString(steps));
+        flags.put("zero", Integer.toString(zero));
+        flags.put("save_final_model", "False");
+        return InProcessRun.of(flags, 2);
     }
 
     @Test
