@@ -11,7 +11,7 @@ import org.slf4j.LoggerFactory;
 import tutti.common.error.TuttiException;
 
 /**
- * Takes the hold on a run: at once where nobody can have it. Where one may be alive its row is watched for {@link #DEAD_AFTER}: if
+ * Takes a run: at once where nobody can have it. Where one may be alive its row is watched for {@link #DEAD_AFTER}: if
  * that changes, it lives. No clock is compared with that of another host.
  */
 final class Claim {
@@ -25,9 +25,9 @@ final class Claim {
     private final String runId;
     private final InstantSource clock;
     private final Consumer<Duration> pause;
-    private final String here = Hold.here();
+    private final String here = Tenure.here();
     /** Of another, and when it was first seen so. */
-    private Optional<Hold> seen = Optional.empty();
+    private Optional<Tenure> seen = Optional.empty();
 
     private Instant seenAt;
 
@@ -43,12 +43,12 @@ final class Claim {
      * @param patience how long the database may be away
      * @throws TuttiException (environment) if another coordinator has the run
      */
-    Hold take(Duration patience) throws SQLException {
+    Tenure take(Duration patience) throws SQLException {
         Instant began = clock.instant();
         while (true) {
             Instant now = clock.instant();
             try {
-                Hold found = takeOrLook(now);
+                Tenure found = takeOrLook(now);
                 if (found.holder().equals(here)) {
                     return found;
                 }
@@ -63,16 +63,16 @@ final class Claim {
         }
     }
 
-    private Hold takeOrLook(Instant now) throws SQLException {
+    private Tenure takeOrLook(Instant now) throws SQLException {
         boolean dead = seen.isPresent() && !now.isBefore(seenAt.plus(DEAD_AFTER));
         return database.transaction(connection -> {
-            Optional<Hold> last = Hold.lock(connection, runId);
-            boolean free = !database.shared() || last.map(Hold::released).orElse(true) || (dead && last.equals(seen));
-            return free ? Hold.take(connection, runId, last, here, now) : last.orElseThrow();
+            Optional<Tenure> last = Tenure.lock(connection, runId);
+            boolean free = !database.shared() || last.map(Tenure::released).orElse(true) || (dead && last.equals(seen));
+            return free ? Tenure.take(connection, runId, last, here, now) : last.orElseThrow();
         });
     }
 
-    private void watch(Hold found, Instant now) {
+    private void watch(Tenure found, Instant now) {
         if (seen.isEmpty()) {
             LOG.info("run {} is held by {}: is it alive?", runId, found.describe());
             seen = Optional.of(found);

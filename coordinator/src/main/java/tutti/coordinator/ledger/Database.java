@@ -20,7 +20,7 @@ final class Database implements AutoCloseable {
     private static final List<String> DAMAGED = List.of("90030", "90048");
 
     private static final List<String> TABLES = List.of("""
-            create table if not exists tutti_hold (
+            create table if not exists tutti_tenure (
                 run_id varchar(64) not null primary key,
                 holder varchar(400) not null,
                 term bigint not null,
@@ -106,6 +106,19 @@ final class Database implements AutoCloseable {
             disconnect();
             throw e;
         }
+    }
+
+    /** What is done in a transaction of which nothing comes back. */
+    interface Change {
+        void in(Connection connection) throws SQLException;
+    }
+
+    /** Throws as {@link #transaction} does. */
+    void change(Change change) throws SQLException {
+        transaction(connection -> {
+            change.in(connection);
+            return connection;
+        });
     }
 
     private Connection connection() throws SQLException {

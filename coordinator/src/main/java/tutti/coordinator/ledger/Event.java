@@ -46,7 +46,7 @@ record Event(long sequence, Instant time, String event, String details) {
         }
     }
 
-    /** @param term of the hold under which it happened */
+    /** @param term of the tenure under which it happened */
     void insert(Connection connection, String runId, long term) throws SQLException {
         try (PreparedStatement insert = connection.prepareStatement(
                 "insert into tutti_event (run_id, sequence, term, happened_at, event, details) values (?, ?, ?, ?, ?, ?)")) {

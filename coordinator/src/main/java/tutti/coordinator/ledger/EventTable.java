@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 import tutti.common.error.TuttiException;
 
 /**
- * The events of one run, in a table that only grows, and this coordinator's hold on the run. While the database fails, events wait in
+ * The events of one run, in a table that only grows, and this coordinator's tenure of the run. While the database fails, events wait in
  * memory, so many and so long, as lines of a {@link LineFile} do. Used by one thread.
  */
 final class EventTable implements AutoCloseable {
@@ -24,16 +24,16 @@ final class EventTable implements AutoCloseable {
     private final Database database;
     private final String runId;
     private final InstantSource clock;
-    private final Hold hold;
+    private final Tenure tenure;
     private final Queue<Event> waiting = new ArrayDeque<>();
     private long sequence;
     private Optional<Instant> failingSince = Optional.empty();
 
-    private EventTable(Database database, String runId, InstantSource clock, Hold hold, long sequence) {
+    private EventTable(Database database, String runId, InstantSource clock, Tenure tenure, long sequence) {
         this.database = database;
         this.runId = runId;
         this.clock = clock;
-        this.hold = hold;
+        this.tenure = tenure;
         this.sequence = sequence;
     }
 
@@ -48,9 +48,9 @@ final class EventTable implements AutoCloseable {
     static EventTable open(
             Database database, String runId, InstantSource clock, Duration patience, Consumer<Duration> pause) {
         try {
-            Hold hold = new Claim(database, runId, clock, pause).take(patience);
+            Tenure tenure = new Claim(database, runId, clock, pause).take(patience);
             long last = database.transaction(connection -> Event.last(connection, runId));
-            return new EventTable(database, runId, clock, hold, last);
+            return new EventTable(database, runId, clock, tenure, last);
         } catch (SQLException e) {
             database.close();
             throw database.broken(e);
@@ -75,7 +75,7 @@ final class EventTable implements AutoCloseable {
     void beat() {
         attempt(() -> {
             if (database.shared()) {
-                database.transaction(connection -> hold.beat(connection, runId));
+                database.change(connection -> tenure.beat(connection, runId));
             }
             writeWaiting();
         });
@@ -111,13 +111,12 @@ final class EventTable implements AutoCloseable {
     }
 
     private void write(Event event) throws SQLException {
-        database.transaction(connection -> {
-            hold.require(connection, runId);
-            // A commit whose answer was lost: the hold is ours, so what is there is ours.
+        database.change(connection -> {
+            tenure.require(connection, runId);
+            // A commit whose answer was lost: the tenure is ours, so what is there is ours.
             if (Event.last(connection, runId) < event.sequence()) {
-                event.insert(connection, runId, hold.term());
+                event.insert(connection, runId, tenure.term());
             }
-            return event;
         });
     }
 
@@ -131,7 +130,7 @@ final class EventTable implements AutoCloseable {
     }
 
     long term() {
-        return hold.term();
+        return tenure.term();
     }
 
     /** @throws TuttiException (environment) if events are lost */
@@ -150,7 +149,7 @@ final class EventTable implements AutoCloseable {
             return;
         }
         try {
-            database.transaction(connection -> hold.release(connection, runId));
+            database.change(connection -> tenure.release(connection, runId));
         } catch (SQLException | TuttiException e) {
             // Everything is written; the next one only waits a little, or has it already.
             LOG.warn("{}: {}", database.name(), e.getMessage());

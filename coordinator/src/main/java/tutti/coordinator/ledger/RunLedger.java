@@ -60,7 +60,7 @@ public final class RunLedger implements AutoCloseable {
                         runId,
                         clock,
                         again ? IN_A_RUN : AT_THE_START,
-                        RunLedger::pause),
+                        pause -> LockSupport.parkNanos(pause.toNanos())),
                 output,
                 clock);
     }
@@ -183,13 +183,6 @@ public final class RunLedger implements AutoCloseable {
             lines.add((JSON.writeValueAsString(value) + '\n').getBytes(StandardCharsets.UTF_8));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
-        }
-    }
-
-    private static void pause(Duration time) {
-        LockSupport.parkNanos(time.toNanos());
-        if (Thread.currentThread().isInterrupted()) {
-            throw new TuttiException(Category.PEER, "the coordinator was interrupted while it waited for its run");
         }
     }
 

@@ -38,7 +38,7 @@ class PostgresqlLedgerTest extends SharedLedgerContract {
     void empty() throws SQLException {
         try (var connection = DriverManager.getConnection(server.url(), server.user(), server.password());
                 Statement statement = connection.createStatement()) {
-            statement.execute("drop table if exists tutti_event, tutti_hold");
+            statement.execute("drop table if exists tutti_event, tutti_tenure");
         }
     }
 

@@ -515,8 +515,8 @@ class RunActorTest {
                 .doesNotContain("collective_stalled", "run_failed");
     }
 
-    @Test
-    void shouldHaveAWorkerKilledThatOthersWaitForAndThatDoesNotAnswer() throws Exception {
+    /** Rank 0 has waited for it in vain, and nobody was lost meanwhile: all are asked what they do. */
+    private void untilRank1IsSuspected() {
         form(Map.of("save_strategy", "no"));
         begin();
         assertLease(false, 0, 1);
@@ -524,6 +524,11 @@ class RunActorTest {
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(6));
         workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+    }
+
+    @Test
+    void shouldHaveAWorkerKilledThatOthersWaitForAndThatDoesNotAnswer() throws Exception {
+        untilRank1IsSuspected();
         run.tell(new WorkerReport.Holding(0, 1, "waiting for orders", 0));
         run.tell(new WorkerReport.Held(0, 1, 0));
         workers.get(0).expectNoMessage();
@@ -543,13 +548,7 @@ class RunActorTest {
 
     @Test
     void shouldHaveAWorkerEndItselfWhoseTrainingThreadHangs() throws Exception {
-        form(Map.of("save_strategy", "no"));
-        begin();
-        assertLease(false, 0, 1);
-        run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
-        workers.get(0).expectNoMessage();
-        time.timePasses(Duration.ofSeconds(6));
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        untilRank1IsSuspected();
         run.tell(new WorkerReport.Holding(0, 1, "waiting for the gradients of step 1", 30_000));
         run.tell(new WorkerReport.Held(0, 1, 0));
         run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 15_000));
@@ -569,13 +568,7 @@ class RunActorTest {
 
     @Test
     void shouldTakeAWorkerAtItsWordThatItCannotReachAnotherWhenAllAnswer() {
-        form(Map.of("save_strategy", "no"));
-        begin();
-        assertLease(false, 0, 1);
-        run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
-        workers.get(0).expectNoMessage();
-        time.timePasses(Duration.ofSeconds(6));
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        untilRank1IsSuspected();
         // The other still computes; it lives.
         run.tell(new WorkerReport.Held(0, 1, 0));
         run.tell(new WorkerReport.Holding(1, 1, "forward of step 1", 16_000));

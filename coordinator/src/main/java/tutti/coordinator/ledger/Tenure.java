@@ -15,14 +15,14 @@ import java.util.Optional;
 import tutti.common.error.TuttiException;
 
 /**
- * One coordinator's hold on a run: the row of that run says who has it, and its term grows by one with each that takes it. All
+ * One coordinator's time with a run: the row of that run says who has it, and its term grows by one with each that takes it. All
  * that the holder writes is written under the lock of this row, so whoever lost it writes nothing any more.
  *
  * @param holder {@code pid 4711 on node-a (1f3c5a7e)}
  * @param beat grows while the holder lives; the row of a dead one does not change
  * @param released by an orderly end
  */
-record Hold(String holder, long term, Instant since, long beat, boolean released) {
+record Tenure(String holder, long term, Instant since, long beat, boolean released) {
 
     /** This process, and no other use of its number. */
     static String here() {
@@ -38,13 +38,13 @@ record Hold(String holder, long term, Instant since, long beat, boolean released
     }
 
     /** The row, locked until the end of the transaction; empty: nobody ever had the run. */
-    static Optional<Hold> lock(Connection connection, String runId) throws SQLException {
+    static Optional<Tenure> lock(Connection connection, String runId) throws SQLException {
         try (PreparedStatement select = connection.prepareStatement(
-                "select holder, term, since, beat, released from tutti_hold where run_id = ? for update")) {
+                "select holder, term, since, beat, released from tutti_tenure where run_id = ? for update")) {
             select.setString(1, runId);
             try (ResultSet row = select.executeQuery()) {
                 return row.next()
-                        ? Optional.of(new Hold(
+                        ? Optional.of(new Tenure(
                                 row.getString(1),
                                 row.getLong(2),
                                 row.getObject(3, OffsetDateTime.class).toInstant(),
@@ -56,12 +56,12 @@ record Hold(String holder, long term, Instant since, long beat, boolean released
     }
 
     /** Takes a run that is locked, whoever had it. */
-    static Hold take(Connection connection, String runId, Optional<Hold> last, String holder, Instant now)
+    static Tenure take(Connection connection, String runId, Optional<Tenure> last, String holder, Instant now)
             throws SQLException {
-        Hold taken = new Hold(holder, last.map(Hold::term).orElse(0L) + 1, now, 0, false);
+        Tenure taken = new Tenure(holder, last.map(Tenure::term).orElse(0L) + 1, now, 0, false);
         String statement = last.isPresent()
-                ? "update tutti_hold set holder = ?, term = ?, since = ?, beat = 0, released = false where run_id = ?"
-                : "insert into tutti_hold (holder, term, since, beat, released, run_id) values (?, ?, ?, 0, false, ?)";
+                ? "update tutti_tenure set holder = ?, term = ?, since = ?, beat = 0, released = false where run_id = ?"
+                : "insert into tutti_tenure (holder, term, since, beat, released, run_id) values (?, ?, ?, 0, false, ?)";
         try (PreparedStatement write = connection.prepareStatement(statement)) {
             write.setString(1, taken.holder);
             write.setLong(2, taken.term);
@@ -74,7 +74,7 @@ record Hold(String holder, long term, Instant since, long beat, boolean released
 
     /** Locks the row. @throws TuttiException (environment) if another has it */
     void require(Connection connection, String runId) throws SQLException {
-        Optional<Hold> now = lock(connection, runId);
+        Optional<Tenure> now = lock(connection, runId);
         if (now.isEmpty() || now.get().term != term) {
             throw TuttiException.environment(
                     "run %s was taken over by another coordinator%s; this one has to stop",
@@ -83,23 +83,22 @@ record Hold(String holder, long term, Instant since, long beat, boolean released
     }
 
     /** @throws TuttiException (environment) if another has it */
-    Hold beat(Connection connection, String runId) throws SQLException {
-        return update(connection, runId, "beat = beat + 1");
+    void beat(Connection connection, String runId) throws SQLException {
+        update(connection, runId, "beat = beat + 1");
     }
 
     /** The next coordinator need not wait. @throws TuttiException (environment) if another has it */
-    Hold release(Connection connection, String runId) throws SQLException {
-        return update(connection, runId, "released = true");
+    void release(Connection connection, String runId) throws SQLException {
+        update(connection, runId, "released = true");
     }
 
-    private Hold update(Connection connection, String runId, String change) throws SQLException {
+    private void update(Connection connection, String runId, String change) throws SQLException {
         require(connection, runId);
         try (PreparedStatement update =
-                connection.prepareStatement("update tutti_hold set " + change + " where run_id = ?")) {
+                connection.prepareStatement("update tutti_tenure set " + change + " where run_id = ?")) {
             update.setString(1, runId);
             update.executeUpdate();
         }
-        return this;
     }
 
     String describe() {
