@@ -13,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.test.support.BrokenEmbedding;
 import tutti.test.support.TrainSpec;
 import tutti.worker.train.NonfiniteStep;
 

@@ -21,8 +21,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.Manifest;
+import tutti.test.support.BrokenEmbedding;
 import tutti.test.support.Shared;
 import tutti.test.support.TrainSpec;
+import tutti.worker.checkpoint.TrainerState;
 
 /** A run that was killed goes on as if nothing had happened. */
 class ResumeTest {
@@ -110,6 +112,40 @@ class ResumeTest {
             List<Double> values = output.metric(metric);
             assertThat(values.subList(12, 16)).as(metric).isEqualTo(values.subList(8, 12));
         }
+        assertThat(output.hash(1)).isEqualTo(undisturbed);
+    }
+
+    /** A checkpoint says how often the moments were updated, which is not the number of its step. */
+    @Test
+    void shouldGoOnBehindAStepThatWasLeftOutWithTheBitsOfTheRunThatSaved() throws Exception {
+        List<String> samples = Files.readAllLines(TrainSpec.writeData(folder));
+        samples.set(1, BrokenEmbedding.use(samples.get(1)));
+        Path data = Files.write(folder.resolve("samples.jsonl"), samples);
+        RunOutput output = new RunOutput(folder.resolve("out"));
+        Map<String, String> flags = TrainSpec.flags(data, output.folder(), 4, 1);
+        flags.put(
+                "model_name_or_path",
+                BrokenEmbedding.of(TrainSpec.model(), Files.createDirectory(folder.resolve("model")))
+                        .toString());
+        flags.put("on_nonfinite", "skip");
+        flags.put("save_strategy", "steps");
+        flags.put("save_steps", "3");
+        flags.put("max_steps", "6");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+        }
+        String undisturbed = output.hash(1);
+
+        flags.put(
+                "resume_from_checkpoint",
+                output.folder().resolve("checkpoint-3").toString());
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+            assertThat(run.text()).contains("resumed after step 3");
+        }
+        // The first of each epoch of four is left out.
+        assertThat(TrainerState.read(output.folder().resolve("checkpoint-3")).updates())
+                .isEqualTo(2);
         assertThat(output.hash(1)).isEqualTo(undisturbed);
     }
 

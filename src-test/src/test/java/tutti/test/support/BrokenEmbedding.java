@@ -1,4 +1,4 @@
-package tutti.test.numeric;
+package tutti.test.support;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -15,7 +15,7 @@ import tutti.common.checkpoint.SafetensorsWriter;
 import tutti.common.checkpoint.StoredDType;
 
 /** A model with a token whose embedding is no number: no gradient is finite of a step with that token, and of any other all are. */
-final class BrokenEmbedding {
+public final class BrokenEmbedding {
     private static final int TOKEN = 511;
     private static final String EMBEDDINGS = "model.embed_tokens.weight";
     private static final String HEAD = "lm_head.weight";
@@ -24,7 +24,7 @@ final class BrokenEmbedding {
     private BrokenEmbedding() {}
 
     /** Copies a model whose embeddings are tied. In the copy they are not: the head, which all steps need, keeps its numbers. */
-    static Path of(Path tied, Path folder) throws IOException {
+    public static Path of(Path tied, Path folder) throws IOException {
         ObjectNode config = (ObjectNode) JSON.readTree(Files.readString(tied.resolve("config.json")));
         Files.writeString(
                 folder.resolve("config.json"),
@@ -59,7 +59,7 @@ final class BrokenEmbedding {
     }
 
     /** A line of data with that token in it. */
-    static String use(String sample) throws IOException {
+    public static String use(String sample) throws IOException {
         ObjectNode line = (ObjectNode) JSON.readTree(sample);
         ((ArrayNode) line.get("input_ids")).set(1, TOKEN);
         return line.toString();
