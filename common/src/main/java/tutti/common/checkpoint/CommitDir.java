@@ -102,7 +102,7 @@ public final class CommitDir implements AutoCloseable {
         try {
             deleteTree(old);
         } catch (IOException e) {
-            LOG.warn("{}: what {} replaced cannot be removed; the next run does it", old, target, e);
+            LOG.warn("{}: cannot be removed, the next run does it: {}", old, e.toString());
         }
         return target;
     }
