@@ -62,7 +62,10 @@ class ClusterSimulationTest {
                         "checkpoint_committed",
                         "coordinator_restarted",
                         "generation_formed",
+                        "generation_grew",
+                        "node_left",
                         "worker_lost");
+        System.out.println("the schedules met: " + seen);
     }
 
     @Test

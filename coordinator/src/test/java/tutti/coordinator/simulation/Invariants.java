@@ -45,6 +45,7 @@ final class Invariants implements AutoCloseable {
     private int worldSize;
     private String begunBy = "";
     private int formed;
+    private int formedRanks;
     private long measured;
 
     private record Step(List<Integer> samples, long before, long after) {}
@@ -224,6 +225,11 @@ final class Invariants implements AutoCloseable {
                         formed,
                         begun);
                 formed = generation;
+                int ranks = line.path("world_size").asInt();
+                if (formedRanks > 0 && ranks > formedRanks) {
+                    events.add("generation_grew");
+                }
+                formedRanks = ranks;
             } else if (event.equals("worker_lost")) {
                 String pid = line.path("member").asText().replaceAll(".*pid (\\d+) .*", "$1");
                 lost.accept(Long.parseLong(pid));
