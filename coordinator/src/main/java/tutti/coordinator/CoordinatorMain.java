@@ -58,6 +58,7 @@ public final class CoordinatorMain {
                 System.currentTimeMillis(),
                 output.toString()));
         board.subscribe(meters);
+        seat.heartbeat().ifPresent(file -> board.subscribe(new Heartbeat(file, InstantSource.system())));
         ConsoleOptions options =
                 new ConsoleOptions(config.console().host(), config.console().port(), seat.consoleToken());
         boolean again = seat.restarts() > 0;

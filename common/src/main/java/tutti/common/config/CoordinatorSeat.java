@@ -1,19 +1,29 @@
 package tutti.common.config;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Where the coordinator process listens and how it may draw. The agent writes it into the coordinator's environment.
  *
  * @param host address to listen on for workers
  * @param consoleToken secret of the admin console; never logged, never written to a file
+ * @param aeronDir folder of the agent, which owns and deletes it; empty: nobody watches this process
  * @param restarts coordinators that this run has had before, all of them killed
  * @param progressBar true: output is a terminal that can redraw a line; false: plain lines only
  * @param columns width of that terminal in characters
  */
 public record CoordinatorSeat(
-        String host, int port, String runId, String consoleToken, int restarts, boolean progressBar, int columns) {
+        String host,
+        int port,
+        String runId,
+        String consoleToken,
+        Optional<Path> aeronDir,
+        int restarts,
+        boolean progressBar,
+        int columns) {
     private static final String BAR = "bar";
     private static final int USUAL_COLUMNS = 80;
 
@@ -25,6 +35,7 @@ public record CoordinatorSeat(
                 seat.integer(SeatReader.MASTER_PORT, 1, 65535),
                 seat.text(SeatReader.RUN_ID),
                 seat.text(SeatReader.CONSOLE_TOKEN),
+                Optional.ofNullable(environment.get(SeatReader.AERON_DIR)).map(Path::of),
                 environment.containsKey(SeatReader.RESTARTS)
                         ? seat.integer(SeatReader.RESTARTS, 0, Integer.MAX_VALUE)
                         : 0,
@@ -39,6 +50,7 @@ public record CoordinatorSeat(
         variables.put(SeatReader.MASTER_PORT, Integer.toString(port));
         variables.put(SeatReader.RUN_ID, runId);
         variables.put(SeatReader.CONSOLE_TOKEN, consoleToken);
+        aeronDir.ifPresent(folder -> variables.put(SeatReader.AERON_DIR, folder.toString()));
         variables.put(SeatReader.RESTARTS, Integer.toString(restarts));
         variables.put(SeatReader.PROGRESS, progressBar ? BAR : "plain");
         variables.put(SeatReader.COLUMNS, Integer.toString(columns));
@@ -47,7 +59,12 @@ public record CoordinatorSeat(
 
     /** Of the next coordinator of the same run. */
     public CoordinatorSeat again() {
-        return new CoordinatorSeat(host, port, runId, consoleToken, restarts + 1, progressBar, columns);
+        return new CoordinatorSeat(host, port, runId, consoleToken, aeronDir, restarts + 1, progressBar, columns);
+    }
+
+    /** What this coordinator touches every few seconds, for the agent to see that its actors move. */
+    public Optional<Path> heartbeat() {
+        return aeronDir.map(folder -> folder.resolve("coordinator-%d.beat".formatted(restarts)));
     }
 
     /** The width that a shell told, or 80. */

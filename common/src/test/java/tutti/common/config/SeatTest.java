@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -15,8 +16,8 @@ import tutti.common.error.TuttiException;
 class SeatTest {
     private static final WorkerSeat WORKER =
             new WorkerSeat(3, 1, 1, 4, "10.0.0.1", 29500, "0123456789abcdef", Path.of("/dev/shm/tutti-1"), 2);
-    private static final CoordinatorSeat COORDINATOR =
-            new CoordinatorSeat("127.0.0.1", 29500, "0123456789abcdef", "secret", 2, true, 120);
+    private static final CoordinatorSeat COORDINATOR = new CoordinatorSeat(
+            "127.0.0.1", 29500, "0123456789abcdef", "secret", Optional.of(Path.of("/dev/shm/a")), 2, true, 120);
 
     @Test
     void shouldReadBackWhatTheAgentWrote() {

@@ -21,6 +21,7 @@ import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.coordinator.run.RunState;
@@ -39,6 +40,9 @@ final class ConsoleHandler extends SimpleChannelInboundHandler<FullHttpRequest> 
     static final String METRICS = "/metrics";
     static final String HEALTH = "/healthz";
     static final String READY = "/readyz";
+
+    /** Ten times as long as a run that moves says so. */
+    private static final Duration HEALTHY = Duration.ofSeconds(30);
 
     private static final Logger log = LoggerFactory.getLogger(ConsoleHandler.class);
     private static final Assets ASSET_FILES = new Assets();
@@ -79,10 +83,18 @@ final class ConsoleHandler extends SimpleChannelInboundHandler<FullHttpRequest> 
             case SAVE -> save();
             case LIVE -> Answers.text(UPGRADE_REQUIRED, "This address speaks WebSocket.\n");
             case METRICS -> Answers.bytes(OK, PROMETHEUS_TEXT, registry.scrape().getBytes(StandardCharsets.UTF_8));
-            case HEALTH -> Answers.text(OK, "ok\n");
+            case HEALTH -> health();
             case READY -> ready();
             default -> path.startsWith(ASSETS) ? asset(path.substring(ASSETS.length()), "no-cache") : nothing();
         };
+    }
+
+    /** The server answers on threads of its own: what lives is told by the run. */
+    private FullHttpResponse health() {
+        Duration still = board.still(System.nanoTime());
+        return still.compareTo(HEALTHY) < 0
+                ? Answers.text(OK, "ok\n")
+                : Answers.text(SERVICE_UNAVAILABLE, "the run has not moved for %d s\n".formatted(still.toSeconds()));
     }
 
     private FullHttpResponse save() {

@@ -32,6 +32,11 @@ public final class Announcer {
         this.clock = clock;
     }
 
+    /** The run's actor moves. */
+    void beat() {
+        board.beat(clock.getAsLong());
+    }
+
     void arrived(int present, int expected) {
         publish(board.status().withState(RunState.FORMING, "%d of %d workers are here".formatted(present, expected)));
     }

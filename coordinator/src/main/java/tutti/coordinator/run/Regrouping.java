@@ -219,7 +219,7 @@ final class Regrouping {
         boolean inFlight =
                 run.checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
         if (regroup.allHeld() && !inFlight && regroup.renew()) {
-            run.membership.tell(Membership.renew(run.departing));
+            run.membership.tell(Membership.renew(run.resizing.departing()));
         }
         Optional<MembershipEvent.Formed> formed = regroup.formed();
         boolean settling = run.checkpoints.filter(Checkpointing::settling).isPresent();

@@ -31,7 +31,6 @@ import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.GradientKey;
-import tutti.common.protocol.Join;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
@@ -79,6 +78,7 @@ public final class RunActor {
     private final String runId;
     final Losses losses;
     final Guards guards;
+    final Resizing resizing;
     private final Regrouping regrouping = new Regrouping(this);
     final ActorRef<WireMessage> membership;
 
@@ -94,11 +94,6 @@ public final class RunActor {
     int generation;
     /** All that have joined, those included that no generation has a rank for. */
     private final Set<ActorRef<WorkerCommand>> joined = new LinkedHashSet<>();
-    /** Nodes that are to make room, and without which the run can go on. */
-    final Set<Integer> departing = new TreeSet<>();
-
-    /** More are here than are in this generation. */
-    private boolean couldGrow;
     /** Steps of which {@code metrics.jsonl} has a line. */
     private long measured;
     /** What workers say of steps while they load, since nobody may have heard it. */
@@ -169,13 +164,10 @@ public final class RunActor {
         this.outcome = outcome;
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
         this.guards = new Guards(config.guards(), past.rollbacks(), ledger, announcer);
+        Formation formation = new Formation(config.launch(), config.train());
+        this.resizing = new Resizing(config, formation, announcer);
         membership = context.spawn(
-                Membership.create(
-                        runId,
-                        new Formation(config.launch(), config.train()),
-                        past.generation(),
-                        past.worldSize(),
-                        events),
+                Membership.create(runId, formation, past.generation(), past.worldSize(), events),
                 ClusterConfig.MEMBERSHIP);
         timers.startTimerWithFixedDelay(new Beat(), RunLedger.BEAT);
     }
@@ -239,8 +231,7 @@ public final class RunActor {
         noteWhoLeft(formed.members());
         members = formed.members();
         generation = formed.generation();
-        couldGrow = false;
-        departing.retainAll(nodes(members));
+        resizing.formed(nodes(members));
         ledger.happened(
                 "generation_formed",
                 Map.of(
@@ -422,7 +413,7 @@ public final class RunActor {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
         } else if (report instanceof Preempted leaving) {
-            return departs(leaving) ? resizing(training) : preempted(training);
+            return departs(leaving) ? resized(training) : preempted(training);
         } else if (report instanceof Stalled stalled) {
             ledger.happened(
                     "collective_stalled",
@@ -473,59 +464,12 @@ public final class RunActor {
         }
     }
 
-    // ---- pausing: others are here to take part, or somebody is to make room ----
-
-    /** @return whether the run can go on without the node that is to make room; else all of it ends */
-    boolean departs(Preempted leaving) {
-        Set<Integer> nodes = new TreeSet<>(departing);
-        nodes.add(members.get(leaving.rank()).join().nodeRank());
-        List<Join> others = members.stream()
-                .map(Member::join)
-                .filter(join -> !nodes.contains(join.nodeRank()))
-                .toList();
-        boolean spared = config.launch().elastic()
-                && !new Formation(config.launch(), config.train())
-                        .choose(others, Set.of())
-                        .isEmpty();
-        if (spared) {
-            departing.addAll(nodes);
-        }
-        return spared;
+    private Behavior<Message> resized(Training training) {
+        return resizing.isDue(training) ? regrouping.resize(training) : Behaviors.same();
     }
 
-    /** Behind the steps that are handed out; where nobody has all state, behind a checkpoint from which all can begin. */
-    private Behavior<Message> resizing(Training training) {
-        boolean ends = training.leaving || training.leased == training.plan.totalSteps();
-        boolean whole = config.optim().zero() == 0;
-        boolean saved = training.checkpoints.schedule().committed(training.leased);
-        if (!(couldGrow || !departing.isEmpty())
-                || ends
-                || (training.completed == training.firstStep && !whole && !saved)) {
-            return Behaviors.same();
-        }
-        training.pausing = true;
-        if (training.completed < training.leased
-                || training.checkpoints.schedule().inFlight()) {
-            return Behaviors.same();
-        }
-        if (whole || saved) {
-            return regrouping.resize(training);
-        }
-        if (!training.saving) {
-            training.saving = true;
-            training.checkpoints.schedule().ask();
-            training.leases.next(training);
-        }
-        if (!training.checkpoints.schedule().inFlight()) {
-            announcer.note(
-                    "warning: the number of workers could change, but no checkpoint could be written for them to begin with");
-            couldGrow = false;
-            departing.clear();
-            training.saving = false;
-            training.pausing = false;
-            training.leases.next(training);
-        }
-        return Behaviors.same();
+    boolean departs(Preempted leaving) {
+        return resizing.departs(members, members.get(leaving.rank()));
     }
 
     // ---- leaving: told to make room, behind one more checkpoint ----
@@ -564,7 +508,7 @@ public final class RunActor {
     private Behavior<Message> finishing(Training training) {
         if (training.finished.size() < members.size()
                 || training.checkpoints.schedule().inFlight()) {
-            return resizing(training);
+            return resized(training);
         }
         Set<String> hashes = new HashSet<>(training.finished.values());
         if (hashes.size() > 1) {
@@ -611,6 +555,7 @@ public final class RunActor {
         return Behaviors.receive(Message.class)
                 .onMessage(Beat.class, guarded(beat -> {
                     ledger.beat();
+                    announcer.beat();
                     return Behaviors.same();
                 }))
                 .onMessage(CommitBroken.class, broken -> fail(asTutti(broken.cause())))
@@ -642,8 +587,8 @@ public final class RunActor {
     private Behavior<Message> whileRunning(Members event, Optional<Training> training) {
         noteArrival(event.event());
         if (event.event() instanceof MembershipEvent.CouldGrow) {
-            couldGrow = true;
-            return training.map(this::resizing).orElse(Behaviors.same());
+            resizing.couldGrow();
+            return training.map(this::resized).orElse(Behaviors.same());
         }
         if (!(event.event() instanceof MembershipEvent.Lost lost)) {
             return Behaviors.same();

@@ -1,8 +1,10 @@
 package tutti.coordinator.run;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalLong;
 import tutti.common.metrics.StepMetrics;
 
 /**
@@ -16,6 +18,7 @@ public final class StatusBoard {
     private final List<Listener> listeners = new ArrayList<>();
     private final StepHistory history = new StepHistory(MAX_STEPS);
     private RunStatus status;
+    private OptionalLong beaten = OptionalLong.empty();
 
     public StatusBoard(RunStatus first) {
         this.status = Objects.requireNonNull(first, "first");
@@ -26,6 +29,9 @@ public final class StatusBoard {
         void onStatus(RunStatus status);
 
         void onStep(StepMetrics step);
+
+        /** The run moves, whether it has anything to say or not: every few seconds. */
+        default void onBeat() {}
     }
 
     /** Ends a subscription; no call reaches the listener after {@link #close()} has returned. Closing twice is harmless. */
@@ -46,6 +52,21 @@ public final class StatusBoard {
     public synchronized void publish(StepMetrics step) {
         history.add(Objects.requireNonNull(step, "step"));
         listeners.forEach(listener -> listener.onStep(step));
+    }
+
+    /** @param nanos when */
+    synchronized void beat(long nanos) {
+        beaten = OptionalLong.of(nanos);
+        listeners.forEach(Listener::onBeat);
+    }
+
+    /**
+     * How long the run has stood still, if it ever moved.
+     *
+     * @param nanos now
+     */
+    public synchronized Duration still(long nanos) {
+        return Duration.ofNanos(beaten.isPresent() ? nanos - beaten.getAsLong() : 0);
     }
 
     public synchronized RunStatus status() {

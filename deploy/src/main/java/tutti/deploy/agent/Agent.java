@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import tutti.common.config.CoordinatorSeat;
@@ -147,11 +148,12 @@ public final class Agent {
                     port,
                     runId,
                     environment.getOrDefault(CONSOLE_TOKEN, ConsoleOptions.newToken()),
+                    Optional.of(aeronDir),
                     0,
                     progressBar,
                     CoordinatorSeat.columns(environment));
             AtomicReference<CoordinatorSeat> next = new AtomicReference<>(seat);
-            going = node.keep(() -> startCoordinator(next.getAndUpdate(CoordinatorSeat::again), runFile, aeronDir));
+            going = node.keep(() -> startCoordinator(next.getAndUpdate(CoordinatorSeat::again), runFile));
         }
         int threads = threads(launch, environment);
         for (int local = 0; going && local < launch.nprocPerNode(); local++) {
@@ -171,12 +173,18 @@ public final class Agent {
         }
     }
 
-    private Child startCoordinator(CoordinatorSeat seat, Path runFile, Path aeronDir) {
+    private Child startCoordinator(CoordinatorSeat seat, Path runFile) {
         ProcessBuilder builder = builder(Role.COORDINATOR, runFile, seat.environment());
-        builder.environment().put("TUTTI_AERON_DIR", aeronDir.toString());
         Process process = NodeProcesses.launch(builder);
         node.add(Pump.raw("tutti-pump-coordinator-out", process.getInputStream(), terminal, false));
         node.add(Pump.raw("tutti-pump-coordinator-err", process.getErrorStream(), terminal, true));
+        new CoordinatorWatch(
+                        process,
+                        seat.heartbeat().orElseThrow(),
+                        CoordinatorWatch.HUNG,
+                        CoordinatorWatch.LOOK,
+                        terminal::note)
+                .start();
         return new Child(-1, process, null);
     }
 

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -147,27 +148,41 @@ final class TuttiProcess implements AutoCloseable {
 
     /** As {@link #awaitLine}, for one line after the other. @return of the last one */
     Matcher awaitLines(List<String> regexes) throws InterruptedException {
-        long deadline = System.nanoTime() + LONG.toNanos();
-        int seen = 0;
+        int from = 0;
         Matcher found = null;
+        for (String regex : regexes) {
+            Optional<Line> line = nextLine(from, regex);
+            assertThat(line)
+                    .as(() -> "no line with '%s' in:%n%s".formatted(regex, text()))
+                    .isPresent();
+            from = line.get().number() + 1;
+            found = line.get().matcher();
+        }
+        return found;
+    }
+
+    /** @param number from 0 */
+    record Line(int number, Matcher matcher) {}
+
+    /** Waits for a line from number {@code from} on; empty when the process ends without one, or does not say it in time. */
+    Optional<Line> nextLine(int from, String regex) throws InterruptedException {
+        Pattern pattern = Pattern.compile(regex);
+        long deadline = System.nanoTime() + LONG.toNanos();
         synchronized (lines) {
-            for (String regex : regexes) {
-                Pattern pattern = Pattern.compile(regex);
-                for (found = null; found == null; ) {
-                    if (seen == lines.size()) {
-                        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-                        assertThat(openStreams > 0 && left > 0)
-                                .as("no line with '%s' in:%n%s", regex, String.join("\n", lines))
-                                .isTrue();
-                        lines.wait(left);
-                    } else {
-                        Matcher matcher = pattern.matcher(lines.get(seen++));
-                        found = matcher.find() ? matcher : null;
+            for (int number = from; ; number++) {
+                while (number >= lines.size()) {
+                    long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+                    if (openStreams == 0 || left <= 0) {
+                        return Optional.empty();
                     }
+                    lines.wait(left);
+                }
+                Matcher matcher = pattern.matcher(lines.get(number));
+                if (matcher.find()) {
+                    return Optional.of(new Line(number, matcher));
                 }
             }
         }
-        return found;
     }
 
     /** Waits for the end of the agent. Fails with the whole output when it takes longer. */
@@ -224,14 +239,19 @@ final class TuttiProcess implements AutoCloseable {
 
     /** The process that plays a role: {@code coordinator} or {@code worker}, the latter by rank. */
     long pidOf(String role, int rank) {
+        return find(role, rank)
+                .orElseThrow(() -> new AssertionError("no %s %d among %s".formatted(role, rank, pids())));
+    }
+
+    /** As {@link #pidOf}, if it lives. */
+    Optional<Long> find(String role, int rank) {
         return pids().stream()
                 .filter(pid -> commandLineOf(pid).contains("tutti.deploy.Tutti\0" + role + "\0"))
                 .filter(pid -> role.equals("coordinator")
                         || Arrays.asList(environmentOf(PROC.resolve(Long.toString(pid)))
                                         .split("\0"))
                                 .contains("RANK=" + rank))
-                .findFirst()
-                .orElseThrow(() -> new AssertionError("no %s %d among %s".formatted(role, rank, pids())));
+                .findFirst();
     }
 
     /** No process that this command started is alive, and its folder in shared memory is gone. */
@@ -256,8 +276,8 @@ final class TuttiProcess implements AutoCloseable {
         return folders;
     }
 
-    /** Those that did not end in time. */
-    private List<Long> awaitEnd(Duration within) throws InterruptedException {
+    /** Waits for the end of all processes of this command. @return those that did not end in time */
+    List<Long> awaitEnd(Duration within) throws InterruptedException {
         CompletableFuture<?>[] ends = pids().stream()
                 .flatMap(pid -> ProcessHandle.of(pid).stream())
                 .map(ProcessHandle::onExit)

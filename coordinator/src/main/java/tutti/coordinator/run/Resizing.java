@@ -1,0 +1,105 @@
+package tutti.coordinator.run;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import tutti.common.config.RunConfig;
+import tutti.common.protocol.Join;
+import tutti.coordinator.plan.Formation;
+import tutti.coordinator.plan.Member;
+
+/**
+ * When a generation ends because others should make up the next one: more are here, or a node is to make room. Nothing is lost by it: it ends
+ * behind the steps that are handed out, and where no rank has all state, behind a checkpoint from which all can begin. Used by the
+ * run actor alone.
+ */
+final class Resizing {
+    private final RunConfig config;
+    private final Formation formation;
+    private final Announcer announcer;
+    private final Set<Integer> departing = new TreeSet<>();
+    private boolean couldGrow;
+
+    Resizing(RunConfig config, Formation formation, Announcer announcer) {
+        this.config = config;
+        this.formation = formation;
+        this.announcer = announcer;
+    }
+
+    /** A generation of these is formed: of all that are here. */
+    void formed(Set<Integer> nodes) {
+        couldGrow = false;
+        departing.retainAll(nodes);
+    }
+
+    /** More are here than are in the generation. */
+    void couldGrow() {
+        couldGrow = true;
+    }
+
+    /** Nodes that are to make room, and without which the run can go on. */
+    Set<Integer> departing() {
+        return Collections.unmodifiableSet(departing);
+    }
+
+    /**
+     * @param leaving one of a node that is to make room
+     * @return whether the run can go on without that node; else all of it ends
+     */
+    boolean departs(List<Member> members, Member leaving) {
+        Set<Integer> nodes = new TreeSet<>(departing);
+        nodes.add(leaving.join().nodeRank());
+        List<Join> others = members.stream()
+                .map(Member::join)
+                .filter(join -> !nodes.contains(join.nodeRank()))
+                .toList();
+        boolean spared =
+                config.launch().elastic() && !formation.choose(others, Set.of()).isEmpty();
+        if (spared) {
+            departing.addAll(nodes);
+        }
+        return spared;
+    }
+
+    /** Asked whenever something has come to its end. @return whether the generation is to end now */
+    boolean isDue(Training training) {
+        boolean ends = training.leaving || training.leased == training.plan.totalSteps();
+        boolean wanted = couldGrow || !departing.isEmpty();
+        boolean begins = canBeBegunWith(training);
+        // Before its first step a generation has nothing to save.
+        if (!wanted || ends || (training.completed == training.firstStep && !begins)) {
+            return false;
+        }
+        training.pausing = true;
+        if (training.completed < training.leased
+                || training.checkpoints.schedule().inFlight()) {
+            return false;
+        }
+        if (!begins) {
+            save(training);
+        }
+        return begins;
+    }
+
+    private boolean canBeBegunWith(Training training) {
+        return config.optim().zero() == 0 || training.checkpoints.schedule().committed(training.leased);
+    }
+
+    private void save(Training training) {
+        if (!training.saving) {
+            training.saving = true;
+            training.checkpoints.schedule().ask();
+            training.leases.next(training);
+        }
+        if (!training.checkpoints.schedule().inFlight()) {
+            announcer.note(
+                    "warning: the number of workers could change, but no checkpoint could be written for them to begin with");
+            couldGrow = false;
+            departing.clear();
+            training.saving = false;
+            training.pausing = false;
+            training.leases.next(training);
+        }
+    }
+}

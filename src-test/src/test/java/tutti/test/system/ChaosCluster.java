@@ -1,0 +1,189 @@
+package tutti.test.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.locks.LockSupport;
+import tutti.common.error.Category;
+
+/** One run on three nodes of this machine, with one, one and two workers, and what can happen to it. */
+final class ChaosCluster implements AutoCloseable {
+    /** One thread each, so that workers compute alike however many share a node. */
+    static final Map<String, String> ENVIRONMENT = Map.of("OMP_NUM_THREADS", "1");
+
+    /** Of each seat. */
+    private static final int[] NODE = {0, 1, 2, 2};
+
+    private static final String BEGINS = "^(generation \\d+|plan): ";
+    private static final Duration END = Duration.ofMinutes(3);
+
+    private final Path folder;
+    private final Map<String, String> flags;
+    private final SplittableRandom random;
+    private final List<TuttiProcess> nodes = new ArrayList<>();
+    private final List<TuttiProcess> ended = new ArrayList<>();
+    private boolean trains;
+
+    ChaosCluster(Path folder, Map<String, String> flags, SplittableRandom random) throws InterruptedException {
+        this.folder = folder;
+        this.random = random;
+        this.flags = new LinkedHashMap<>(flags);
+        this.flags.put("nnodes", "1:3");
+        this.flags.put("nproc_per_node", "1,1,2");
+        startAll();
+    }
+
+    private void startAll() throws InterruptedException {
+        for (int node = 0; node < 3; node++) {
+            nodes.add(start(node));
+        }
+        awaitTraining(0);
+    }
+
+    private TuttiProcess start(int node) {
+        Map<String, String> mine = new LinkedHashMap<>(flags);
+        mine.put("node_rank", Integer.toString(node));
+        return TuttiProcess.run(folder, List.of(), ENVIRONMENT, mine);
+    }
+
+    /** Has the run begun to train after what happened last, and not ended? */
+    boolean trains() {
+        return trains;
+    }
+
+    private int said() {
+        return nodes.get(0).lines().size();
+    }
+
+    private void awaitTraining(int from) throws InterruptedException {
+        trains = nodes.get(0).nextLine(from, BEGINS).isPresent();
+    }
+
+    /** Some while later. @return what happened */
+    String disturb() throws Exception {
+        LockSupport.parkNanos(Duration.ofMillis(random.nextInt(2500)).toNanos());
+        int seat = random.nextInt(NODE.length);
+        int node = 1 + random.nextInt(2);
+        int kind = random.nextInt(100);
+        if (kind < 30) {
+            return killWorker(seat);
+        } else if (kind < 45) {
+            return stopWorker(seat);
+        } else if (kind < 60) {
+            return killCoordinator();
+        } else if (kind < 78) {
+            return killNode(node);
+        } else if (kind < 90) {
+            return makeRoom(node);
+        }
+        return killAll();
+    }
+
+    private String killWorker(int seat) throws Exception {
+        int from = said();
+        if (signal(NODE[seat], "worker", seat, "KILL")) {
+            awaitTraining(from);
+        }
+        return "worker %d killed".formatted(seat);
+    }
+
+    /** False where there is none: it may be starting, or the run be over. */
+    private boolean signal(int node, String role, int seat, String name) throws Exception {
+        Optional<Long> pid = nodes.get(node).find(role, seat);
+        if (pid.isPresent()) {
+            nodes.get(node).signal(pid.get(), name);
+        }
+        return pid.isPresent();
+    }
+
+    /** One alone on its node is woken when the others have gone on without it; it finds itself cut off, and comes back. */
+    private String stopWorker(int seat) throws Exception {
+        int from = said();
+        if (signal(NODE[seat], "worker", seat, "STOP")) {
+            awaitTraining(from);
+            int since = said();
+            if (NODE[seat] < 2 && signal(NODE[seat], "worker", seat, "CONT") && trains) {
+                awaitTraining(since);
+            }
+        }
+        return "worker %d stopped".formatted(seat);
+    }
+
+    private String killCoordinator() throws Exception {
+        int from = said();
+        if (signal(0, "coordinator", -1, "KILL")) {
+            awaitTraining(from);
+        }
+        return "coordinator killed";
+    }
+
+    private String killNode(int node) throws Exception {
+        int from = said();
+        nodes.get(node).signal("KILL");
+        replace(node, from);
+        return "node %d killed".formatted(node);
+    }
+
+    private String makeRoom(int node) throws Exception {
+        int from = said();
+        nodes.get(node).signal("TERM");
+        assertThat(nodes.get(node).exitCode(END)).as(nodes.get(node)::text).isIn(Category.PREEMPTED.exitCode(), 0);
+        replace(node, from);
+        return "node %d made room".formatted(node);
+    }
+
+    /** The others go on without it; then its next agent comes. */
+    private void replace(int node, int from) throws InterruptedException {
+        awaitTraining(from);
+        if (trains) {
+            int since = said();
+            ended.add(nodes.set(node, start(node)));
+            awaitTraining(since);
+        }
+    }
+
+    /** As a scheduler does that starts the whole job again. */
+    private String killAll() throws Exception {
+        for (TuttiProcess node : nodes) {
+            node.signal("KILL");
+        }
+        for (TuttiProcess node : nodes) {
+            assertThat(node.awaitEnd(END))
+                    .as("processes of an agent that was killed")
+                    .isEmpty();
+        }
+        ended.addAll(nodes);
+        nodes.clear();
+        flags.put("resume_from_checkpoint", "True");
+        startAll();
+        return "all killed";
+    }
+
+    /** Waits for the end of the run, which leaves nothing behind. */
+    void succeed() throws InterruptedException {
+        assertThat(nodes.get(0).exitCode()).as(nodes.get(0)::text).isZero();
+        for (TuttiProcess node : nodes) {
+            // One that came when all was over has found nobody.
+            assertThat(node.exitCode(END)).as(node::text).isIn(0, Category.PEER.exitCode());
+        }
+        for (TuttiProcess node : nodes) {
+            node.assertLeftNothing(END);
+        }
+        for (TuttiProcess node : ended) {
+            node.assertLeftNothing(END);
+        }
+    }
+
+    @Override
+    public void close() {
+        nodes.forEach(TuttiProcess::close);
+        ended.forEach(TuttiProcess::close);
+    }
+}

@@ -1,0 +1,112 @@
+package tutti.test.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import tutti.test.support.Ports;
+import tutti.test.support.Shared;
+import tutti.test.support.TrainSpec;
+
+/**
+ * The long form of {@link ChaosTest}: three nodes with one, one and two workers, of which one is enough. Workers, agents and the coordinator are
+ * killed, stopped and told to leave at random, so that one, two or four workers train; every round ends with the bits of an undisturbed run.
+ * {@code -Dtutti.rounds=50} plays so many rounds, {@code -Dtutti.seed} others.
+ */
+class ClusterChaosTest {
+    private static final int ROUNDS = Integer.getInteger("tutti.rounds", 0);
+    private static final long SEED = Long.getLong("tutti.seed", 1);
+    private static final int STEPS = 240;
+
+    @TempDir
+    Path folder;
+
+    @Test
+    @Timeout(value = 8, unit = TimeUnit.HOURS)
+    void shouldEndWithTheSameBitsWhateverDies() throws Exception {
+        Assumptions.assumeTrue(ROUNDS > 0, "skipped: -Dtutti.rounds=50 plays 50 rounds");
+        RunOutput undisturbed = new RunOutput(folder.resolve("undisturbed"));
+        Map<String, String> calm = flags(undisturbed.folder(), 0);
+        calm.put("nproc_per_node", "4");
+        try (TuttiProcess run = TuttiProcess.run(folder, List.of(), ChaosCluster.ENVIRONMENT, calm)) {
+            run.succeed();
+        }
+        for (int round = 1; round <= ROUNDS; round++) {
+            SplittableRandom random = new SplittableRandom(SEED * 1000 + round);
+            Path output = folder.resolve("round-" + round);
+            Map<String, String> flags = flags(output, random.nextInt(3));
+            flags.put("rdzv_last_call", random.nextBoolean() ? "1" : "10");
+            String what = "seed %d, round %d, --zero %s".formatted(SEED, round, flags.get("zero"));
+            List<String> done = new ArrayList<>();
+            try (ChaosCluster cluster = new ChaosCluster(folder, flags, random)) {
+                for (int left = 1 + random.nextInt(4); left > 0 && cluster.trains(); left--) {
+                    done.add(cluster.disturb());
+                }
+                System.out.printf("%s: %s%n", what, done);
+                cluster.succeed();
+            } catch (AssertionError e) {
+                throw new AssertionError(what + " after " + done + ": " + e.getMessage(), e);
+            }
+            assertSame(new RunOutput(output), undisturbed, what + " after " + done);
+        }
+    }
+
+    /** Steps between a checkpoint and the death of everything are trained, and told, again. */
+    private static void assertSame(RunOutput output, RunOutput undisturbed, String what) throws Exception {
+        assertThat(output.hashes().values()).as(what).containsOnly(undisturbed.hash(4));
+        assertThat(losses(output)).as(what).isEqualTo(losses(undisturbed));
+        assertThat(Files.mismatch(model(output), model(undisturbed)))
+                .as("%s: first byte in which the final models differ", what)
+                .isEqualTo(-1);
+    }
+
+    private static Map<Double, Double> losses(RunOutput output) {
+        Map<Double, Double> losses = new TreeMap<>();
+        output.metrics().forEach(line -> {
+            Double before =
+                    losses.put(line.get("step").asDouble(), line.get("loss").asDouble());
+            assertThat(before == null || before == line.get("loss").asDouble())
+                    .as("the loss of a step that was trained again: " + line)
+                    .isTrue();
+        });
+        return losses;
+    }
+
+    private static Path model(RunOutput output) {
+        return output.folder().resolve("model.safetensors");
+    }
+
+    private static Map<String, String> flags(Path output, int zero) throws Exception {
+        Map<String, String> flags = new LinkedHashMap<>();
+        flags.put("nnodes", "1");
+        flags.put("virtual_ranks", "4");
+        flags.put("master_port", Integer.toString(Ports.free()));
+        flags.put("model_name_or_path", TrainSpec.model().toString());
+        flags.put("data_path", Shared.path("data/dummy_conversation.json").toString());
+        flags.put("output_dir", output.toString());
+        flags.put("model_max_length", "256");
+        flags.put("per_device_train_batch_size", "1");
+        flags.put("gradient_accumulation_steps", "2");
+        flags.put("learning_rate", "1e-3");
+        flags.put("max_steps", Integer.toString(STEPS));
+        flags.put("save_steps", "8");
+        flags.put("save_total_limit", "3");
+        flags.put("max_restarts", "10");
+        flags.put("rdzv_timeout", "60");
+        flags.put("zero", Integer.toString(zero));
+        flags.put("bucket_cap_mb", "0.2");
+        flags.put("allreduce_timeout", "5");
+        return flags;
+    }
+}
