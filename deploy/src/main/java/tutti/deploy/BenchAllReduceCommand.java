@@ -11,6 +11,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.deploy.agent.ChildCommand;
 import tutti.deploy.agent.Patience;
@@ -52,6 +53,12 @@ final class BenchAllReduceCommand implements Callable<Integer> {
             description = "sizes of the buffer; k, m, g are powers of 1024 (default: 1k,16k,256k,4m,16m,64m)")
     private String bytes;
 
+    @Option(
+            names = "--reduce_dtype",
+            defaultValue = "float32",
+            description = "as tutti run takes it: bfloat16 on the wire for --transport udp (default: float32)")
+    private ReduceDType reduceDType;
+
     @Option(names = "--backend", defaultValue = "auto", description = "as tutti run takes it (default: auto)")
     private Backend backend;
 
@@ -66,7 +73,7 @@ final class BenchAllReduceCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         AllReduceBench.Options options =
-                new AllReduceBench.Options(worldSize, transport, backend, MessageSizes.parse(bytes));
+                new AllReduceBench.Options(worldSize, transport, backend, reduceDType, MessageSizes.parse(bytes));
         boolean verbose = spec.commandLine().getParseResult().hasMatchedOption(Tutti.VERBOSE);
         ChildCommand command = ChildCommand.sameJava(Tutti.class, verbose, System.getenv());
         return new AllReduceBench(

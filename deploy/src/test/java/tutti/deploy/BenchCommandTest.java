@@ -31,6 +31,7 @@ class BenchCommandTest {
                 "bench kernels --shape tiny --backend reference --dtype bf16|--dtype bf16: the reference backend has [f64]",
                 "bench allreduce --world_size 1|--world_size=1: 2 to 256 ranks",
                 "bench allreduce --bytes 1k,1.5m|--bytes 1.5m: a size such as 256k or 4m is needed",
+                "bench allreduce --reduce_dtype bfloat16|--reduce_dtype bfloat16: --transport auto is one node, in which nothing is rounded",
                 "bench allreduce --transport ucx|Invalid value for option '--transport'",
                 "bench allreduce-rank none|a rank is started by `tutti bench allreduce`, not by hand: "
             })

@@ -197,6 +197,13 @@ public final class Keys {
             key("console_port", Kind.INTEGER, "0", CLUSTER, "port of the console; 0: any free one");
     public static final Key BUCKET_CAP_MB =
             key("bucket_cap_mb", Kind.NUMBER, "25", CLUSTER, "MiB of gradients per all-reduce");
+    public static final Key REDUCE_DTYPE = key(
+            "reduce_dtype",
+            Kind.WORD,
+            "float32",
+            CLUSTER,
+            "what gradients travel as between nodes, the same on all nodes: float32, or bfloat16, half the bytes: what a node sends is "
+                    + "rounded; sums are float32 in any case, and inside a node nothing is rounded");
     public static final Key ALLREDUCE_TIMEOUT = key(
             "allreduce_timeout",
             Kind.INTEGER,

@@ -6,6 +6,7 @@ public record PlanConfig(
 
     public PlanConfig {
         train.requireHeldBy(launch);
+        allReduce.requireGradientsOf(train.backend());
     }
 
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */

@@ -17,6 +17,7 @@ public record RunConfig(
 
     public RunConfig {
         train.requireHeldBy(launch);
+        allReduce.requireGradientsOf(train.backend());
         require(
                 (long) train.batchSize() * train.accumulation() * train.virtualRanks(launch.worldSize())
                         <= Integer.MAX_VALUE,

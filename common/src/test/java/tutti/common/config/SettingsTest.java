@@ -15,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.config.GradientCheckpointing.Policy;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -86,6 +87,7 @@ class SettingsTest {
         "save_steps,1.5,not a whole number",
         "save_total_limit,99999999999,does not fit 32 bits",
         "bf16,maybe,not True or False",
+        "reduce_dtype,bf16,'not one of float32, bfloat16'",
         "save_strategy,often,'not one of no, steps, epoch'",
         "nnodes,4:1,'MIN is 1 at least, and at most MAX'",
         "nnodes,0:2,'MIN is 1 at least, and at most MAX'",
@@ -201,6 +203,24 @@ class SettingsTest {
                 .isInstanceOfSatisfying(
                         TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
                 .hasMessageContainingAll("=1000000", "=1000 ", "3 virtual ranks", "2147483647");
+    }
+
+    @Test
+    void shouldRefuseToRoundTheGradientsOfTheReferenceBackend() {
+        Map<String, String> flags = workersWithVirtualRanks(2, "0");
+        assertThat(RunConfig.read(Settings.of(flags, null)).allReduce().reduceDType())
+                .isEqualTo(ReduceDType.FLOAT32);
+        flags.put("reduce_dtype", "bfloat16");
+        assertThat(RunConfig.read(Settings.of(flags, null)).allReduce().reduceDType())
+                .isEqualTo(ReduceDType.BFLOAT16);
+        flags.put("backend", "reference");
+        Settings settings = Settings.of(flags, null);
+        for (Runnable read : List.<Runnable>of(() -> RunConfig.read(settings), () -> PlanConfig.read(settings))) {
+            assertThatThrownBy(read::run)
+                    .isInstanceOfSatisfying(
+                            TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.USER))
+                    .hasMessageContainingAll("--reduce_dtype bfloat16", "reference", "float64");
+        }
     }
 
     @ParameterizedTest(name = "{0} virtual ranks on {1} workers")

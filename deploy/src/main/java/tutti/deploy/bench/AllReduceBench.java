@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.deploy.agent.RankGroup;
 
@@ -35,15 +36,22 @@ public record AllReduceBench(RankGroup ranks, List<String> command) {
      * What is measured.
      *
      * @param backend whose additions are used
+     * @param reduceDType what travels; inside a node that is float32
      * @param bytes of float32 that each rank contributes, one after the other
      */
-    public record Options(int worldSize, Transport transport, Backend backend, List<Integer> bytes) {
+    public record Options(
+            int worldSize, Transport transport, Backend backend, ReduceDType reduceDType, List<Integer> bytes) {
         public Options {
             require(
                     worldSize >= 2 && worldSize <= KnownSum.MOST_RANKS,
                     "--world_size=%d: 2 to %d ranks",
                     worldSize,
                     KnownSum.MOST_RANKS);
+            require(
+                    reduceDType == ReduceDType.FLOAT32 || transport == Transport.UDP,
+                    "--reduce_dtype %s: --transport %s is one node, in which nothing is rounded; take --transport udp",
+                    reduceDType.word(),
+                    transport.word());
             bytes = List.copyOf(bytes);
         }
     }
@@ -66,6 +74,7 @@ public record AllReduceBench(RankGroup ranks, List<String> command) {
                             group,
                             options.transport(),
                             options.backend(),
+                            options.reduceDType(),
                             options.bytes(),
                             ports,
                             aeronDir)

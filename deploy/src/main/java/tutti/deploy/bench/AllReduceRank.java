@@ -58,13 +58,14 @@ public final class AllReduceRank {
         Optional<SymmetricMemory> symmetric = collectives.symmetricMemory(most);
         try (collectives) {
             ByteBuffer data = symmetric.map(SymmetricMemory::buffer).orElseGet(() -> buffer(most));
-            AllReduceTiming timing = new AllReduceTiming(collectives, System::nanoTime, SAMPLE, SAMPLES);
+            AllReduceTiming timing =
+                    new AllReduceTiming(collectives, seat.reduceDType(), System::nanoTime, SAMPLE, SAMPLES);
             timing.warmUp(data.limit(Math.min(most, WARM_UP_BYTES)), WARM_UP);
             for (int bytes : seat.bytes()) {
                 Spread seconds = timing.secondsPerCall(data.limit(bytes));
                 if (seat.rank() == 0) {
                     out.println(JSON.writeValueAsString(
-                            AllReduceResult.of(seat.worldSize(), taken(memory), bytes, seconds)));
+                            AllReduceResult.of(seat.worldSize(), taken(memory), seat.reduceDType(), bytes, seconds)));
                 }
             }
         } finally {

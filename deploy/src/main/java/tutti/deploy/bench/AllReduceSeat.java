@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
 import java.util.List;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.error.TuttiException;
 
@@ -11,6 +12,7 @@ import tutti.common.error.TuttiException;
  * Who one rank of {@code tutti bench allreduce} is and what it does; its parent writes it into the rank's command line.
  *
  * @param group tells the ranks' frames from those of others; the same for all of them
+ * @param reduceDType what travels
  * @param bytes of each message
  * @param ports by rank, for UDP; else empty
  * @param aeronDir folder of the media driver that serves this rank, which the parent owns and deletes
@@ -21,6 +23,7 @@ public record AllReduceSeat(
         long group,
         Transport transport,
         Backend backend,
+        ReduceDType reduceDType,
         List<Integer> bytes,
         List<Integer> ports,
         Path aeronDir) {

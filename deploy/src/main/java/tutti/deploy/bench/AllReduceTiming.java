@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.tensor.DType;
 
@@ -11,11 +12,13 @@ import tutti.worker.tensor.DType;
  * How long one float32 all-reduce takes, waited for before the next one starts. Like {@link Timing}, but all ranks must make the same
  * number of calls: rank 0 decides by its clock and tells the others.
  *
+ * @param reduceDType what travels
  * @param clock nanoseconds
  * @param sampleNanos least time of a sample
  * @param samples number of samples
  */
-record AllReduceTiming(Collectives collectives, LongSupplier clock, long sampleNanos, int samples) {
+record AllReduceTiming(
+        Collectives collectives, ReduceDType reduceDType, LongSupplier clock, long sampleNanos, int samples) {
 
     /**
      * On all ranks at once, with as many bytes, before the first measurement: until the just-in-time compilers of ranks and drivers
@@ -59,7 +62,7 @@ record AllReduceTiming(Collectives collectives, LongSupplier clock, long sampleN
         collectives.barrier("sample");
         long start = clock.getAsLong();
         for (long i = 0; i < calls; i++) {
-            collectives.allReduceSumAndWait("timed", data, DType.F32);
+            collectives.allReduceSumAndWait("timed", data, DType.F32, wire());
         }
         return clock.getAsLong() - start;
     }
@@ -70,10 +73,14 @@ record AllReduceTiming(Collectives collectives, LongSupplier clock, long sampleN
     }
 
     private void verify(ByteBuffer data) {
-        KnownSum known = new KnownSum(collectives.rank(), collectives.worldSize());
+        KnownSum known = new KnownSum(collectives.rank(), collectives.worldSize(), reduceDType);
         known.fill(data);
-        collectives.allReduceSumAndWait("verified", data, DType.F32);
+        collectives.allReduceSumAndWait("verified", data, DType.F32, wire());
         known.check(data);
+    }
+
+    private DType wire() {
+        return reduceDType == ReduceDType.BFLOAT16 ? DType.BF16 : DType.F32;
     }
 
     /** Sums of sums would soon be infinite. */

@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.error.TuttiException;
 import tutti.worker.allreduce.CollectiveCounts;
 import tutti.worker.allreduce.Collectives;
@@ -66,7 +67,7 @@ class AllReduceTimingTest {
     }
 
     private AllReduceTiming timing(Collectives collectives) {
-        return new AllReduceTiming(collectives, () -> now, 16 * SUM_NANOS, 5);
+        return new AllReduceTiming(collectives, ReduceDType.FLOAT32, () -> now, 16 * SUM_NANOS, 5);
     }
 
     private static ByteBuffer data() {
@@ -97,7 +98,7 @@ class AllReduceTimingTest {
         }
 
         @Override
-        public Pending allReduceSum(String name, ByteBuffer data, DType dtype) {
+        public Pending allReduceSum(String name, ByteBuffer data, DType dtype, DType wire) {
             sums++;
             now += SUM_NANOS;
             for (int i = 0; i < data.limit() && sums != wrong; i += 4) {
@@ -116,7 +117,7 @@ class AllReduceTimingTest {
         }
 
         @Override
-        public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition) {
+        public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, DType wire, Partition partition) {
             throw new UnsupportedOperationException();
         }
 

@@ -22,6 +22,9 @@ import tutti.worker.tensor.DType;
  *
  * Short sums are gathered whole and added by everybody ({@link GatheredSum}): one hop instead of two. Whatever the way, the order of
  * the additions is the same, and so are the bits.
+ *
+ * <p>Sums that frames carry rounded ({@link Collective#narrowed}) have no short way: what is rounded then depends on who shares a
+ * node, and not on the length too.
  */
 final class Algorithms {
     /** Where two hops in parts become quicker than one hop of everything. */
@@ -65,6 +68,11 @@ final class Algorithms {
         return topology.nodes() == topology.worldSize();
     }
 
+    /** What travels between nodes of elements that {@code wire} was asked for: where there is one node, nothing is rounded. */
+    DType wire(DType dtype, DType wire) {
+        return topology.nodes() == 1 ? dtype : wire;
+    }
+
     /** Does it hold for all ranks of this node? */
     boolean onNode(IntPredicate test) {
         return IntStream.range(0, neighbours.worldSize()).allMatch(i -> test.test(neighbours.firstRank() + i));
@@ -72,7 +80,7 @@ final class Algorithms {
 
     Exchange of(PendingCollective pending) {
         Collective what = pending.what;
-        if (what.kind().reduces() && what.bytes() <= SHORT_BYTES) {
+        if (what.kind().reduces() && what.bytes() <= SHORT_BYTES && !what.narrowed()) {
             return gatheredSum(pending);
         }
         if (!what.kind().reduces() && what.parts().longest() * what.dtype().bytes() <= SHORT_BYTES) {

@@ -23,20 +23,42 @@ public interface Collectives extends AutoCloseable {
      * they were started, and any number may be pending. The same bits on every rank and in every repetition, whatever the
      * timing and the way. With one rank nothing is touched; an empty buffer is done at once and waits for nobody.
      *
+     * <p>Where BF16 travels for F32, a node adds its ranks in float32 and rounds that sum once; the owner of an element adds the rounded
+     * sums of all nodes, its own among them, in float32 in the order of the tree, and rounds once more. What all ranks get, the owner too,
+     * is that. So the bits depend on which ranks share a node, as those of {@code wire == dtype} do not, and on nothing else: not on the
+     * length, on who owns what, or on the half of an all-reduce. Where the ranks of some node are no subtree of {@link SumTree}, every
+     * rank counts as a node. On one node nothing is rounded.
+     *
      * @param data direct; its bytes from position to limit are little-endian elements, whatever its byte order is set to. Owned
      *     by the caller, but not to be read or written until {@link Pending#await} returns (after a failure: until {@link
      *     #close} returns). Its content after a failure is undefined.
      * @param dtype F32 or F64; or BF16, which is added in float32 and rounded once
+     * @param wire what travels between nodes: {@code dtype}, or BF16 for F32
      */
-    Pending allReduceSum(String name, ByteBuffer data, DType dtype);
+    Pending allReduceSum(String name, ByteBuffer data, DType dtype, DType wire);
+
+    /** As above; all bits travel. */
+    default Pending allReduceSum(String name, ByteBuffer data, DType dtype) {
+        return allReduceSum(name, data, dtype, dtype);
+    }
 
     /** {@link #allReduceSum} and its {@link Pending#await}; quicker, since no other thread takes part where nothing else runs. */
+    default void allReduceSumAndWait(String name, ByteBuffer data, DType dtype, DType wire) {
+        allReduceSum(name, data, dtype, wire).await();
+    }
+
+    /** As above; all bits travel. */
     default void allReduceSumAndWait(String name, ByteBuffer data, DType dtype) {
-        allReduceSum(name, data, dtype).await();
+        allReduceSumAndWait(name, data, dtype, dtype);
     }
 
     /** As {@link #allReduceSum}, but only this rank's part of {@code data} gets its sums; the rest is undefined when it is done. */
-    Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition);
+    Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, DType wire, Partition partition);
+
+    /** As above; all bits travel. */
+    default Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition) {
+        return reduceScatterSum(name, data, dtype, dtype, partition);
+    }
 
     /**
      * Starts copying every rank's part of {@code data} to all ranks.

@@ -12,6 +12,10 @@ import tutti.worker.tensor.DType;
  * A collective in frames: part p of the buffer goes to rank p as a contribution (the half that reduces) and comes back from there as
  * a result, over the same bytes (the half that spreads). Both halves run at once, frame by frame.
  *
+ * <p>What frames carry may be narrower than the buffer's elements: then contributions are rounded as they are sent and widened where they
+ * are added, and the owner rounds what it adds of its own and the sum, so that what it sends and what it keeps are the same. All that is
+ * counted here are bytes of frames.
+ *
  * <p>Why this cannot block itself: results always have room (they go to the buffer), and the contributor that is furthest
  * behind always has room in the window, so its link is never held back; and what a rank sends never waits for what it gets
  * except through that one addition.
@@ -22,7 +26,7 @@ final class FramedExchange extends Exchange {
     private final boolean reduces;
     private final boolean spreads;
     private final DType dtype;
-    private final int elementBytes;
+    private final DType wire;
     private final Collective what;
     private final ByteBuffer data;
     private final Lanes lanes;
@@ -36,7 +40,7 @@ final class FramedExchange extends Exchange {
     private final int[] contributionReceived;
     private final int[] resultSent;
     private final int[] resultReceived;
-    /** Bytes of the own part that hold sums. */
+    /** Bytes of the own part, as frames carry it, that hold sums. */
     private int reduced;
     /** Bytes to send, to receive and to add. */
     private long remaining;
@@ -48,7 +52,7 @@ final class FramedExchange extends Exchange {
         this.reduces = what.kind().reduces();
         this.spreads = what.kind().spreads();
         this.dtype = what.dtype();
-        this.elementBytes = dtype.bytes();
+        this.wire = what.wire();
         this.what = what;
         this.data = what.buffer();
         this.lanes = lanes;
@@ -69,10 +73,10 @@ final class FramedExchange extends Exchange {
                     + expected(peer, RESULT);
         }
         if (reduces) {
-            remaining += what.length(rank);
+            remaining += what.wireLength(rank);
         } else {
             // Its own values are what it has to give.
-            reduced = what.length(rank);
+            reduced = what.wireLength(rank);
         }
     }
 
@@ -82,14 +86,14 @@ final class FramedExchange extends Exchange {
     }
 
     @Override
-    int send(int peer, Wire wire) {
+    int send(int peer, Wire to) {
         int sent = 0;
-        int full = wire.maxPayload(peer);
+        int full = to.maxPayload(peer);
         int ready = spreads && route.contributesToMe(peer) ? reduced - resultSent[peer] : 0;
         // Full frames until the end: additions advance in small steps when contributions come in small frames.
-        if (ready >= full || ready > 0 && reduced == what.length(rank)) {
+        if (ready >= full || ready > 0 && reduced == what.wireLength(rank)) {
             int count = Math.min(ready, full);
-            if (wire.send(peer, RESULT, data, what.start(rank) + resultSent[peer], resultSent[peer], count)) {
+            if (send(peer, RESULT, rank, resultSent[peer], count, to)) {
                 resultSent[peer] += count;
                 remaining -= count;
                 sent++;
@@ -98,13 +102,7 @@ final class FramedExchange extends Exchange {
         int open = (int) toSend(peer, CONTRIBUTION) - contributionSent[peer];
         if (open > 0) {
             int count = Math.min(open, full);
-            if (wire.send(
-                    peer,
-                    CONTRIBUTION,
-                    data,
-                    what.start(peer) + contributionSent[peer],
-                    contributionSent[peer],
-                    count)) {
+            if (send(peer, CONTRIBUTION, peer, contributionSent[peer], count, to)) {
                 contributionSent[peer] += count;
                 remaining -= count;
                 sent++;
@@ -113,10 +111,22 @@ final class FramedExchange extends Exchange {
         return sent;
     }
 
+    private boolean send(int peer, int kind, int part, int at, int count, Wire to) {
+        int index = what.start(part) + inBuffer(at);
+        return what.narrowed()
+                ? to.sendNarrowed(peer, kind, data, index, at, count)
+                : to.send(peer, kind, data, index, at, count);
+    }
+
+    /** Bytes that so many of frames are in the buffer. */
+    private int inBuffer(int count) {
+        return count / wire.bytes() * dtype.bytes();
+    }
+
     @Override
     Verdict accept(IncomingFrame frame) {
         int count = frame.payloadLength();
-        if (count % elementBytes != 0) {
+        if (count % wire.bytes() != 0) {
             return Verdict.MALFORMED;
         }
         return switch (frame.kind()) {
@@ -137,7 +147,7 @@ final class FramedExchange extends Exchange {
             // Nobody else contributes: added where it has arrived.
             addresses[ownLane] = ownAddress(at);
             addresses[1 - ownLane] = BufferUtil.address(payload) + payload.position();
-            lanes.sum(steps, ownLane, addresses, count / elementBytes, dtype);
+            lanes.sum(steps, ownLane, addresses, count / wire.bytes(), dtype, wire);
             reduced += count;
             remaining -= count;
         } else if (at + count - reduced > windowBytes) {
@@ -151,7 +161,7 @@ final class FramedExchange extends Exchange {
     }
 
     private long ownAddress(int at) {
-        return BufferUtil.address(data) + what.start(rank) + at;
+        return BufferUtil.address(data) + what.start(rank) + inBuffer(at);
     }
 
     private Verdict acceptResult(IncomingFrame frame, int peer, int count) {
@@ -162,8 +172,13 @@ final class FramedExchange extends Exchange {
             return Verdict.MALFORMED;
         }
         if (verdict == Verdict.TAKEN) {
-            ByteBuffer payload = frame.payload();
-            data.put(what.start(peer) + at, payload, payload.position(), count);
+            int start = what.start(peer) + inBuffer(at);
+            if (what.narrowed()) {
+                frame.widen(BufferUtil.address(data) + start);
+            } else {
+                ByteBuffer payload = frame.payload();
+                data.put(start, payload, payload.position(), count);
+            }
             resultReceived[peer] += count;
             remaining -= count;
         }
@@ -172,10 +187,10 @@ final class FramedExchange extends Exchange {
 
     @Override
     int advance() {
-        if (reduced == what.length(rank)) {
+        if (reduced == what.wireLength(rank)) {
             return 0;
         }
-        int complete = what.length(rank);
+        int complete = what.wireLength(rank);
         for (int peer : route.contributors()) {
             complete = peer == rank ? complete : Math.min(complete, contributionReceived[peer]);
         }
@@ -187,7 +202,7 @@ final class FramedExchange extends Exchange {
             for (int lane = 0; lane < addresses.length; lane++) {
                 addresses[lane] = lane == ownLane ? ownAddress(at) : staging.address(lane, at);
             }
-            lanes.sum(steps, ownLane, addresses, count / elementBytes, dtype);
+            lanes.sum(steps, ownLane, addresses, count / wire.bytes(), dtype, wire);
             at += count;
         }
         remaining -= complete - reduced;
@@ -206,8 +221,8 @@ final class FramedExchange extends Exchange {
             return 0;
         }
         return kind == CONTRIBUTION
-                ? reduces && route.contributesToMe(peer) ? what.length(rank) : 0
-                : spreads && route.ownsForMe(peer) ? what.length(peer) : 0;
+                ? reduces && route.contributesToMe(peer) ? what.wireLength(rank) : 0
+                : spreads && route.ownsForMe(peer) ? what.wireLength(peer) : 0;
     }
 
     @Override
@@ -221,7 +236,7 @@ final class FramedExchange extends Exchange {
             return 0;
         }
         return kind == CONTRIBUTION
-                ? reduces && route.ownsForMe(peer) ? what.length(peer) : 0
-                : spreads && route.contributesToMe(peer) ? what.length(rank) : 0;
+                ? reduces && route.ownsForMe(peer) ? what.wireLength(peer) : 0
+                : spreads && route.contributesToMe(peer) ? what.wireLength(rank) : 0;
     }
 }

@@ -118,4 +118,10 @@ final class IncomingFrame {
     ByteBuffer payload() {
         return FrameLayout.bytes(buffer, at + FrameLayout.HEADER, payloadLength());
     }
+
+    /** Writes the payload, which is BF16, as F32 to memory outside of the heap. */
+    void widen(long into) {
+        long payload = buffer.addressOffset() + at + FrameLayout.HEADER;
+        Bfloat16.widen(into, buffer.byteArray(), payload, payloadLength() / Short.BYTES);
+    }
 }

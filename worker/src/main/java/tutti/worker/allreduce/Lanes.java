@@ -7,8 +7,8 @@ import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.DType;
 
 /**
- * Adds what several ranks contribute to the same elements, in the order of {@link SumTree}. F32 and F64 add where they lie; BF16 is
- * added in float32, in memory of its own, and rounded once. Touched by one thread at a time.
+ * Adds what several ranks contribute to the same elements, in the order of {@link SumTree}. F32 and F64 add where they lie; BF16, and
+ * F32 that comes as BF16, is added in float32, in memory of its own, and rounded once. Touched by one thread at a time.
  */
 final class Lanes {
     /** Below so many elements a call of a library costs more than it saves. */
@@ -25,7 +25,7 @@ final class Lanes {
         this.fast = fast;
     }
 
-    /** Bytes that sums of BF16 take. */
+    /** Bytes that sums of BF16 take, or of what comes as that. */
     static long wideBytes(int lanes) {
         return (long) lanes * BLOCK * Float.BYTES;
     }
@@ -37,14 +37,22 @@ final class Lanes {
      * @param addresses of the lanes, each of {@code count} elements
      */
     void sum(List<SumTree.Step> steps, int keep, long[] addresses, int count, DType dtype) {
+        sum(steps, keep, addresses, count, dtype, dtype);
+    }
+
+    /**
+     * As above, with other lanes than {@code keep} in the type that they came in.
+     *
+     * @param wire {@code dtype}, or BF16 for F32: then lane {@code keep} is rounded as the others have been, and so is the sum
+     */
+    void sum(List<SumTree.Step> steps, int keep, long[] addresses, int count, DType dtype, DType wire) {
         Addition addition = count < SHORT ? plain : fast;
-        int bytes = dtype.bytes();
         for (int from = 0; from < count; from += BLOCK) {
             int some = Math.min(BLOCK, count - from);
-            if (dtype == DType.BF16) {
-                sumWide(steps, keep, addresses, (long) from * bytes, some, addition);
+            if (wire == DType.BF16) {
+                sumWide(steps, keep, addresses, from, some, dtype == DType.F32, addition);
             } else {
-                long at = (long) from * bytes;
+                long at = (long) from * dtype.bytes();
                 for (SumTree.Step step : steps) {
                     addition.add(addresses[step.into()] + at, addresses[step.from()] + at, some, dtype);
                 }
@@ -52,17 +60,34 @@ final class Lanes {
         }
     }
 
-    private void sumWide(List<SumTree.Step> steps, int keep, long[] addresses, long at, int count, Addition addition) {
+    /** @param keepsWide lane {@code keep} is F32 */
+    private void sumWide(
+            List<SumTree.Step> steps,
+            int keep,
+            long[] addresses,
+            long from,
+            int count,
+            boolean keepsWide,
+            Addition addition) {
         if (wide.capacity() < wideBytes(addresses.length)) {
             wide = ByteBuffer.allocateDirect(Math.toIntExact(wideBytes(addresses.length)));
         }
         long start = BufferUtil.address(wide);
+        long kept = addresses[keep] + from * (keepsWide ? Float.BYTES : Short.BYTES);
         for (int lane = 0; lane < addresses.length; lane++) {
-            addition.widen(start + wideBytes(lane), addresses[lane] + at, count);
+            if (lane == keep && keepsWide) {
+                Bfloat16.round(start + wideBytes(lane), kept, count);
+            } else {
+                Bfloat16.widen(start + wideBytes(lane), null, addresses[lane] + from * Short.BYTES, count);
+            }
         }
         for (SumTree.Step step : steps) {
             addition.add(start + wideBytes(step.into()), start + wideBytes(step.from()), count, DType.F32);
         }
-        addition.round(addresses[keep] + at, start + wideBytes(keep), count);
+        if (keepsWide) {
+            Bfloat16.round(kept, start + wideBytes(keep), count);
+        } else {
+            Bfloat16.narrow(null, kept, start + wideBytes(keep), count);
+        }
     }
 }

@@ -3,6 +3,7 @@ package tutti.worker.allreduce;
 import static tutti.worker.allreduce.FrameLayout.ORDER;
 
 import java.nio.ByteBuffer;
+import org.agrona.BufferUtil;
 import org.agrona.MutableDirectBuffer;
 
 /** The frame that is offered next; one per TreeAllReduce, its fields overwritten for every frame. */
@@ -19,7 +20,10 @@ final class OutgoingFrame implements ChunkLink.FrameWriter {
     long offset;
     ByteBuffer payload;
     int payloadIndex;
+    /** In the frame. */
     int payloadLength;
+    /** The payload is F32, outside of the heap, and the frame carries it as BF16. */
+    boolean narrows;
 
     OutgoingFrame(Group group, FrameSeal seal) {
         this.run = group.run();
@@ -43,7 +47,13 @@ final class OutgoingFrame implements ChunkLink.FrameWriter {
         target.putInt(at + FrameLayout.SOURCE, source, ORDER);
         target.putInt(at + FrameLayout.LENGTH, payloadLength, ORDER);
         target.putLong(at + FrameLayout.OFFSET, offset, ORDER);
-        target.putBytes(at + FrameLayout.HEADER, payload, payloadIndex, payloadLength);
+        if (narrows) {
+            long into = target.addressOffset() + at + FrameLayout.HEADER;
+            long wide = BufferUtil.address(payload) + payloadIndex;
+            Bfloat16.narrow(target.byteArray(), into, wide, payloadLength / Short.BYTES);
+        } else {
+            target.putBytes(at + FrameLayout.HEADER, payload, payloadIndex, payloadLength);
+        }
         seal.seal(target, at, length, destination);
     }
 }

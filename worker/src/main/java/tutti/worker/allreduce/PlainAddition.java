@@ -8,10 +8,6 @@ import tutti.worker.tensor.DType;
 
 /** An element at a time: for backends that bring no addition, and for sums so short that a call of a library costs more. */
 public final class PlainAddition implements Addition {
-    private static final int BF16_SHIFT = 16;
-    private static final int INFINITY = 0x7f800000;
-    private static final int QUIET = 0x00400000;
-
     public PlainAddition() {
         if (ByteOrder.nativeOrder() != FrameLayout.ORDER) {
             throw TuttiException.environment("this processor is big-endian; gradients are little-endian");
@@ -29,27 +25,5 @@ public final class PlainAddition implements Addition {
                 UnsafeApi.putFloat(into + at, UnsafeApi.getFloat(into + at) + UnsafeApi.getFloat(other + at));
             }
         }
-    }
-
-    @Override
-    public void widen(long into, long narrow, int count) {
-        for (int i = 0; i < count; i++) {
-            int bits = UnsafeApi.getShort(narrow + (long) i * Short.BYTES) << BF16_SHIFT;
-            UnsafeApi.putInt(into + (long) i * Float.BYTES, bits);
-        }
-    }
-
-    @Override
-    public void round(long into, long wide, int count) {
-        for (int i = 0; i < count; i++) {
-            int bits = UnsafeApi.getInt(wide + (long) i * Float.BYTES);
-            UnsafeApi.putShort(into + (long) i * Short.BYTES, (short) (rounded(bits) >>> BF16_SHIFT));
-        }
-    }
-
-    /** Nearest, ties to even, in the upper half; a NaN stays one. */
-    private static int rounded(int bits) {
-        boolean nan = (bits & Integer.MAX_VALUE) > INFINITY;
-        return nan ? bits | QUIET : bits + 0x7fff + (bits >>> BF16_SHIFT & 1);
     }
 }

@@ -211,18 +211,19 @@ public final class TreeAllReduce implements Collectives {
     }
 
     @Override
-    public Pending allReduceSum(String name, ByteBuffer data, DType dtype) {
-        return start(sum(Kind.ALL_REDUCE, name, data, dtype, even(data, dtype)), false);
+    public Pending allReduceSum(String name, ByteBuffer data, DType dtype, DType wire) {
+        return start(sum(Kind.ALL_REDUCE, name, data, dtype, wire, even(data, dtype)), false);
     }
 
     @Override
-    public void allReduceSumAndWait(String name, ByteBuffer data, DType dtype) {
-        start(sum(Kind.ALL_REDUCE, name, data, dtype, even(data, dtype)), true).await();
+    public void allReduceSumAndWait(String name, ByteBuffer data, DType dtype, DType wire) {
+        start(sum(Kind.ALL_REDUCE, name, data, dtype, wire, even(data, dtype)), true)
+                .await();
     }
 
     @Override
-    public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition parts) {
-        return start(sum(Kind.REDUCE_SCATTER, name, data, dtype, parts), false);
+    public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, DType wire, Partition parts) {
+        return start(sum(Kind.REDUCE_SCATTER, name, data, dtype, wire, parts), false);
     }
 
     @Override
@@ -251,17 +252,28 @@ public final class TreeAllReduce implements Collectives {
         return Partition.even(data.remaining() / dtype.bytes(), group.worldSize());
     }
 
-    private Collective sum(Kind kind, String name, ByteBuffer data, DType dtype, Partition parts) {
+    private Collective sum(Kind kind, String name, ByteBuffer data, DType dtype, DType wire, Partition parts) {
         require(
                 dtype == DType.F32 || dtype == DType.F64 || dtype == DType.BF16,
                 Category.BUG,
                 "%s: dtype %s, need F32, F64 or BF16",
                 name,
                 dtype);
-        return collective(kind, name, data, dtype, parts);
+        require(
+                wire == dtype || wire == DType.BF16 && dtype == DType.F32,
+                Category.BUG,
+                "%s: %s on the wire for dtype %s; need the same, or BF16 for F32",
+                name,
+                wire,
+                dtype);
+        return collective(kind, name, data, dtype, algorithms.wire(dtype, wire), parts);
     }
 
     private Collective collective(Kind kind, String name, ByteBuffer data, DType dtype, Partition parts) {
+        return collective(kind, name, data, dtype, dtype, parts);
+    }
+
+    private Collective collective(Kind kind, String name, ByteBuffer data, DType dtype, DType wire, Partition parts) {
         require(data.isDirect() && !data.isReadOnly(), Category.BUG, "%s: need a direct buffer", name);
         require(
                 data.remaining() == (long) parts.elements() * dtype.bytes() && parts.ranks() == group.worldSize(),
@@ -272,7 +284,7 @@ public final class TreeAllReduce implements Collectives {
                 dtype,
                 parts,
                 group.worldSize());
-        return new Collective(kind, name, dtype, parts, data.slice().order(FrameLayout.ORDER));
+        return new Collective(kind, name, dtype, wire, parts, data.slice().order(FrameLayout.ORDER));
     }
 
     @Override
@@ -287,7 +299,8 @@ public final class TreeAllReduce implements Collectives {
                 .order(FrameLayout.ORDER);
         all.asLongBuffer().put(group.rank() * count, values);
         start(
-                        new Collective(Kind.ALL_GATHER, name, DType.I64, Partition.even(count * ranks, ranks), all),
+                        new Collective(
+                                Kind.ALL_GATHER, name, DType.I64, DType.I64, Partition.even(count * ranks, ranks), all),
                         true,
                         patienceNanos)
                 .await();

@@ -35,12 +35,28 @@ final class Wire {
 
     /** True when the frame is on its way and the bytes have been copied; false: try again. */
     boolean send(int peer, int kind, ByteBuffer source, int index, long streamOffset, int length) {
+        return offer(peer, kind, source, index, streamOffset, length, false);
+    }
+
+    /**
+     * As above, of F32 that the frame carries as BF16.
+     *
+     * @param source direct
+     * @param length in the frame, half of what it is in {@code source}
+     */
+    boolean sendNarrowed(int peer, int kind, ByteBuffer source, int index, long streamOffset, int length) {
+        return offer(peer, kind, source, index, streamOffset, length, true);
+    }
+
+    private boolean offer(
+            int peer, int kind, ByteBuffer source, int index, long streamOffset, int length, boolean narrows) {
         frame.destination = peer;
         frame.kind = kind;
         frame.offset = streamOffset;
         frame.payload = source;
         frame.payloadIndex = index;
         frame.payloadLength = length;
+        frame.narrows = narrows;
         answers[peer] = link.offer(peer, frame.length(), frame);
         refusedOffers += answers[peer] == ChunkLink.Offer.BACK_PRESSURE ? 1 : 0;
         return answers[peer] == ChunkLink.Offer.SENT;

@@ -19,6 +19,9 @@
  * tutti.worker.allreduce.SymmetricMemory}, as gradients do, is added where it is ({@code SymmetricExchange}). Over several nodes ({@link
  * tutti.worker.allreduce.Topology}) each node adds its ranks first, and one sum a node travels.
  *
+ * <p>Frames may carry float32 as bfloat16 ({@code Bfloat16}), half the bytes; what is added is float32 all the same, and what ranks of a
+ * node add among themselves is not rounded ({@link tutti.worker.allreduce.Collectives#allReduceSum}).
+ *
  * <p>What collectives do is counted ({@link tutti.worker.allreduce.CollectiveCounts}), and the last of them are written down when one
  * fails ({@link tutti.worker.allreduce.FlightRecorder}).
  *

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.protocol.WorkerReport.BucketTimes;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.Partition;
@@ -52,6 +53,8 @@ public final class GradientBuckets implements GradientListener {
 
     private final LongSupplier clock;
     private final int virtualRanks;
+    /** What gradients are between nodes. */
+    private final DType wire;
 
     private final List<Pending> started = new ArrayList<>();
     private final List<BucketTimes> times = new ArrayList<>();
@@ -64,6 +67,7 @@ public final class GradientBuckets implements GradientListener {
     /**
      * @param kernels copies and squares gradients, on the thread that calls
      * @param virtualRanks of each rank
+     * @param reduceDType float32: gradients travel as they are; bfloat16: they are F32
      * @param clock nanoseconds
      */
     public GradientBuckets(
@@ -72,6 +76,7 @@ public final class GradientBuckets implements GradientListener {
             Collectives collectives,
             Kernels kernels,
             int virtualRanks,
+            ReduceDType reduceDType,
             LongSupplier clock) {
         this.buckets = new ArrayList<>(plan.ascending());
         Collections.reverse(buckets);
@@ -86,6 +91,9 @@ public final class GradientBuckets implements GradientListener {
         this.gradients = gradients;
         this.kernels = kernels;
         this.virtualRanks = virtualRanks;
+        this.wire = reduceDType == ReduceDType.BFLOAT16
+                ? DType.BF16
+                : gradients.written().dtype();
         this.collectives = collectives;
         this.clock = clock;
         for (BucketPlan.Grain grain : grains) {
@@ -132,8 +140,8 @@ public final class GradientBuckets implements GradientListener {
             DType dtype = gradients.written().dtype();
             String name = "gradients/" + next;
             started.add(bucket.partition()
-                    .map(parts -> collectives.reduceScatterSum(name, host, dtype, parts))
-                    .orElseGet(() -> collectives.allReduceSum(name, host, dtype)));
+                    .map(parts -> collectives.reduceScatterSum(name, host, dtype, wire, parts))
+                    .orElseGet(() -> collectives.allReduceSum(name, host, dtype, wire)));
             next++;
         }
     }

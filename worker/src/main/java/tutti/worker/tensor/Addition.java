@@ -11,10 +11,4 @@ public interface Addition {
      * @param dtype F32 or F64
      */
     void add(long into, long other, int count, DType dtype);
-
-    /** {@code into[i] = narrow[i]}, from BF16 to F32: exact. */
-    void widen(long into, long narrow, int count);
-
-    /** {@code into[i] = wide[i]}, from F32 to BF16: to the nearest, ties to even. */
-    void round(long into, long wide, int count);
 }

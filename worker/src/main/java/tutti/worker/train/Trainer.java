@@ -338,6 +338,7 @@ public final class Trainer implements AutoCloseable {
                     collectives,
                     kernels,
                     config.train().virtualRanksEach(collectives.worldSize()),
+                    config.allReduce().reduceDType(),
                     clock);
         }
         buckets.rejoin(collectives);

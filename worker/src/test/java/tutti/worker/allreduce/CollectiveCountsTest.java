@@ -49,6 +49,24 @@ class CollectiveCountsTest {
         assertThat(counts).allSatisfy(rank -> assertThat(rank.busBytes()).isEqualTo(2L * 2 * 4 * LONG / 3));
     }
 
+    /** Within the node of ranks 0 and 1 a sum and a copy of all, between nodes half of that twice. */
+    @ParameterizedTest
+    @ValueSource(strings = {"link", "nodes"})
+    void shouldCountHalfWhereBfloat16Travels(String way) throws Exception {
+        IntFunction<ChunkLink> network = new InMemoryNetwork(RANKS)::link;
+        boolean link = way.equals("link");
+        List<CollectiveCounts> counts = run(
+                link
+                        ? network
+                        : rank -> new SharingLink(network.apply(rank), folder, 4096, Topology.of(List.of(0, 0, 1))),
+                collectives -> collectives.allReduceSumAndWait(
+                        "narrowed", ByteBuffer.allocateDirect(4 * LONG), DType.F32, DType.BF16));
+        long halves = 2L * 4 * LONG;
+        assertThat(counts.stream().mapToLong(CollectiveCounts::bytesSent).sum())
+                .isEqualTo(link ? 2 * halves / 2 : halves + halves / 2);
+        assertThat(counts).allSatisfy(rank -> assertThat(rank.busBytes()).isEqualTo(2L * 2 * 2 * LONG / 3));
+    }
+
     @Test
     void shouldCountWhatEachKindSendsAndWhatABusWouldCarry() throws Exception {
         Partition parts = Partition.even(LONG, RANKS);

@@ -3,8 +3,10 @@ package tutti.worker.allreduce;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +21,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,6 +40,11 @@ public abstract class CollectivesContract {
 
     /** Opens one end per rank of a fresh wire; called once for each rank, on that rank's thread. */
     protected abstract IntFunction<ChunkLink> wire(int ranks, long seed);
+
+    /** How many ranks each sum that frames carry is of, in rank order. */
+    protected int[] groups(int ranks) {
+        return IntStream.range(0, ranks).map(rank -> 1).toArray();
+    }
 
     /** Signs the frames; always the same one. */
     protected Optional<GradientKey> key() {
@@ -126,6 +134,72 @@ public abstract class CollectivesContract {
                         .as("first byte that differs: rank %d, %d elements of %s", rank, sizes[i], dtype(i))
                         .isEqualTo(-1);
             }
+        }
+    }
+
+    /** Whole and in halves, between sums of which all bits travel. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
+    void shouldRoundOnlyWhatTravelsBetweenNodes(int ranks) throws Exception {
+        int[] sizes = {0, 1, ranks - 1, ranks + 1, 63, 4097, 12_289, 100_003};
+        List<List<byte[]>> results = ranks().run(ranks, wire(ranks, ranks), PATIENT, (rank, collectives) -> {
+            List<ByteBuffer> buffers = new ArrayList<>();
+            List<Pending> pending = new ArrayList<>();
+            for (int i = 0; i < sizes.length; i++) {
+                ByteBuffer narrowed = NaiveSum.values(i, rank, sizes[i], DType.F32);
+                ByteBuffer halves = NaiveSum.values(i, rank, sizes[i], DType.F32);
+                ByteBuffer all = NaiveSum.values(i, rank, sizes[i], DType.F32);
+                Partition parts = Partition.even(sizes[i], ranks, 64);
+                pending.add(collectives.allReduceSum("narrowed-" + i, narrowed, DType.F32, DType.BF16));
+                pending.add(collectives.reduceScatterSum("scatter-" + i, halves, DType.F32, DType.BF16, parts));
+                pending.add(collectives.allReduceSum("all-" + i, all, DType.F32));
+                pending.add(collectives.allGather("gather-" + i, halves, DType.F32, parts));
+                buffers.addAll(List.of(narrowed, halves, all));
+            }
+            pending.forEach(Pending::await);
+            return buffers.stream().map(NaiveSum::bytes).toList();
+        });
+        for (int i = 0; i < sizes.length; i++) {
+            byte[] narrowed = NaiveSum.expectedNarrowed(i, groups(ranks), sizes[i]);
+            byte[] all = NaiveSum.expected(i, ranks, sizes[i], DType.F32);
+            for (int rank = 0; rank < ranks; rank++) {
+                List<byte[]> sums = results.get(rank).subList(3 * i, 3 * i + 3);
+                String what = "first byte that differs: rank %d, %d elements".formatted(rank, sizes[i]);
+                assertThat(Arrays.mismatch(sums.get(0), narrowed)).as(what).isEqualTo(-1);
+                assertThat(Arrays.mismatch(sums.get(1), narrowed))
+                        .as(what + ", in halves")
+                        .isEqualTo(-1);
+                assertThat(Arrays.mismatch(sums.get(2), all))
+                        .as(what + ", all bits")
+                        .isEqualTo(-1);
+            }
+        }
+    }
+
+    @Test
+    void shouldCarryInfinitiesAndNaNsInBfloat16() throws Exception {
+        int elements = 30_000;
+        List<float[]> results = ranks().run(3, wire(3, 1), PATIENT, (rank, collectives) -> {
+            ByteBuffer data = ByteBuffer.allocateDirect(elements * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            for (int i = 0; i < elements; i++) {
+                data.putFloat(i * Float.BYTES, 1);
+            }
+            data.putFloat(17 * Float.BYTES, rank == 2 ? Float.NEGATIVE_INFINITY : 1);
+            data.putInt(18 * Float.BYTES, rank == 1 ? 0x7fffffff : 0);
+            data.putInt((elements - 1) * Float.BYTES, rank == 0 ? 0xff800001 : 0);
+            data.putFloat((elements - 2) * Float.BYTES, Float.MAX_VALUE / 4);
+            collectives.allReduceSum("special", data, DType.F32, DType.BF16).await();
+            float[] sums = new float[elements];
+            data.asFloatBuffer().get(sums);
+            return sums;
+        });
+        for (float[] sums : results) {
+            assertThat(sums[16]).isEqualTo(3);
+            assertThat(sums[17]).isEqualTo(Float.NEGATIVE_INFINITY);
+            assertThat(sums[18]).isNaN();
+            assertThat(sums[19]).isEqualTo(3);
+            assertThat(sums[elements - 2]).isCloseTo(Float.MAX_VALUE / 4 * 3, withinPercentage(1));
+            assertThat(sums[elements - 1]).isNaN();
         }
     }
 

@@ -209,7 +209,12 @@ class FlightRecorderTest {
 
     private static Collective what(String name) {
         return new Collective(
-                Collective.Kind.ALL_REDUCE, name, DType.F32, Partition.even(200, 2), ByteBuffer.allocateDirect(800));
+                Collective.Kind.ALL_REDUCE,
+                name,
+                DType.F32,
+                DType.F32,
+                Partition.even(200, 2),
+                ByteBuffer.allocateDirect(800));
     }
 
     private static List<JsonNode> lines(Path file) throws IOException {

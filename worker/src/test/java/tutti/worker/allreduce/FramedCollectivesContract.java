@@ -113,6 +113,22 @@ public abstract class FramedCollectivesContract extends CollectivesContract {
         }
     }
 
+    @Test
+    void shouldTellRanksThatSendTheSameSumInOtherTypes() throws Exception {
+        List<TuttiException> failures = ranks().run(2, wire(2, 1), PATIENT, (rank, collectives) -> {
+            collectives.barrier("same");
+            ByteBuffer data = ByteBuffer.allocateDirect(80_000);
+            Pending pending = collectives.allReduceSum("bucket", data, DType.F32, rank == 0 ? DType.F32 : DType.BF16);
+            return catchThrowableOfType(TuttiException.class, pending::await);
+        });
+        assertThat(failures)
+                .allSatisfy(
+                        failure -> assertThat(failure).hasMessageContaining("runs another collective as its number 1"));
+        assertThat(failures)
+                .anySatisfy(failure -> assertThat(failure.category()).isEqualTo(Category.BUG));
+        assertThat(failures.get(1)).hasMessageContaining("'bucket' (F32 as BF16, 80000 bytes");
+    }
+
     private static long sent(NoisyLink[] links, int to, NoisyLink.Noise noise) {
         long sum = 0;
         for (int from = 0; from < links.length; from++) {

@@ -3,6 +3,7 @@ package tutti.worker.allreduce;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import tutti.worker.tensor.DType;
 
 /** The twin: one thread, whole arrays, the tree of the documentation written down once more. */
@@ -38,6 +39,43 @@ final class NaiveSum {
             }
         }
         return sums.array();
+    }
+
+    /**
+     * Of F32 that travels as BF16: the sum of each group of ranks is rounded, and the sum of those.
+     *
+     * @param groups how many ranks each has, in rank order; one of all ranks sends nothing
+     */
+    static byte[] expectedNarrowed(long seed, int[] groups, int elements) {
+        int ranks = IntStream.of(groups).sum();
+        if (groups.length == 1) {
+            return expected(seed, ranks, elements, DType.F32);
+        }
+        ByteBuffer[] all = new ByteBuffer[ranks];
+        for (int rank = 0; rank < ranks; rank++) {
+            all[rank] = values(seed, rank, elements, DType.F32);
+        }
+        ByteBuffer sums = ByteBuffer.allocate(elements * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        for (int i = 0; i < elements; i++) {
+            sums.putFloat(rounded(sumRounded(all, groups, 0, ranks, i)));
+        }
+        return sums.array();
+    }
+
+    private static float sumRounded(ByteBuffer[] all, int[] groups, int first, int n, int i) {
+        int start = 0;
+        for (int size : groups) {
+            if (start == first && size == n) {
+                return rounded(sumFloats(all, first, n, i, NaiveSum::readFloat));
+            }
+            start += size;
+        }
+        int left = left(n);
+        return sumRounded(all, groups, first, left, i) + sumRounded(all, groups, first + left, n - left, i);
+    }
+
+    private static float rounded(float value) {
+        return Float.intBitsToFloat(bf16(value) << 16);
     }
 
     static byte[] bytes(ByteBuffer buffer) {

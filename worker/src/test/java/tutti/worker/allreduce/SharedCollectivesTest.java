@@ -39,6 +39,11 @@ class SharedCollectivesTest extends CollectivesContract {
         return rank -> new SharingLink(network.link(rank), segments, STRIPE, Topology.even(1, ranks));
     }
 
+    @Override
+    protected int[] groups(int ranks) {
+        return new int[] {ranks};
+    }
+
     private Path newFolder() {
         try {
             return Files.createTempDirectory(folder, "wire");

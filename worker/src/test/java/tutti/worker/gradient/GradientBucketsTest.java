@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.protocol.WorkerReport.BucketTimes;
 import tutti.worker.allreduce.CollectiveCounts;
 import tutti.worker.allreduce.Collectives;
@@ -107,7 +108,8 @@ class GradientBucketsTest {
         assertThat(gradients.written().shape().count())
                 .as("embedding, head and two of three blocks")
                 .isEqualTo(layered.size() - 4096);
-        GradientBuckets buckets = new GradientBuckets(plan, gradients, wire, new ReferenceKernels(), 1, () -> 0);
+        GradientBuckets buckets =
+                new GradientBuckets(plan, gradients, wire, new ReferenceKernels(), 1, ReduceDType.FLOAT32, () -> 0);
         buckets.begin();
         int[] waitedFor = {0, 0, 0, 2, 2};
         for (int part = 4; part >= 0; part--) {
@@ -141,7 +143,8 @@ class GradientBucketsTest {
         for (int i = 0; i < layout.size(); i++) {
             memory.bytes().putDouble(i * Double.BYTES, i);
         }
-        GradientBuckets buckets = new GradientBuckets(plan(64), gradients, wire, new ReferenceKernels(), 1, () -> 0);
+        GradientBuckets buckets =
+                new GradientBuckets(plan(64), gradients, wire, new ReferenceKernels(), 1, ReduceDType.FLOAT32, () -> 0);
         for (int pass = 1; pass <= 2; pass++) {
             buckets.begin();
             buckets.ready(2);
@@ -160,6 +163,7 @@ class GradientBucketsTest {
                 wire,
                 new ReferenceKernels(),
                 1,
+                ReduceDType.FLOAT32,
                 () -> wire.awaited * Recorder.WAIT_NANOS);
     }
 
@@ -251,7 +255,7 @@ class GradientBucketsTest {
         private int awaited;
 
         @Override
-        public Pending allReduceSum(String name, ByteBuffer data, DType dtype) {
+        public Pending allReduceSum(String name, ByteBuffer data, DType dtype, DType wire) {
             sizes.add(data.remaining() / dtype.bytes());
             return new Pending() {
                 @Override
@@ -270,8 +274,8 @@ class GradientBucketsTest {
         }
 
         @Override
-        public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, Partition partition) {
-            return allReduceSum(name, data, dtype);
+        public Pending reduceScatterSum(String name, ByteBuffer data, DType dtype, DType wire, Partition partition) {
+            return allReduceSum(name, data, dtype, wire);
         }
 
         @Override

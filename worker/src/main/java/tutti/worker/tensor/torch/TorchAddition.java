@@ -3,25 +3,20 @@ package tutti.worker.tensor.torch;
 import static org.bytedeco.openblas.global.openblas_nolapack.cblas_daxpy;
 import static org.bytedeco.openblas.global.openblas_nolapack.cblas_saxpy;
 
-import java.util.function.BiConsumer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import tutti.worker.tensor.Addition;
 import tutti.worker.tensor.DType;
-import tutti.worker.tensor.Device;
 
 /**
  * Vector code of the libraries: Java's own loop stays scalar in a process that compiles with C1 alone. Sums are OpenBLAS' {@code y +=
- * 1 x}, whose product is exact and whose call costs a hundredth of libtorch's; conversions are libtorch's.
+ * 1 x}, whose product is exact and whose call costs a hundredth of libtorch's.
  */
 public final class TorchAddition implements Addition {
-    /** Elements of one call: neither library takes a second thread for so few. */
+    /** Elements of one call: the library takes no second thread for so few. */
     private static final int SERIAL = 1 << 13;
 
-    private final TorchDevice host;
     private final Floats floats = new Floats();
     private final Floats otherFloats = new Floats();
     private final Doubles doubles = new Doubles();
@@ -30,7 +25,6 @@ public final class TorchAddition implements Addition {
     public TorchAddition() {
         // Loads the library, or says why it does not load.
         TorchKernels.scoped(() -> {});
-        host = TorchDevice.open(Device.CPU);
     }
 
     @Override
@@ -44,31 +38,6 @@ public final class TorchAddition implements Addition {
                 cblas_saxpy(some, 1, otherFloats.at(other + at), 1, floats.at(into + at), 1);
             }
         }
-    }
-
-    @Override
-    public void widen(long into, long narrow, int count) {
-        inPieces(into, DType.F32, narrow, DType.BF16, count, Tensor::copy_);
-    }
-
-    @Override
-    public void round(long into, long wide, int count) {
-        inPieces(into, DType.BF16, wide, DType.F32, count, Tensor::copy_);
-    }
-
-    private void inPieces(
-            long into, DType intoType, long other, DType otherType, int count, BiConsumer<Tensor, Tensor> operation) {
-        for (int from = 0; from < count; from += SERIAL) {
-            long at = from;
-            long[] size = {Math.min(SERIAL, count - from)};
-            TorchKernels.scoped(() -> operation.accept(
-                    tensor(into + at * intoType.bytes(), size, intoType),
-                    tensor(other + at * otherType.bytes(), size, otherType)));
-        }
-    }
-
-    private Tensor tensor(long address, long[] size, DType dtype) {
-        return torch.from_blob(TorchArena.at(address), size, host.options(dtype));
     }
 
     /** JavaCPP takes a raw address only through a subclass. Owns nothing, and is moved from call to call. */
