@@ -1,7 +1,10 @@
 package tutti.test.numeric;
 
 import com.sun.management.ThreadMXBean;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,9 +24,12 @@ import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.common.shard.BatchPlan;
+import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.InMemoryNetwork;
 import tutti.worker.allreduce.PlainAddition;
+import tutti.worker.allreduce.SharedSegments;
+import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
 import tutti.worker.train.Host;
 import tutti.worker.train.Origin;
@@ -31,8 +37,13 @@ import tutti.worker.train.Progress;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.Trainer;
 
-/** A run with threads as ranks over the in-memory link: everything of a worker but its process, its actor and Aeron. */
+/**
+ * A run with threads as ranks over the in-memory link, and in memory that those of a node share: everything of a worker but its process,
+ * its actor and Aeron.
+ */
 final class InProcessRun {
+    private static final int STRIPE_BYTES = 4096;
+
     private final List<List<Double>> lossSums = new ArrayList<>();
     private final List<List<Long>> labelled = new ArrayList<>();
     private final List<List<Double>> gradNorms = new ArrayList<>();
@@ -49,6 +60,21 @@ final class InProcessRun {
 
     /** @param clock of the steps */
     static InProcessRun of(Map<String, String> flags, int worldSize, LongSupplier clock) throws Exception {
+        return of(flags, Topology.apart(worldSize), null, clock);
+    }
+
+    /**
+     * With ranks that share a node.
+     *
+     * @param shared folder in which each node gets one for its shared memory
+     */
+    static InProcessRun of(Map<String, String> flags, Topology topology, Path shared) throws Exception {
+        return of(flags, topology, shared, System::nanoTime);
+    }
+
+    private static InProcessRun of(Map<String, String> flags, Topology topology, Path shared, LongSupplier clock)
+            throws Exception {
+        int worldSize = topology.worldSize();
         InProcessRun run = new InProcessRun();
         RunConfig config = RunConfig.read(Settings.of(flags, null));
         InMemoryNetwork network = new InMemoryNetwork(worldSize);
@@ -67,7 +93,7 @@ final class InProcessRun {
             run.hashes.add("");
             ranks.add(CompletableFuture.runAsync(
                     () -> run.rank(
-                            config, network, new Group(1, 1, rank, hosts, Optional.empty()), rank, worldSize, clock),
+                            config, network, new Group(1, 1, rank, hosts, Optional.empty()), topology, shared, clock),
                     task -> new Thread(task, "rank-" + rank).start()));
         }
         CompletableFuture.allOf(ranks.toArray(CompletableFuture[]::new)).get(120, TimeUnit.SECONDS);
@@ -75,7 +101,14 @@ final class InProcessRun {
     }
 
     private void rank(
-            RunConfig config, InMemoryNetwork network, Group group, int rank, int worldSize, LongSupplier clock) {
+            RunConfig config,
+            InMemoryNetwork network,
+            Group group,
+            Topology topology,
+            Path shared,
+            LongSupplier clock) {
+        int rank = group.rank();
+        int worldSize = group.worldSize();
         try (TreeAllReduce collectives = new TreeAllReduce(
                         network.link(rank),
                         group,
@@ -83,7 +116,10 @@ final class InProcessRun {
                         Duration.ofSeconds(30),
                         System::nanoTime,
                         stall -> {},
-                        new PlainAddition());
+                        new PlainAddition(),
+                        topology,
+                        segments(group.onNode(topology), shared),
+                        FlightRecorder.withoutFile());
                 Trainer trainer = Trainer.load(
                         config,
                         collectives,
@@ -106,6 +142,19 @@ final class InProcessRun {
                                     List.of(new StepShard(next[0], plan.shards(next[0]++, rank, worldSize), 0)),
                                     false),
                             new Recorder(rank));
+        }
+    }
+
+    /** Null where a rank is alone on its node. */
+    private static SharedSegments segments(Group neighbours, Path shared) {
+        if (neighbours.worldSize() == 1) {
+            return null;
+        }
+        try {
+            Path node = Files.createDirectories(shared.resolve("node-" + neighbours.firstRank()));
+            return new SharedSegments(node, neighbours, STRIPE_BYTES);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -43,6 +43,22 @@ class BenchAllReduceTest {
     }
 
     @Test
+    void shouldCheckSumsThatTravelInBfloat16AndTellWhatTravels() throws Exception {
+        try (TuttiProcess bench =
+                bench("--transport", "udp", "--reduce_dtype", "bfloat16", "--bytes", "1k,65540", "--json")) {
+            bench.succeed();
+            List<String> lines = bench.out().lines().toList();
+            assertThat(lines).hasSize(2);
+            for (String line : lines) {
+                JsonNode json = new ObjectMapper().readTree(line);
+                assertThat(json.get("reduce_dtype").asText()).isEqualTo("bfloat16");
+                assertThat(json.get("busbw_gbps").asDouble())
+                        .isCloseTo(json.get("algbw_gbps").asDouble() / 2, withinPercentage(1e-9));
+            }
+        }
+    }
+
+    @Test
     void shouldEndWhenARankIsLost() throws Exception {
         try (TuttiProcess bench = bench("--transport", "ipc", "--backend", "reference", "--bytes", ENDLESS)) {
             bench.awaitLine("^float32 all-reduce, 2 ranks, ipc$");

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -77,22 +79,44 @@ class FixtureRunTest {
         RunOutput apart = new RunOutput(folder.resolve("apart"));
         flags.put("output_dir", apart.folder().toString());
         flags.put("secure_gradients", "True");
-        flags.put("nproc_per_node", "1");
-        flags.put("nnodes", "2");
-        flags.put("node_rank", "0");
-        flags.put("master_addr", "127.0.0.1");
-        flags.put("master_port", Integer.toString(Ports.free()));
-        Map<String, String> second = new LinkedHashMap<>(flags);
-        second.put("node_rank", "1");
-        try (TuttiProcess node0 = TuttiProcess.run(folder, flags);
-                TuttiProcess node1 = TuttiProcess.run(folder, second)) {
-            node0.succeed();
-            node1.succeed();
-        }
+        runOnTwoNodes(flags, "1");
         apart.assertFixture(2);
         assertThat(apart.event("generation_formed").get("members")).hasSize(2);
         assertThat(apart.hash(2)).isEqualTo(output.hash(2));
         assertThat(apart.folder().resolve("logs/rank-1.log")).content().contains("frames of generation 1 are signed");
+    }
+
+    /** Two workers on the first node, two on the second: rounded between nodes only, and to the same bits again. */
+    @Test
+    void shouldEndWithTheSameBitsAgainWhereBfloat16TravelsBetweenNodes() throws Exception {
+        List<String> hashes = new ArrayList<>();
+        for (int zero = 0; zero <= 1; zero++) {
+            RunOutput rounded = new RunOutput(folder.resolve("rounded-" + zero));
+            Map<String, String> flags = flags(2, 1, 1);
+            flags.put("output_dir", rounded.folder().toString());
+            flags.put("reduce_dtype", "bfloat16");
+            flags.put("zero", Integer.toString(zero));
+            runOnTwoNodes(flags, "2");
+            RunOutput.assertClose("loss", rounded.metric("loss"), TrainSpec.expected("losses"), 1e-3);
+            hashes.add(rounded.hash(4));
+        }
+        assertThat(hashes.get(1)).isEqualTo(hashes.get(0));
+    }
+
+    private void runOnTwoNodes(Map<String, String> flags, String workers) throws Exception {
+        Map<String, String> first = new LinkedHashMap<>(flags);
+        first.put("nproc_per_node", workers);
+        first.put("nnodes", "2");
+        first.put("node_rank", "0");
+        first.put("master_addr", "127.0.0.1");
+        first.put("master_port", Integer.toString(Ports.free()));
+        Map<String, String> second = new LinkedHashMap<>(first);
+        second.put("node_rank", "1");
+        try (TuttiProcess node0 = TuttiProcess.run(folder, first);
+                TuttiProcess node1 = TuttiProcess.run(folder, second)) {
+            node0.succeed();
+            node1.succeed();
+        }
     }
 
     private Map<String, String> flags(int workers, int batch, int accumulation) {

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -85,17 +86,22 @@ public abstract class CollectivesContract {
         }
     }
 
-    @Test
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "BF16"})
     @EnabledIfSystemProperty(
             named = "tutti.soak",
             matches = "true",
             disabledReason = "skipped: gigabytes; -Dtutti.soak=true runs it")
-    void shouldSumAQuarterOfAGigabyte() throws Exception {
+    void shouldSumAQuarterOfAGigabyte(DType wireType) throws Exception {
         int elements = (256 << 20) / Float.BYTES;
-        byte[] expected = NaiveSum.expected(9, 2, elements, DType.F32);
+        byte[] expected = wireType == DType.F32
+                ? NaiveSum.expected(9, 2, elements, DType.F32)
+                : NaiveSum.expectedNarrowed(9, groups(2), elements);
         List<Integer> differences = ranks().run(2, wire(2, 9), PATIENT, (rank, collectives) -> {
             ByteBuffer data = NaiveSum.values(9, rank, elements, DType.F32);
-            collectives.allReduceSum("large", data, DType.F32).await();
+            collectives.allReduceSum("large", data, DType.F32, wireType).await();
             return data.mismatch(ByteBuffer.wrap(expected));
         });
         assertThat(differences).as("first byte that differs").containsOnly(-1);
