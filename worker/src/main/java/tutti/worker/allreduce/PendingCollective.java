@@ -41,7 +41,8 @@ final class PendingCollective implements Pending {
     /** @param peer as messages name it */
     TuttiException divergedFrom(String peer) {
         return TuttiException.bug(
-                "%s: %s runs another collective as its number %d; all ranks must start the same ones in the same order",
+                "%s: %s runs another collective as its number %d; all ranks must start the same ones in the same order: "
+                        + "were --reduce_dtype and --bucket_cap_mb the same on all nodes?",
                 describe(), peer, sequence);
     }
 
