@@ -47,6 +47,9 @@ public interface ChildCommand {
     /** Environment variable: the largest heap of a worker, such as {@code 4g}; 2g if unset. */
     String WORKER_HEAP = "TUTTI_WORKER_HEAP";
 
+    /** System property: the file that {@code bin/class-archive} made, if there is one. */
+    String CLASS_ARCHIVE = "tutti.class.archive";
+
     /** @param words of the {@code tutti} command that the child runs */
     List<String> of(Role role, List<String> words);
 
@@ -81,6 +84,9 @@ public interface ChildCommand {
                     System.getProperty("java.class.path"),
                     main.getName()));
             line.addAll(1, role.tuning);
+            if (System.getProperty(CLASS_ARCHIVE) != null) {
+                line.add(1, "-XX:SharedArchiveFile=" + System.getProperty(CLASS_ARCHIVE));
+            }
             line.addAll(words);
             if (verbose) {
                 line.add("--verbose");
