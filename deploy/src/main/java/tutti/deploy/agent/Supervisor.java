@@ -198,8 +198,10 @@ final class Supervisor {
             tell(coordinator);
             return Category.PEER.exitCode();
         }
-        // Who is preempted has little time, and everything is on the disk.
-        awaitAll(alive(), code == Category.PREEMPTED.exitCode() ? patience.lastWord() : patience.leave());
+        // Who is preempted has little time, and everything is on the disk; a worker for which the run was given up does
+        // not leave at all.
+        boolean soon = code == Category.PREEMPTED.exitCode() || code == Category.PEER.exitCode();
+        awaitAll(alive(), soon ? patience.lastWord() : patience.leave());
         if (code == 0) {
             // The run's result is committed; a worker that failed after that is worth a line, not a failure.
             children.stream()

@@ -171,6 +171,14 @@ class AgentTest {
     }
 
     @Test
+    void shouldNotWaitLongForAWorkerForWhichTheRunWasGivenUp() throws Exception {
+        leaveSeconds = 2 * DEADLINE_SECONDS;
+        start("after:rank-0 exit:" + Category.PEER.exitCode(), "wait");
+
+        assertThat(exitCode()).isEqualTo(Category.PEER.exitCode());
+    }
+
+    @Test
     void shouldReportACoordinatorThatWasKilled() throws Exception {
         // Workers that nobody is left to release are not waited for like released ones.
         leaveSeconds = 2 * DEADLINE_SECONDS;
