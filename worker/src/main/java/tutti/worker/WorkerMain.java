@@ -3,6 +3,8 @@ package tutti.worker;
 import akka.actor.typed.ActorSystem;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.config.RunConfig;
@@ -19,6 +21,8 @@ import tutti.worker.agent.WorkerControl;
 /** One worker process: wires the actor system and the agent, and waits for the end. */
 public final class WorkerMain {
     private static final Logger LOG = LoggerFactory.getLogger(WorkerMain.class);
+
+    private static final long GOODBYE_SECONDS = 2;
 
     private WorkerMain() {}
 
@@ -58,7 +62,11 @@ public final class WorkerMain {
         system.getWhenTerminated().whenComplete((done, cause) -> cutOff(config, seat, outcome, cause));
         try {
             // As long as the run takes: the agent that started this process ends it if all else fails.
-            return outcome.get();
+            Ending ending = outcome.get();
+            if (ending == Ending.DONE) {
+                sayGoodbye(system);
+            }
+            return ending;
         } catch (ExecutionException e) {
             if (e.getCause() instanceof TuttiException cause) {
                 throw cause;
@@ -68,8 +76,18 @@ public final class WorkerMain {
             Thread.currentThread().interrupt();
             throw new TuttiException(Category.PEER, "rank %d was interrupted".formatted(seat.rank()), e);
         } finally {
-            // Not waited for: it may try to say goodbye to a coordinator that is dead.
+            // Not waited for otherwise: it may try to say goodbye to a coordinator that is dead.
             system.terminate();
+        }
+    }
+
+    /** The coordinator waits until its last message is acknowledged, for a whole second where nobody is left to do so. */
+    private static void sayGoodbye(ActorSystem<?> system) throws InterruptedException {
+        system.terminate();
+        try {
+            system.getWhenTerminated().toCompletableFuture().get(GOODBYE_SECONDS, TimeUnit.SECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            LOG.debug("the actor system did not end in time", e);
         }
     }
 

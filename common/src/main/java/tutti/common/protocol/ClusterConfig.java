@@ -25,7 +25,10 @@ public final class ClusterConfig {
 
     /** A worker: any port, joins the coordinator. */
     public static Config worker(String host, String masterAddr, int masterPort) {
-        return of(host, 0, WORKER_ROLE, masterAddr, masterPort);
+        // It ends after the coordinator's last message, and so does everybody: nobody is left who would acknowledge its
+        // own.
+        return ConfigFactory.parseMap(Map.of("akka.remote.artery.advanced.shutdown-flush-timeout", "200ms"))
+                .withFallback(of(host, 0, WORKER_ROLE, masterAddr, masterPort));
     }
 
     /** Where a worker finds the coordinator's membership actor. */
