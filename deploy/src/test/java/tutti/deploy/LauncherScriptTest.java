@@ -44,6 +44,16 @@ class LauncherScriptTest {
     }
 
     @Test
+    void shouldMapTheClassArchiveIfThereIsOneAndSayWhereItIs() throws Exception {
+        Path lib = Files.createDirectories(home.resolve("lib"));
+        assertThat(run(home.resolve("bin/tutti"))).doesNotContain("classes.jsa");
+
+        Path archive = Files.createFile(lib.resolve("classes.jsa")).toRealPath();
+        assertThat(run(home.resolve("bin/tutti")))
+                .contains("<-XX:SharedArchiveFile=%1$s>\n<-Dtutti.class.archive=%1$s>\n".formatted(archive));
+    }
+
+    @Test
     void shouldWorkThroughASymbolicLink() throws Exception {
         Files.createDirectories(home.resolve("lib"));
         Path link = Files.createSymbolicLink(temp.resolve("a link"), home.resolve("bin/tutti"));

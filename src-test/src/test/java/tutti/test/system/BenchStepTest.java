@@ -38,12 +38,15 @@ class BenchStepTest {
     @Test
     void shouldPrintOneObjectAndLeaveNothing() throws Exception {
         JsonNode json;
-        try (TuttiProcess bench = bench("--bf16", "True", "--steps", "2", "--json")) {
+        Path classes = Files.createDirectory(folder.resolve("classes"));
+        String log = " -Xlog:class+load:file=" + classes.resolve("%p");
+        try (TuttiProcess bench = bench(log, "--bf16", "True", "--steps", "2", "--json")) {
             bench.succeed();
             assertThat(bench.out().strip()).as("standard output").doesNotContain("\n");
             json = new ObjectMapper().readTree(bench.out());
         }
         assertThat(folder(temporary)).as("left in the temporary folder").isEmpty();
+        assertThatAllMapTheClassArchive(folder(classes));
 
         assertThat(json.get("shape").asText()).isEqualTo("tiny");
         assertThat(json.get("parameters").asLong()).isEqualTo(260_032);
@@ -84,7 +87,7 @@ class BenchStepTest {
     @Test
     void shouldLeaveNothingWhenItIsEndedBySignal() throws Exception {
         try (WatchService watch = FileSystems.getDefault().newWatchService();
-                TuttiProcess bench = bench("--steps", "1000000")) {
+                TuttiProcess bench = bench("", "--steps", "1000000")) {
             Path root = awaitEntry(watch, temporary, "tutti-bench-");
             Path logs = awaitEntry(watch, awaitEntry(watch, root, "run"), "logs");
             awaitEntry(watch, logs, "rank-1.log");
@@ -96,12 +99,29 @@ class BenchStepTest {
         assertThat(folder(temporary)).as("left in the temporary folder").isEmpty();
     }
 
-    private TuttiProcess bench(String... more) {
+    /** That of {@code bin/class-archive}, which the build has made: agent, coordinator and both workers. */
+    private static void assertThatAllMapTheClassArchive(List<Path> logs) throws IOException {
+        int ours = 0;
+        for (Path log : logs) {
+            List<String> lines = Files.readAllLines(log);
+            // The launcher also asks Java for its version.
+            if (lines.stream().anyMatch(line -> line.contains(" tutti.deploy.Tutti "))) {
+                ours++;
+                assertThat(lines)
+                        .as(log.toString())
+                        .anyMatch(line -> line.contains(" tutti.deploy.Tutti source: shared objects file"));
+            }
+        }
+        assertThat(ours).as("processes").isEqualTo(4);
+    }
+
+    /** @param options more of Java's for every process */
+    private TuttiProcess bench(String options, String... more) {
         List<String> words = new ArrayList<>(List.of("bench", "step", "--shape", "tiny", "--nproc_per_node", "2"));
         words.addAll(List.of("--per_device_train_batch_size", "2", "--model_max_length", "64", "--warmup", "1"));
         words.addAll(List.of(more));
         Map<String, String> environment =
-                Map.of("OMP_NUM_THREADS", "1", "JAVA_TOOL_OPTIONS", "-Djava.io.tmpdir=" + temporary);
+                Map.of("OMP_NUM_THREADS", "1", "JAVA_TOOL_OPTIONS", "-Djava.io.tmpdir=" + temporary + options);
         return TuttiProcess.start(folder, environment, words);
     }
 

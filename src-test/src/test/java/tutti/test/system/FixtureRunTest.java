@@ -11,14 +11,12 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import tutti.test.support.Ports;
 import tutti.test.support.TrainSpec;
 
 /**
- * The fixture's run by real processes. All splits are tried in process by {@code tutti.test.numeric}; here a few are enough. One more,
- * two workers with batches of two, is the first run of {@link ResumeTest}.
+ * The fixture's run by real processes. All splits are tried in process by {@code tutti.test.numeric}; here a few are enough. Two more,
+ * two workers with batches of two and one worker alone, are the first run of {@link ResumeTest} and that of {@link FullDiskTest}.
  */
 class FixtureRunTest {
     @TempDir
@@ -33,16 +31,14 @@ class FixtureRunTest {
         output = new RunOutput(folder.resolve("out"));
     }
 
-    @ParameterizedTest(name = "{0} workers x batch {1} x accumulation {2}, checkpointing {3}")
-    @CsvSource({"1,4,1,false", "4,1,1,true"})
-    void shouldGiveTheLossesOfPyTorchHoweverTheGlobalBatchIsSplit(
-            int workers, int batch, int accumulation, boolean checkpointing) throws Exception {
-        Map<String, String> flags = flags(workers, batch, accumulation);
-        flags.put("gradient_checkpointing", Boolean.toString(checkpointing));
+    @Test
+    void shouldGiveTheLossesOfPyTorchWhereEverySampleHasAWorkerOfItsOwn() throws Exception {
+        Map<String, String> flags = flags(4, 1, 1);
+        flags.put("gradient_checkpointing", "true");
         try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
             run.succeed();
         }
-        output.assertFixture(workers);
+        output.assertFixture(4);
     }
 
     @Test

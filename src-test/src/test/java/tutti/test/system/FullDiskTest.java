@@ -57,7 +57,8 @@ class FullDiskTest {
                                 && line.contains("No space left"));
             }
         }
-        assertThat(output.metric("step")).as("no line is lost").hasSize(12);
+        // Twelve lines: none is lost. And what one worker trains is right.
+        output.assertFixture(1);
         assertThat(Checkpoints.list(output.folder())).singleElement().satisfies(only -> {
             assertThat(only.step()).isEqualTo(4);
             assertThat(Manifest.verify(only.path()).problems()).isEmpty();
