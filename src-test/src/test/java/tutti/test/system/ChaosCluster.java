@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
 import tutti.common.error.Category;
 
@@ -29,6 +30,7 @@ final class ChaosCluster implements AutoCloseable {
     private final SplittableRandom random;
     private final List<TuttiProcess> nodes = new ArrayList<>();
     private final List<TuttiProcess> ended = new ArrayList<>();
+    private final Map<String, List<Double>> recoveries = new TreeMap<>();
     private boolean trains;
 
     ChaosCluster(Path folder, Map<String, String> flags, SplittableRandom random) throws InterruptedException {
@@ -58,12 +60,25 @@ final class ChaosCluster implements AutoCloseable {
         return trains;
     }
 
+    /** Seconds from a signal until training went on, by what was done. */
+    Map<String, List<Double>> recoveries() {
+        return recoveries;
+    }
+
     private int said() {
         return nodes.get(0).lines().size();
     }
 
     private void awaitTraining(int from) throws InterruptedException {
         trains = nodes.get(0).nextLine(from, BEGINS).isPresent();
+    }
+
+    private void awaitRecovery(String kind, int from) throws InterruptedException {
+        long start = System.nanoTime();
+        awaitTraining(from);
+        if (trains) {
+            recoveries.computeIfAbsent(kind, any -> new ArrayList<>()).add((System.nanoTime() - start) / 1e9);
+        }
     }
 
     /** Some while later. @return what happened */
@@ -89,7 +104,7 @@ final class ChaosCluster implements AutoCloseable {
     private String killWorker(int seat) throws Exception {
         int from = said();
         if (signal(NODE[seat], "worker", seat, "KILL")) {
-            awaitTraining(from);
+            awaitRecovery("worker killed", from);
         }
         return "worker %d killed".formatted(seat);
     }
@@ -119,7 +134,7 @@ final class ChaosCluster implements AutoCloseable {
     private String killCoordinator() throws Exception {
         int from = said();
         if (signal(0, "coordinator", -1, "KILL")) {
-            awaitTraining(from);
+            awaitRecovery("coordinator killed", from);
         }
         return "coordinator killed";
     }

@@ -27,7 +27,7 @@ import tutti.test.support.TrainSpec;
 class ClusterChaosTest {
     private static final int ROUNDS = Integer.getInteger("tutti.rounds", 0);
     private static final long SEED = Long.getLong("tutti.seed", 1);
-    private static final int STEPS = 240;
+    private static final int STEPS = 120;
 
     @TempDir
     Path folder;
@@ -42,6 +42,7 @@ class ClusterChaosTest {
         try (TuttiProcess run = TuttiProcess.run(folder, List.of(), ChaosCluster.ENVIRONMENT, calm)) {
             run.succeed();
         }
+        Map<String, List<Double>> recoveries = new TreeMap<>();
         for (int round = 1; round <= ROUNDS; round++) {
             SplittableRandom random = new SplittableRandom(SEED * 1000 + round);
             Path output = folder.resolve("round-" + round);
@@ -55,11 +56,22 @@ class ClusterChaosTest {
                 }
                 System.out.printf("%s: %s%n", what, done);
                 cluster.succeed();
+                cluster.recoveries()
+                        .forEach((kind, seconds) -> recoveries
+                                .computeIfAbsent(kind, any -> new ArrayList<>())
+                                .addAll(seconds));
             } catch (AssertionError e) {
                 throw new AssertionError(what + " after " + done + ": " + e.getMessage(), e);
             }
             assertSame(new RunOutput(output), undisturbed, what + " after " + done);
         }
+        // For the record, in target/surefire-reports.
+        recoveries.forEach((kind, seconds) -> {
+            seconds.sort(null);
+            System.out.printf(
+                    "%s %d times; from the signal to training again: median %.1f s, most %.1f s%n",
+                    kind, seconds.size(), seconds.get(seconds.size() / 2), seconds.get(seconds.size() - 1));
+        });
     }
 
     /** Steps between a checkpoint and the death of everything are trained, and told, again. */
