@@ -3,10 +3,16 @@ package tutti.common.dataset;
 import java.util.List;
 
 /**
- * A chat. At most one SYSTEM turn, and it is the first; then USER and ASSISTANT in turns, beginning with USER. A last USER
+ * A chat. At most one SYSTEM turn, and it is the first; then USER or TOOL and ASSISTANT in turns, beginning with USER. A last USER
  * turn without an answer is allowed. May have no turns left after the rule that skips a leading answer.
+ *
+ * @param tools what the assistant may call: a JSON array as templates get it, or empty
  */
-public record Conversation(String source, List<Turn> turns) implements Example {
+public record Conversation(String source, List<Turn> turns, String tools) implements Example {
+    public Conversation(String source, List<Turn> turns) {
+        this(source, turns, "");
+    }
+
     public Conversation {
         turns = List.copyOf(turns);
     }

@@ -6,7 +6,9 @@ import java.util.Optional;
 public enum Role {
     SYSTEM,
     USER,
-    ASSISTANT;
+    ASSISTANT,
+    /** The answer of a tool that the assistant has called. */
+    TOOL;
 
     static final String KNOWN_NAMES = "human, user, gpt, assistant, system";
 

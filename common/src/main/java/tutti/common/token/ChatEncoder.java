@@ -1,6 +1,10 @@
 package tutti.common.token;
 
 import java.util.List;
+import tutti.common.dataset.Completion;
+import tutti.common.dataset.Conversation;
+import tutti.common.dataset.Example;
+import tutti.common.dataset.PlainText;
 import tutti.common.dataset.Turn;
 import tutti.common.error.TuttiException;
 
@@ -11,6 +15,7 @@ import tutti.common.error.TuttiException;
 public final class ChatEncoder {
     private final Tokenizer tokenizer;
     private final VicunaTemplate template;
+    private final String endText;
     private final int eos;
 
     /** A tokenizer whose files name no end token is a DATA failure. */
@@ -21,7 +26,8 @@ public final class ChatEncoder {
                 .orElseThrow(() -> TuttiException.data(
                         "%s: no end token; add \"eos_token\" to tokenizer_config.json or \"eos_token_id\" to config.json",
                         tokenizer.folder()));
-        this.template = new VicunaTemplate(tokenizer.eosText().orElse("</s>"));
+        this.endText = tokenizer.eosText().orElse("</s>");
+        this.template = new VicunaTemplate(endText);
     }
 
     /** Ids of a prompt that ends with {@code ASSISTANT:}, beginning token included where the tokenizer has one. */
@@ -29,17 +35,25 @@ public final class ChatEncoder {
         return encode(template.prompt(turns)).ids();
     }
 
-    VicunaTemplate.Rendered render(List<Turn> turns) {
-        return template.render(turns);
+    /** @param sample of any kind that is text */
+    Rendered render(Example sample) {
+        if (sample instanceof Conversation conversation) {
+            return template.render(conversation.turns());
+        } else if (sample instanceof Completion completion) {
+            return Rendered.of(completion, endText);
+        } else if (sample instanceof PlainText text) {
+            return Rendered.of(text, endText);
+        }
+        throw new IllegalArgumentException(sample.source() + " is no text");
     }
 
     /** The spans in the result count in the rendered text. */
-    Encoded encode(VicunaTemplate.Rendered rendered) {
+    Encoded encode(Rendered rendered) {
         Encoded whole = withoutAddedEnd(tokenizer.encode(rendered.text(), true));
         return endsWell(whole, rendered.answers()) ? whole : piecewise(rendered);
     }
 
-    boolean isEndOf(Encoded encoded, int token, VicunaTemplate.Answer answer) {
+    boolean isEndOf(Encoded encoded, int token, Rendered.Answer answer) {
         // Some tokenizers let the end token swallow the blanks around it, so covering is enough.
         return encoded.ids()[token] == eos
                 && encoded.start()[token] <= answer.endToken()
@@ -53,9 +67,9 @@ public final class ChatEncoder {
         return added ? encoded.withoutLast() : encoded;
     }
 
-    private boolean endsWell(Encoded encoded, List<VicunaTemplate.Answer> answers) {
+    private boolean endsWell(Encoded encoded, List<Rendered.Answer> answers) {
         int token = 0;
-        for (VicunaTemplate.Answer answer : answers) {
+        for (Rendered.Answer answer : answers) {
             while (token < encoded.length() && !isEndOf(encoded, token, answer)) {
                 token++;
             }
@@ -70,10 +84,10 @@ public final class ChatEncoder {
      * For tokenizers that do not see their end token when it stands right behind a word (those that mark it
      * {@code normalized}): the text between end tokens is encoded by itself, the end tokens are put in as ids.
      */
-    Encoded piecewise(VicunaTemplate.Rendered rendered) {
+    Encoded piecewise(Rendered rendered) {
         EncodedBuilder joined = new EncodedBuilder();
         int from = 0;
-        for (VicunaTemplate.Answer answer : rendered.answers()) {
+        for (Rendered.Answer answer : rendered.answers()) {
             addPiece(joined, rendered, from, answer.endToken());
             joined.add(eos, answer.endToken(), answer.end());
             from = answer.end();
@@ -84,7 +98,7 @@ public final class ChatEncoder {
         return joined.build();
     }
 
-    private void addPiece(EncodedBuilder joined, VicunaTemplate.Rendered rendered, int from, int to) {
+    private void addPiece(EncodedBuilder joined, Rendered rendered, int from, int to) {
         String piece = rendered.text().substring(from, to);
         joined.addAll(withoutAddedEnd(tokenizer.encode(piece, from == 0)), from);
     }

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Tokens;
 import tutti.common.error.TuttiException;
@@ -74,33 +73,32 @@ public final class ExampleEncoder {
 
     private TokenizedExample encodeFully(Example sample) {
         TokenizedExample example;
-        if (sample instanceof Conversation conversation) {
-            example = encodeConversation(conversation);
-        } else {
-            Tokens tokens = (Tokens) sample;
+        if (sample instanceof Tokens tokens) {
             example = new TokenizedExample(tokens.inputIds(), tokens.labels());
+        } else {
+            example = encodeText(sample);
         }
         check(sample, "input_ids", example.inputIds());
         check(sample, "labels", example.labels());
         return example;
     }
 
-    private TokenizedExample encodeConversation(Conversation conversation) {
+    private TokenizedExample encodeText(Example sample) {
         ChatEncoder chat = new ChatEncoder(tokenizer.orElseThrow());
-        VicunaTemplate.Rendered rendered = chat.render(conversation.turns());
+        Rendered rendered = chat.render(sample);
         Encoded encoded = chat.encode(rendered);
         int[] labels = new int[encoded.length()];
         Arrays.fill(labels, TokenizedExample.IGNORED);
         if (rendered.learnable()) {
             int token = 0;
-            for (VicunaTemplate.Answer answer : rendered.answers()) {
+            for (Rendered.Answer answer : rendered.answers()) {
                 // A token that begins before the answer (": " in one piece) is the template's, not the assistant's.
                 while (encoded.start()[token] < answer.start() && !chat.isEndOf(encoded, token, answer)) {
                     token++;
                 }
                 boolean ended = false;
                 while (!ended) {
-                    labels[token] = encoded.ids()[token];
+                    labels[token] = answer.learned() ? encoded.ids()[token] : TokenizedExample.IGNORED;
                     ended = chat.isEndOf(encoded, token, answer);
                     token++;
                 }

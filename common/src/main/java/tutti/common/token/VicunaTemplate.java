@@ -24,24 +24,10 @@ public final class VicunaTemplate {
         this.endText = endText;
     }
 
-    /**
-     * Turns as one text.
-     *
-     * @param answers where the assistant speaks, in order
-     * @param learnable false if FastChat would learn nothing of it: it masks a conversation with an empty turn as a whole
-     */
-    public record Rendered(String text, List<Answer> answers, boolean learnable) {}
-
-    /**
-     * An answer in UTF-16 units of the text, from after {@code ASSISTANT:} up to {@code end}. The space before the words belongs
-     * to it, because a prompt ends with the colon and the model writes the space. Its end token is {@code [endToken, end)}.
-     */
-    public record Answer(int start, int endToken, int end) {}
-
     public Rendered render(List<Turn> turns) {
         boolean ownSystem = !turns.isEmpty() && turns.get(0).role() == Role.SYSTEM;
         StringBuilder text = new StringBuilder(ownSystem ? turns.get(0).text() : SYSTEM).append(' ');
-        List<Answer> answers = new ArrayList<>();
+        List<Rendered.Answer> answers = new ArrayList<>();
         boolean learnable = true;
         for (Turn turn : turns.subList(ownSystem ? 1 : 0, turns.size())) {
             boolean assistant = turn.role() == Role.ASSISTANT;
@@ -54,7 +40,8 @@ public final class VicunaTemplate {
             int start = text.length();
             text.append(' ').append(turn.text());
             if (assistant) {
-                answers.add(new Answer(start, text.length(), text.length() + endText.length()));
+                answers.add(
+                        new Rendered.Answer(start, text.length(), text.length() + endText.length(), turn.learned()));
             }
             text.append(assistant ? endText : " ");
         }

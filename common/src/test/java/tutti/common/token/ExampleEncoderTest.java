@@ -6,13 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.Shared;
+import tutti.common.dataset.Completion;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
+import tutti.common.dataset.PlainText;
 import tutti.common.dataset.Role;
 import tutti.common.dataset.Tokens;
 import tutti.common.dataset.Turn;
@@ -135,13 +138,48 @@ class ExampleEncoderTest {
     void shouldGiveTheSameIdsPieceByPieceAsWholeWhereTheTokenizerSeesItsEndToken() {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file("tokenizers/mistral"))) {
             ChatEncoder chat = new ChatEncoder(tokenizer);
-            var rendered =
-                    chat.render(List.of(user("Hi"), assistant("no"), user("b"), assistant(" \uD83D\uDE00"), user("e")));
+            var rendered = chat.render(new Conversation(
+                    "test", List.of(user("Hi"), assistant("no"), user("b"), assistant(" \uD83D\uDE00"), user("e"))));
             Encoded whole = chat.encode(rendered);
             Encoded pieces = chat.piecewise(rendered);
             assertThat(pieces.ids()).isEqualTo(whole.ids());
             assertThat(pieces.start()).isEqualTo(whole.start());
             assertThat(pieces.end()).isEqualTo(whole.end());
+        }
+    }
+
+    @Test
+    void shouldLearnWhatFollowsAPromptAndTheEndBehindIt() {
+        try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
+            ExampleEncoder encoder = new ExampleEncoder(Optional.of(tokenizer), 64, 512);
+            TokenizedExample sample = encoder.encode(new Completion("test", "Once upon", " a time"));
+            int[] whole = tokenizer.encode("Once upon a time", true).ids();
+            int[] prompt = tokenizer.encode("Once upon", true).ids();
+            assertThat(sample.inputIds()).startsWith(whole).hasSize(whole.length + 1);
+            assertThat(sample.inputIds()[whole.length])
+                    .isEqualTo(tokenizer.eosId().getAsInt());
+            for (int token = 0; token < sample.length(); token++) {
+                assertThat(sample.labels()[token])
+                        .isEqualTo(token < prompt.length ? IGNORED : sample.inputIds()[token]);
+            }
+            // Of plain text all but the beginning token, which nothing predicts.
+            TokenizedExample plain = encoder.encode(new PlainText("test", "Once upon a time"));
+            assertThat(plain.inputIds()).isEqualTo(sample.inputIds());
+            assertThat(plain.labelledTokens()).isEqualTo(plain.length() - 1);
+        }
+    }
+
+    @Test
+    void shouldNotLearnATurnThatOnlyLeadsToLaterOnes() {
+        try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
+            ExampleEncoder encoder = new ExampleEncoder(Optional.of(tokenizer), 256, 512);
+            List<Turn> turns = List.of(user("a"), new Turn(Role.ASSISTANT, "no", false), user("b"), assistant("yes"));
+            TokenizedExample both = encoder.encode(
+                    new Conversation("test", List.of(user("a"), assistant("no"), user("b"), assistant("yes"))));
+            TokenizedExample last = encoder.encode(new Conversation("test", turns));
+            TokenizedExample first = encoder.encode(new Conversation("test", List.of(user("a"), assistant("no"))));
+            assertThat(last.inputIds()).isEqualTo(both.inputIds());
+            assertThat(last.labelledTokens()).isEqualTo(both.labelledTokens() - first.labelledTokens());
         }
     }
 

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Optional;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.config.DataConfig;
-import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
+import tutti.common.dataset.Tokens;
 import tutti.common.token.EncodeReport;
 import tutti.common.token.ExampleEncoder;
 import tutti.common.token.TokenizedExample;
@@ -28,7 +28,7 @@ record TrainingSet(List<TokenizedExample> samples, EncodeReport report, String f
      */
     static TrainingSet load(DataConfig data, java.nio.file.Path folder, int maxLength, int vocabulary) {
         List<Example> examples = Datasets.load(data.paths());
-        boolean text = examples.stream().anyMatch(Conversation.class::isInstance);
+        boolean text = !examples.stream().allMatch(Tokens.class::isInstance);
         try (Opened tokenizer = new Opened(text ? Optional.of(Tokenizer.open(folder)) : Optional.empty())) {
             ExampleEncoder encoder = new ExampleEncoder(tokenizer.value(), maxLength, vocabulary);
             ExampleEncoder.Result result = encoder.encodeAll(examples);
