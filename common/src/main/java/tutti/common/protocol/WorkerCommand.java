@@ -3,6 +3,7 @@ package tutti.common.protocol;
 import akka.actor.typed.ActorRef;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import tutti.common.error.Category;
 
 /** Coordinator -> one worker. {@code generation} tells an old order from a new one. */
@@ -41,8 +42,14 @@ public sealed interface WorkerCommand extends WireMessage {
      */
     record StopHung(int generation, long pid) implements WorkerCommand {}
 
-    /** All workers are ready. Leases follow. */
-    record Begin(int generation, long firstStep, long totalSteps) implements WorkerCommand {}
+    /**
+     * All workers are ready. Leases follow.
+     *
+     * @param saveAtEpoch a checkpoint of what all begin with was due before, and was lost: write this rank's part of it before the first
+     *     step, as for {@link Lease}; so many epochs are behind it. Empty: none is due
+     */
+    record Begin(int generation, long firstStep, long totalSteps, OptionalDouble saveAtEpoch)
+            implements WorkerCommand {}
 
     /**
      * Shards of the coming steps, ascending, ahead of need. Answered by one StepDone for each.

@@ -4,10 +4,12 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import tutti.common.checkpoint.Checkpoints;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
 import tutti.coordinator.ledger.RunLedger;
+import tutti.coordinator.plan.RunPlan;
 
 /**
  * The checkpoints of a run, from the order to save to the event that tells how it ended: {@link SaveSchedule} says when, {@link
@@ -78,12 +80,23 @@ final class Checkpointing implements AutoCloseable {
         return newest;
     }
 
-    /** A worker is gone, and what it had to write with it: as soon as training goes on, one is due instead. */
+    /** A worker is gone, and what it had to write with it. */
     void lost(String who) {
         for (long step : commits.abandonOpen(-1)) {
             abandoned(new Commits.Abandoned(step, who + " was lost while it was written"));
-            schedule.again();
+            schedule.again(step);
         }
+    }
+
+    /**
+     * Whether what a generation begins with is to be saved before its first step, since nobody has made that checkpoint.
+     *
+     * @param firstStep steps that are behind it
+     * @param resumedFrom the checkpoint that the run began from, or empty
+     */
+    boolean owed(RunPlan plan, long firstStep, String resumedFrom) {
+        boolean there = newest.orElse(Path.of(resumedFrom)).endsWith(Checkpoints.name(firstStep));
+        return firstStep > 0 && !there && (plan.savesAfter(firstStep - 1) || schedule.dueAfter(firstStep));
     }
 
     /** No worker comes as far as to write those after more than {@code completed} steps. */
@@ -91,6 +104,7 @@ final class Checkpointing implements AutoCloseable {
         for (long step : commits.abandonOpen(completed)) {
             abandoned(new Commits.Abandoned(
                     step, "step %d was rolled back before it was written".formatted(completed + 1)));
+            schedule.again(step);
         }
     }
 

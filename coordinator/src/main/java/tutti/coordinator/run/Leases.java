@@ -34,16 +34,21 @@ record Leases(List<Member> members, int generation, Announcer announcer, LongSup
         boolean save = false;
         while (to < range.to()
                 && !save
-                && !(training.plan.savesAfter(to)
+                && !(savesAfter(training, to + 1)
                         && training.checkpoints.schedule().inFlight())) {
-            save = training.plan.savesAfter(to);
             to++;
+            save = savesAfter(training, to);
         }
         if (to > range.from()) {
             order(training, to, save);
             training.heldSince.ifPresent(since -> announcer.waited(Duration.ofNanos(clock.getAsLong() - since)));
             training.heldSince = OptionalLong.empty();
         }
+    }
+
+    private static boolean savesAfter(Training training, long completed) {
+        return training.plan.savesAfter(completed - 1)
+                || training.checkpoints.schedule().dueAgain(completed);
     }
 
     /** Tells all workers to train up to {@code to} completed steps and then, if {@code save}, to write a checkpoint. */

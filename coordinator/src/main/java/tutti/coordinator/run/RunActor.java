@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
@@ -337,13 +338,16 @@ public final class RunActor {
                         "parameters", first.parameters(),
                         "data_sha256", first.fingerprint()));
         announcer.begin(plan, firstStep, generation);
-        tellAll(new WorkerCommand.Begin(generation, firstStep, plan.totalSteps()));
         Checkpointing saving = checkpoints.orElseGet(() -> new Checkpointing(
                 new SaveSchedule(config.output(), firstStep, clock),
                 new Commits(config.output(), disk.get()),
                 ledger,
                 announcer));
         checkpoints = Optional.of(saving);
+        boolean read = first.firstStep() == firstStep;
+        boolean saves = !read && saving.owed(plan, firstStep, resumeFrom) && saving.begin(firstStep, members.size());
+        OptionalDouble saveAtEpoch = saves ? OptionalDouble.of(plan.epochAfter(firstStep)) : OptionalDouble.empty();
+        tellAll(new WorkerCommand.Begin(generation, firstStep, plan.totalSteps(), saveAtEpoch));
         rollingBack = false;
         guards.begin(members);
         Training training =

@@ -18,7 +18,7 @@ final class SaveSchedule {
 
     private static final Logger LOG = LoggerFactory.getLogger(SaveSchedule.class);
 
-    private static final long NEVER = -1;
+    private static final long NONE = Long.MAX_VALUE;
 
     private final Path file;
     private final long intervalNanos;
@@ -29,6 +29,8 @@ final class SaveSchedule {
     private boolean lastCommitted = true;
     private boolean asked;
     private boolean looks = true;
+    /** Steps behind the checkpoint that is to be made again. */
+    private long lost = NONE;
 
     /**
      * @param firstStep completed before the run began: a checkpoint of it is there, or nothing to save
@@ -64,18 +66,21 @@ final class SaveSchedule {
 
     /** Whether to save after the {@code leased} steps that are handed out so far. */
     boolean dueAfter(long leased) {
-        if (leased == lastStep) {
+        if (leased == lastStep && lost == NONE) {
             asked = false;
             return false;
         }
         boolean late = intervalNanos > 0 && clock.getAsLong() - lastNanos >= intervalNanos;
-        return !inFlight && (asked || late);
+        return !inFlight && (asked || late || leased >= lost);
     }
 
-    /** The one that began last came to nothing: one is due. */
-    void again() {
-        lastStep = NEVER;
-        asked = true;
+    /** The checkpoint after so many steps came to nothing: it is due where training comes to that step again, or goes on behind it. */
+    void again(long step) {
+        lost = step;
+    }
+
+    boolean dueAgain(long step) {
+        return step == lost;
     }
 
     boolean inFlight() {
@@ -90,6 +95,7 @@ final class SaveSchedule {
     void began(long step) {
         inFlight = true;
         asked = false;
+        lost = NONE;
         lastStep = step;
         lastNanos = clock.getAsLong();
     }

@@ -24,6 +24,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -440,6 +441,75 @@ class RunActorTest {
                 .contains("rank 1 (pid 101 on host) was lost (1 of 3", "training goes on after step 3");
     }
 
+    /** Rank 1 dies when rank 0 has written its part of the checkpoint behind the last step. */
+    @Test
+    void shouldMakeTheLastCheckpointAgainThatALossHasCost() throws Exception {
+        form();
+        begin();
+        assertLease(true, 0, 1);
+        trainThrough(0, 1);
+        assertLease(false, 2);
+        writeParts(2);
+        assertLease(true, 3);
+        trainThrough(2, 3);
+        run.tell(new WorkerReport.PartWritten(0, 1, 4, List.of()));
+        loseRank1(4);
+        ready(0, 2, -1);
+        ready(1, 2, -1);
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 4, 4, OptionalDouble.of(1))));
+        writeParts(2, 4);
+        run.tell(new WorkerReport.Finished(0, 2, 4, HASH, 0));
+        run.tell(new WorkerReport.Finished(1, 2, 4, HASH, 0));
+        outcome.get(20, TimeUnit.SECONDS);
+        assertThat(Manifest.verify(output.resolve("checkpoint-4")).ok()).isTrue();
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .containsOnlyOnce("\"checkpoint_abandoned\"")
+                .contains("rank 1 (pid 101 on host) was lost while it was written");
+    }
+
+    /** That somebody asked for, and that the plan does not name. */
+    @Test
+    void shouldMakeACheckpointAgainWhereTrainingComesToItsStepAgain() {
+        form(Map.of("save_strategy", "no", "max_steps", "4"));
+        begin();
+        assertLease(false, 0, 1);
+        trainThrough(0, 0);
+        assertLease(false, 2, 3);
+        loseRank1(1);
+        ready(0, 2, -1);
+        ready(1, 2, -1);
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 1, 4, OptionalDouble.empty())));
+        assertLease(false, 1, 2);
+        control.tell(RunActor.saveNow());
+        assertLease(true);
+        loseRank1(2, 1);
+        ready(0, 3, -1);
+        ready(1, 3, -1);
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(3, 1, 4, OptionalDouble.empty())));
+        assertLease(true, 1, 2);
+        assertThat(output.resolve(".checkpoint-3.partial")).isDirectory();
+    }
+
+    /** Rank 0 holds so much in the first generation, and gives it to the next process of rank 1. */
+    private void loseRank1(long completed) {
+        loseRank1(1, completed);
+    }
+
+    private void loseRank1(int generation, long completed) {
+        TestProbe<WorkerCommand> next = replace(1);
+        workers.get(0)
+                .fishForMessage(
+                        Duration.ofSeconds(20),
+                        order -> order.equals(new WorkerCommand.Hold(generation))
+                                ? FishingOutcomes.complete()
+                                : FishingOutcomes.continueAndIgnore());
+        run.tell(new WorkerReport.Held(0, generation, completed));
+        workers.set(1, next);
+        workers.forEach(worker -> assertThat(
+                        worker.expectMessageClass(WorkerCommand.Assign.class).stateFrom())
+                .isZero());
+    }
+
     /** With sharded optimizer state nobody has all of it. */
     @Test
     void shouldGoBackToTheLastCommitWhenNobodyHoldsTheState() throws Exception {
@@ -603,7 +673,7 @@ class RunActorTest {
         }
         ready(0, 2, 2);
         ready(1, 2, 2);
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 3, 6)));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 3, 6, OptionalDouble.empty())));
         workers.forEach(worker -> assertThat(worker.expectMessageClass(WorkerCommand.Lease.class)
                         .shards()
                         .get(0)
@@ -648,7 +718,7 @@ class RunActorTest {
         }
         ready(0, 3, 0);
         ready(1, 3, 0);
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(3, 2, 50)));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(3, 2, 50, OptionalDouble.empty())));
     }
 
     @Test
@@ -817,8 +887,12 @@ class RunActorTest {
     }
 
     private void writeParts(long step) {
+        writeParts(1, step);
+    }
+
+    private void writeParts(int generation, long step) {
         for (int rank = 0; rank < 2; rank++) {
-            run.tell(new WorkerReport.PartWritten(rank, 1, step, List.of()));
+            run.tell(new WorkerReport.PartWritten(rank, generation, step, List.of()));
         }
     }
 

@@ -175,6 +175,11 @@ final class Invariants implements AutoCloseable {
                 samples);
     }
 
+    /** What a checkpoint says of its place in the data. */
+    void epochs(double epochs, long completed) {
+        require(epochs == settings.epochsBehind(completed), "%s epochs behind step %d", epochs, completed);
+    }
+
     private long stateBehind(long completed) {
         if (completed == 0) {
             return UNTRAINED;
@@ -253,6 +258,17 @@ final class Invariants implements AutoCloseable {
                 settings.totalSteps());
         require(finished.size() == worldSize, "done when ranks %s are", finished);
         require(events.contains("run_finished"), "done without run_finished: %s", events);
+    }
+
+    /** Where no disk fails: a checkpoint of the last step, if the plan names one. */
+    void lastIsSaved() {
+        long last = settings.totalSteps();
+        require(
+                settings.saveSteps() == 0
+                        || last % settings.saveSteps() != 0
+                        || Checkpoints.list(output).stream().anyMatch(found -> found.step() == last),
+                "done without the checkpoint of the last step, %d",
+                last);
     }
 
     private List<JsonNode> newLines(String name) {

@@ -73,8 +73,17 @@ record Settings(
     }
 
     long stepsPerEpoch() {
-        int batch = BATCH * virtualRanks();
-        return (samples + batch - 1) / batch;
+        return (samples + batch() - 1) / batch();
+    }
+
+    private int batch() {
+        return BATCH * virtualRanks();
+    }
+
+    /** The last step of an epoch is a short one. */
+    double epochsBehind(long completed) {
+        double within = (double) (completed % stepsPerEpoch() * batch()) / samples;
+        return completed / stepsPerEpoch() + Math.min(1, within);
     }
 
     long totalSteps() {

@@ -209,6 +209,8 @@ final class SimulatedTraining {
         firstStep = begin.firstStep();
         totalSteps = begin.totalSteps();
         step = firstStep;
+        saves = begin.saveAtEpoch().isPresent();
+        begin.saveAtEpoch().ifPresent(epoch -> cluster.invariants().epochs(epoch, firstStep));
         if (assign.stateFrom() >= 0) {
             next(Doing.HANDS_OVER);
             contribute(0, NOTHING, List.of());
@@ -232,7 +234,6 @@ final class SimulatedTraining {
         }
         if (saves) {
             saves = false;
-            Invariants.require(step > firstStep, "%s: told to save before its first step", worker.name());
             Assign of = assign;
             SimulatedCoordinator to = coordinator;
             part = Optional.of(SimulatedPart.begin(

@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -133,7 +134,8 @@ class ProtocolTest {
                         -1,
                         Optional.of(GradientKey.random()),
                         run),
-                new WorkerCommand.Begin(1, 8, 1L << 40),
+                new WorkerCommand.Begin(1, 8, 1L << 40, OptionalDouble.empty()),
+                new WorkerCommand.Begin(1, 8, 1L << 40, OptionalDouble.of(0.5)),
                 new WorkerCommand.Hold(1),
                 new WorkerCommand.StandBy(),
                 new WorkerCommand.StopHung(1, 4711),

@@ -11,7 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
@@ -19,6 +21,7 @@ import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
@@ -53,6 +56,18 @@ final class InProcessRun {
     private final List<List<String>> leftOut = new ArrayList<>();
     private final List<Long> allocatedBytes = new ArrayList<>();
     private final List<String> hashes = new ArrayList<>();
+    private final List<WrittenFile> written = new CopyOnWriteArrayList<>();
+    /** All steps are behind it but a checkpoint of the last one. */
+    private final boolean owesTheLast;
+
+    private InProcessRun(boolean owesTheLast) {
+        this.owesTheLast = owesTheLast;
+    }
+
+    /** Nothing is left but a checkpoint of the last step, whose partial folder is there. */
+    static InProcessRun owingTheLast(Map<String, String> flags, int worldSize) throws Exception {
+        return of(new InProcessRun(true), flags, Topology.apart(worldSize), null, System::nanoTime);
+    }
 
     static InProcessRun of(Map<String, String> flags, int worldSize) throws Exception {
         return of(flags, worldSize, System::nanoTime);
@@ -60,7 +75,7 @@ final class InProcessRun {
 
     /** @param clock of the steps */
     static InProcessRun of(Map<String, String> flags, int worldSize, LongSupplier clock) throws Exception {
-        return of(flags, Topology.apart(worldSize), null, clock);
+        return of(new InProcessRun(false), flags, Topology.apart(worldSize), null, clock);
     }
 
     /**
@@ -69,13 +84,13 @@ final class InProcessRun {
      * @param shared folder in which each node gets one for its shared memory
      */
     static InProcessRun of(Map<String, String> flags, Topology topology, Path shared) throws Exception {
-        return of(flags, topology, shared, System::nanoTime);
+        return of(new InProcessRun(false), flags, topology, shared, System::nanoTime);
     }
 
-    private static InProcessRun of(Map<String, String> flags, Topology topology, Path shared, LongSupplier clock)
+    private static InProcessRun of(
+            InProcessRun run, Map<String, String> flags, Topology topology, Path shared, LongSupplier clock)
             throws Exception {
         int worldSize = topology.worldSize();
-        InProcessRun run = new InProcessRun();
         RunConfig config = RunConfig.read(Settings.of(flags, null));
         InMemoryNetwork network = new InMemoryNetwork(worldSize);
         List<String> hosts =
@@ -135,8 +150,9 @@ final class InProcessRun {
             long[] next = {0};
             new TrainLoop(trainer, config.output())
                     .run(
-                            0,
-                            total,
+                            owesTheLast
+                                    ? new Begin(1, total, total, OptionalDouble.of(plan.epochAfter(total)))
+                                    : new Begin(1, 0, total, OptionalDouble.empty()),
                             () -> new Lease(
                                     1,
                                     List.of(new StepShard(next[0], plan.shards(next[0]++, rank, worldSize), 0)),
@@ -197,18 +213,26 @@ final class InProcessRun {
 
         @Override
         public void partWritten(long step, List<WrittenFile> files) {
-            throw new AssertionError("no checkpoint was asked for");
+            if (!owesTheLast) {
+                throw new AssertionError("no checkpoint was asked for");
+            }
+            written.addAll(files);
         }
 
         @Override
         public void partFailed(long step, TuttiException cause) {
-            throw new AssertionError("no checkpoint was asked for");
+            throw new AssertionError("no part of a checkpoint was to fail", cause);
         }
 
         @Override
         public void finished(long step, String weightsHash) {
             hashes.set(rank, weightsHash);
         }
+    }
+
+    /** Parts of the checkpoint. */
+    List<WrittenFile> written() {
+        return written;
     }
 
     List<Double> losses() {

@@ -17,9 +17,12 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tutti.common.checkpoint.CommitDir;
 import tutti.common.checkpoint.ModelFolder;
 import tutti.common.checkpoint.TensorInfo;
+import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.test.support.TrainSpec;
+import tutti.worker.checkpoint.TrainerState;
 
 /** Others must be able to read what we write: a reader in Python that knows nothing of ours but the format's rules. */
 class SavedModelTest {
@@ -60,6 +63,28 @@ class SavedModelTest {
         InProcessRun run = InProcessRun.of(flags, 1);
         assertThat(run.hashes()).allMatch(hash -> hash.length() == 64);
         assertThat(output).isEmptyDirectory();
+    }
+
+    @Test
+    void shouldSaveWhatItBeginsWithWhereNothingIsLeftToTrain() throws Exception {
+        Path output = folder.resolve("out");
+        Path partial = Files.createDirectories(CommitDir.partial(output, "checkpoint-2"));
+        Map<String, String> flags = TrainSpec.flags(TrainSpec.writeData(folder), output, 2, 1);
+        flags.put("max_steps", "2");
+        InProcessRun run = InProcessRun.owingTheLast(flags, 2);
+        assertThat(run.written()).isNotEmpty();
+        assertThat(run.hashes())
+                .hasSize(2)
+                .doesNotContain("")
+                .containsOnly(run.hashes().get(0));
+        for (WrittenFile file : run.written()) {
+            assertThat(partial.resolve(file.name())).hasSize(file.bytes());
+        }
+        TrainerState state = TrainerState.read(partial);
+        assertThat(state.globalStep()).isEqualTo(2);
+        assertThat(state.epoch()).isPositive();
+        assertThat(Files.mismatch(output.resolve("model.safetensors"), partial.resolve("model.safetensors")))
+                .isEqualTo(-1);
     }
 
     @Test

@@ -219,8 +219,7 @@ public final class TrainingThread {
             }
             new TrainLoop(trainer, config.output())
                     .run(
-                            begin.firstStep(),
-                            begin.totalSteps(),
+                            begin,
                             () -> next(Lease.class),
                             new Reporter(coordinator, rank, generation, recent, () -> measuredBytes(trainer)));
             if (opened.dropped().total() > 0) {

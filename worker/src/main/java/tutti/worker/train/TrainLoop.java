@@ -1,11 +1,13 @@
 package tutti.worker.train;
 
+import java.nio.file.Path;
 import java.util.List;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.CommitDir;
 import tutti.common.config.OutputConfig;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
+import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
@@ -43,21 +45,25 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
     }
 
     /** Trains steps {@code firstStep .. totalSteps-1}; then the final model is written, if it is wanted. */
-    public void run(long firstStep, long totalSteps, Leases leases, Reports reports) {
+    public void run(Begin begin, Leases leases, Reports reports) {
+        long totalSteps = begin.totalSteps();
         trainer.begin(totalSteps);
-        StepShard last = null;
-        for (long step = firstStep; step < totalSteps; ) {
+        double epoch = begin.saveAtEpoch().orElse(0);
+        if (begin.saveAtEpoch().isPresent()) {
+            save(begin.firstStep(), epoch, reports);
+        }
+        for (long step = begin.firstStep(); step < totalSteps; ) {
             Lease lease = leases.next();
             for (StepShard shard : lease.shards()) {
                 if (shard.step() != step) {
                     throw new IllegalStateException("shard of step %d came at step %d".formatted(shard.step(), step));
                 }
                 train(shard, reports);
-                last = shard;
+                epoch = shard.epoch();
                 step++;
             }
             if (lease.save()) {
-                save(last, reports);
+                save(step, epoch, reports);
             }
         }
         // Before the model is written: no rank then waits for another's disk.
@@ -84,9 +90,9 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
         trainer.requireUpdates(result);
     }
 
-    private void save(StepShard last, Reports reports) {
-        long step = last.step() + 1;
-        trainer.save(CommitDir.partial(output.folder(), Checkpoints.name(step)), last, new PartWriter.Outcome() {
+    private void save(long step, double epoch, Reports reports) {
+        Path folder = CommitDir.partial(output.folder(), Checkpoints.name(step));
+        trainer.save(folder, step, epoch, new PartWriter.Outcome() {
             @Override
             public void written(List<WrittenFile> files) {
                 reports.partWritten(step, files);

@@ -386,20 +386,26 @@ public final class Trainer implements AutoCloseable {
                 last.leftOut());
     }
 
-    /** Begins to write this rank's part of a checkpoint after {@code shard}, the step just done, into a folder that exists. */
-    void save(Path folder, StepShard shard, PartWriter.Outcome outcome) {
+    /**
+     * Begins to write this rank's part of a checkpoint of what it holds.
+     *
+     * @param folder is there
+     * @param steps behind it
+     * @param epoch so many epochs are
+     */
+    void save(Path folder, long steps, double epoch, PartWriter.Outcome outcome) {
         TrainerState state = new TrainerState(
-                shard.step() + 1,
+                steps,
                 parts.optimizer().updates(),
                 totalSteps,
-                shard.epoch(),
+                epoch,
                 config.train().seed(),
                 samples(),
                 globalBatch(),
                 virtualRanks(),
                 collectives.worldSize(),
                 fingerprint());
-        progress.at("taking a checkpoint after step " + (shard.step() + 1));
+        progress.at("taking a checkpoint after step " + steps);
         saving.begin(folder, state, outcome);
     }
 
