@@ -147,11 +147,27 @@ final class Commits implements AutoCloseable {
         return steps;
     }
 
-    /** Removes what was not committed. */
+    /**
+     * Removes what was not committed.
+     *
+     * @throws TuttiException (environment) the first, where some cannot be removed; the others are
+     */
     @Override
     public void close() {
         disk.shutdown();
-        open.values().forEach(pending -> pending.folder().close());
+        List<TuttiException> failures = new ArrayList<>();
+        for (Pending pending : open.values()) {
+            try {
+                pending.folder().close();
+            } catch (TuttiException e) {
+                failures.add(e);
+            }
+        }
         open.clear();
+        if (!failures.isEmpty()) {
+            TuttiException first = failures.remove(0);
+            failures.forEach(first::addSuppressed);
+            throw first;
+        }
     }
 }

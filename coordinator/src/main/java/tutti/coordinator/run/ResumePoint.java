@@ -1,11 +1,13 @@
 package tutti.coordinator.run;
 
 import static tutti.common.error.TuttiException.data;
+import static tutti.common.error.TuttiException.require;
 
 import java.nio.file.Path;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.Manifest;
 import tutti.common.config.OutputConfig;
+import tutti.common.error.Category;
 import tutti.coordinator.ledger.Past;
 
 /** Finds the checkpoint that a run goes on from. */
@@ -43,13 +45,27 @@ public final class ResumePoint {
         return newest.checkpoint().get().path().toString();
     }
 
-    /** The folder, or empty, where a coordinator of this run was killed; workers that hold more tell when they join. */
+    /**
+     * The folder, or empty, where a coordinator of this run was killed; workers that hold more tell when they join. Those that are torn,
+     * or deleted since, are passed over.
+     *
+     * @throws tutti.common.error.TuttiException (environment) if a disk does not answer for one that may be whole
+     */
     public static String lastCommit(Past past) {
-        return past.commits().stream()
-                .filter(folder -> Manifest.verify(folder).ok())
-                .findFirst()
-                .map(Path::toString)
-                .orElse(past.resumedFrom());
+        for (Path folder : past.commits()) {
+            Manifest.Verdict verdict = Manifest.verify(folder);
+            if (verdict.ok()) {
+                return folder.toString();
+            }
+            // Who goes on from an older one because of that trains again what is saved there.
+            require(
+                    !verdict.unread(),
+                    Category.ENVIRONMENT,
+                    "%s was committed last, but cannot be read: %s; look at the disk",
+                    folder,
+                    String.join("; ", verdict.problems()));
+        }
+        return past.resumedFrom();
     }
 
     private static String instead(Path torn) {

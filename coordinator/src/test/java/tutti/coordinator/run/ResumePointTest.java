@@ -9,7 +9,9 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tutti.common.checkpoint.Checkpoints;
@@ -19,6 +21,7 @@ import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.coordinator.ledger.Past;
 
 class ResumePointTest {
     @TempDir
@@ -71,6 +74,38 @@ class ResumePointTest {
                         TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.DATA))
                 .hasMessageContaining("weights: has 2 bytes, written were 4")
                 .hasMessageEndingWith("the newest whole one beside it is " + output.resolve("checkpoint-4"));
+    }
+
+    @Test
+    void shouldGoOnBehindTheLastCommitThatIsWhole() throws IOException {
+        commit(4);
+        commit(8);
+        Files.writeString(output.resolve("checkpoint-8/weights"), "bent");
+        assertThat(lastCommit(12, 8, 4))
+                .as("checkpoint-12 was deleted, checkpoint-8 is torn")
+                .isEqualTo(output.resolve("checkpoint-4").toString());
+        assertThat(lastCommit(12, 8)).isEqualTo("/before");
+    }
+
+    /** A folder that is a link to itself stands for a disk that does not answer. */
+    @Test
+    void shouldNotGoOnBehindAnOlderCommitWhereTheLastCannotBeRead() throws IOException {
+        commit(4);
+        Path unread = output.resolve("checkpoint-8");
+        Files.createSymbolicLink(unread, unread);
+        assertThatThrownBy(() -> lastCommit(12, 8, 4))
+                .isInstanceOfSatisfying(
+                        TuttiException.class, e -> assertThat(e.category()).isEqualTo(Category.ENVIRONMENT))
+                .hasMessageStartingWith(unread + " was committed last, but cannot be read: ")
+                .hasMessageContaining("look at the disk");
+    }
+
+    /** @param steps whose checkpoints were committed, the newest first */
+    private String lastCommit(long... steps) {
+        List<Path> commits = LongStream.of(steps)
+                .mapToObj(step -> output.resolve(Checkpoints.name(step)))
+                .toList();
+        return ResumePoint.lastCommit(new Past("/before", commits, 1, 1, List.of(), 0, 0, 0, 0));
     }
 
     private String find(String resume) {
