@@ -8,10 +8,15 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,6 +29,7 @@ import tutti.common.checkpoint.Manifest;
 import tutti.common.config.OutputConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.coordinator.ledger.Past;
 import tutti.coordinator.run.ResumePoint;
 import tutti.coordinator.run.Terminal;
 import tutti.test.storage.SavedRank.Held;
@@ -31,10 +37,12 @@ import tutti.test.support.FailingDisk;
 import tutti.test.support.FailingDisk.Fault;
 import tutti.test.support.FailingDisk.Kind;
 import tutti.test.support.FailingDisk.Operation;
+import tutti.test.support.Soak;
 
 /**
- * A disk fails at the first operation of a save, then of another at the second, and so on until one comes through: none may cost what
- * was saved before, pass for a checkpoint that it is not, be kept quiet, or leave something for good. The same for reading.
+ * A disk fails at one operation of a save, then of another at the next, until every kind of operation on every file has had its turn:
+ * none may cost what was saved before, pass for a checkpoint that it is not, be kept quiet, or leave something for good. The same for
+ * reading. The faults share the operations; where {@link Soak} is wanted each of them strikes every one.
  */
 @Timeout(240)
 class StorageFaultTest {
@@ -67,7 +75,11 @@ class StorageFaultTest {
     void shouldSaveAllOrNothingAndSaveTheNextOne(Fault fault) throws IOException {
         Held older = save(1, 1);
         Held newer = rank.train(2, 2);
-        everywhere(fault, () -> rank.save(output, 2), struck -> {
+        Preparation anew = () -> {
+            delete("checkpoint-3", "checkpoint-2");
+            rank.train(2, 2);
+        };
+        everywhere(fault, anew, () -> rank.save(output, 2), struck -> {
             assertThat(Manifest.verify(real.resolve("checkpoint-1")).problems()).isEmpty();
             Held found = resume().held();
             if (struck.failure().isEmpty()) {
@@ -83,8 +95,6 @@ class StorageFaultTest {
             }
             Held next = save(3, 3);
             assertThat(resume().held()).isEqualTo(next);
-            delete("checkpoint-3", "checkpoint-2");
-            rank.train(2, 2);
         });
         assertThat(kinds).containsAll(EnumSet.complementOf(EnumSet.of(Kind.DELETE)));
     }
@@ -95,7 +105,11 @@ class StorageFaultTest {
     void shouldReplaceACheckpointOrKeepIt(Fault fault) throws IOException {
         Held older = save(1, 1);
         Held newer = rank.train(1, 2);
-        everywhere(fault, () -> rank.save(output, 1), struck -> {
+        Preparation anew = () -> {
+            assertThat(save(1, 1)).isEqualTo(older);
+            rank.train(1, 2);
+        };
+        everywhere(fault, anew, () -> rank.save(output, 1), struck -> {
             Held found = resume().held();
             if (struck.failure().isEmpty()) {
                 assertThat(struck.operation().path())
@@ -108,8 +122,6 @@ class StorageFaultTest {
             } else {
                 assertThat(found).isIn(older, newer);
             }
-            assertThat(save(1, 1)).isEqualTo(older);
-            rank.train(1, 2);
         });
         assertThat(kinds).containsAll(EnumSet.allOf(Kind.class));
     }
@@ -117,38 +129,26 @@ class StorageFaultTest {
     @ParameterizedTest
     @EnumSource
     void shouldPruneAndSweepWithoutLoss(Fault fault) throws IOException {
-        save(1, 1);
-        save(2, 2);
         Held newest = save(3, 3);
-        everywhere(fault, () -> Checkpoints.prune(output, 3, 1), struck -> {
+        Check check = struck -> {
             assertThat(struck.failure()).isPresent();
             assertThat(resume().held()).isEqualTo(newest);
+        };
+        Preparation older = () -> {
             save(1, 1);
             save(2, 2);
-        });
-        everywhere(
-                fault,
-                () -> {
-                    leaveOver();
-                    Checkpoints.sweep(output);
-                },
-                struck -> {
-                    assertThat(struck.failure()).isPresent();
-                    assertThat(resume().held()).isEqualTo(newest);
-                });
+        };
+        everywhere(fault, older, () -> Checkpoints.prune(output, 3, 1), check);
+        everywhere(fault, this::leaveOver, () -> Checkpoints.sweep(output), check);
     }
 
     /** What crashes leave of the checkpoints 1, 3 and 4. */
-    private void leaveOver() {
-        try {
-            for (String left : List.of(".checkpoint-1.trash", ".checkpoint-4.partial")) {
-                Files.writeString(Files.createDirectories(real.resolve(left)).resolve("weights"), "torn");
-            }
-            if (Files.exists(real.resolve("checkpoint-3"))) {
-                Files.move(real.resolve("checkpoint-3"), real.resolve(".checkpoint-3.old"));
-            }
-        } catch (IOException e) {
-            throw new IllegalStateException(e);
+    private void leaveOver() throws IOException {
+        for (String left : List.of(".checkpoint-1.trash", ".checkpoint-4.partial")) {
+            Files.writeString(Files.createDirectories(real.resolve(left)).resolve("weights"), "torn");
+        }
+        if (Files.exists(real.resolve("checkpoint-3"))) {
+            Files.move(real.resolve("checkpoint-3"), real.resolve(".checkpoint-3.old"));
         }
     }
 
@@ -158,21 +158,31 @@ class StorageFaultTest {
         Held older = save(1, 1);
         Held newer = save(2, 2);
         Found[] found = {null};
+        everywhere(fault, () -> found[0] = null, () -> found[0] = resume(), struck -> {
+            if (struck.failure().isEmpty()) {
+                assertThat(fault).as("nothing can be read").isNotEqualTo(Fault.ONWARDS);
+                assertThat(found[0].held()).isEqualTo(older);
+                assertThat(found[0].said()).contains("passed over", "checkpoint-2", struck.why());
+            }
+        });
+        assertThat(resume().held()).isEqualTo(newer);
+        assertThat(kinds).contains(Kind.LOOK, Kind.LIST, Kind.OPEN, Kind.READ, Kind.SIZE);
+    }
+
+    /** A coordinator that starts again takes no older commit for the last. */
+    @ParameterizedTest
+    @EnumSource
+    void shouldGoOnBehindTheLastCommitOrSayWhyNot(Fault fault) throws IOException {
+        save(1, 1);
+        save(2, 2);
+        Path last = output.resolve("checkpoint-2");
+        Past past = new Past("", List.of(last, output.resolve("checkpoint-1")), 1, 1, List.of(), 0, 0, 0, 0);
         everywhere(
                 fault,
-                () -> {
-                    found[0] = null;
-                    found[0] = resume();
-                },
-                struck -> {
-                    if (struck.failure().isEmpty()) {
-                        assertThat(fault).as("nothing can be read").isNotEqualTo(Fault.ONWARDS);
-                        assertThat(found[0].held()).isEqualTo(older);
-                        assertThat(found[0].said()).contains("passed over", "checkpoint-2", struck.why());
-                    }
-                });
-        assertThat(found[0].held()).isEqualTo(newer);
-        assertThat(kinds).contains(Kind.LOOK, Kind.LIST, Kind.OPEN, Kind.READ, Kind.SIZE);
+                () -> {},
+                () -> assertThat(ResumePoint.lastCommit(past)).isEqualTo(last.toString()),
+                struck -> assertThat(struck.failure()).isPresent());
+        assertThat(kinds).contains(Kind.LOOK, Kind.OPEN, Kind.READ);
     }
 
     @ParameterizedTest
@@ -181,19 +191,22 @@ class StorageFaultTest {
         String older = rank.train(1, 1).weights();
         rank.saveFinal(output);
         String newer = rank.train(2, 2).weights();
-        everywhere(fault, () -> rank.saveFinal(output), struck -> {
+        Preparation anew = () -> {
+            rank.train(1, 1);
+            rank.saveFinal(output);
+            assertThat(names()).containsExactly("config.json", "model.safetensors", "tokenizer.json");
+            assertThat(rank.readFinal(real)).isEqualTo(older);
+            rank.train(2, 2);
+        };
+        everywhere(fault, anew, () -> rank.saveFinal(output), struck -> {
             assertThat(struck.failure()).isPresent();
             String found = rank.readFinal(real);
             assertThat(found).isIn(older, newer);
             if (fault == Fault.ONCE) {
                 assertThat(real.resolve(".model.safetensors.partial")).doesNotExist();
             }
-            rank.train(1, 1);
-            rank.saveFinal(output);
-            assertThat(names()).containsExactly("config.json", "model.safetensors", "tokenizer.json");
-            assertThat(rank.readFinal(real)).isEqualTo(older);
-            rank.train(2, 2);
         });
+        rank.saveFinal(output);
         assertThat(rank.readFinal(real)).isEqualTo(newer);
     }
 
@@ -204,28 +217,53 @@ class StorageFaultTest {
         void after(Struck struck) throws IOException;
     }
 
-    /** Lets the work fail at each of its operations, and ends when it has come through without a fault. */
-    private void everywhere(Fault fault, Runnable work, Check check) throws IOException {
-        for (int at = 0; ; at++) {
+    /** Whatever failed before. */
+    private interface Preparation {
+        void run() throws IOException;
+    }
+
+    /** Lets the work fail at its operations, one at a time; and before that, at none. Ends prepared. */
+    private void everywhere(Fault fault, Preparation prepare, Runnable work, Check check) throws IOException {
+        prepare.run();
+        disk.heal();
+        work.run();
+        List<Operation> operations = disk.operations();
+        operations.forEach(operation -> kinds.add(operation.kind()));
+        prepare.run();
+        List<Integer> all = IntStream.range(0, operations.size()).boxed().toList();
+        for (int at : Soak.wanted() ? all : some(operations, fault)) {
             String why = at % 2 == 0 ? "Input/output error" : "No space left on device";
             disk.failAt(at, fault, why);
             Optional<TuttiException> failure = failure(work);
-            Optional<Operation> operation = disk.struck();
+            Optional<Operation> struck = disk.struck();
             disk.heal();
-            assertThat(disk.open()).as("left open").isEmpty();
-            if (operation.isEmpty()) {
-                assertThat(failure).isEmpty();
-                return;
-            }
-            kinds.add(operation.get().kind());
+            Operation operation = operations.get(at);
             try {
-                failure.ifPresent(told -> assertTold(told, operation.get(), why));
-                check.after(new Struck(operation.get(), why, failure));
+                assertThat(disk.open()).as("left open").isEmpty();
+                assertThat(struck).contains(operation);
+                failure.ifPresent(told -> assertTold(told, operation, why));
+                check.after(new Struck(operation, why, failure));
                 assertThat(names()).noneMatch(name -> name.startsWith(".checkpoint"));
             } catch (AssertionError e) {
-                throw new AssertionError("%s, %d: %s, %s".formatted(fault, at, operation.get(), failure), e);
+                throw new AssertionError("%s, %d: %s, %s".formatted(fault, at, operation, failure), e);
+            }
+            prepare.run();
+        }
+    }
+
+    /** Of each kind on each name the first; and of all these of a kind, every third: each fault has others. */
+    private static List<Integer> some(List<Operation> operations, Fault fault) {
+        Set<Operation> seen = new HashSet<>();
+        Map<Kind, Integer> count = new EnumMap<>(Kind.class);
+        List<Integer> some = new ArrayList<>();
+        for (int at = 0; at < operations.size(); at++) {
+            Operation operation = operations.get(at);
+            if (seen.add(new Operation(operation.kind(), operation.path().getFileName()))
+                    && count.merge(operation.kind(), 1, Integer::sum) % Fault.values().length == fault.ordinal()) {
+                some.add(at);
             }
         }
+        return some;
     }
 
     private static Optional<TuttiException> failure(Runnable work) {
