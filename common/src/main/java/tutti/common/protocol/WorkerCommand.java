@@ -29,8 +29,11 @@ public sealed interface WorkerCommand extends WireMessage {
             ActorRef<WorkerReport> replyTo)
             implements WorkerCommand {}
 
-    /** The answer to a Join for which the running generation has no rank: ask again, there may be one in the next. */
-    record StandBy() implements WorkerCommand {}
+    /**
+     * That generation has no rank for this worker, or not yet: the answer to a Join, and the end of an earlier generation for one that it
+     * leaves out. It joins again and again, with what it holds: there may be one in the next.
+     */
+    record StandBy(int generation) implements WorkerCommand {}
 
     /** This generation is over: stop before the next update, keep all state, and wait for the next generation. Answered by Holding, then Held. */
     record Hold(int generation) implements WorkerCommand {}

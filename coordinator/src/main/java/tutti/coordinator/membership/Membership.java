@@ -53,6 +53,8 @@ public final class Membership {
 
     private record Renew(Set<Integer> without) implements WireMessage {}
 
+    private record Spare(int node) implements WireMessage {}
+
     private record Expel(ActorRef<WorkerCommand> worker) implements WireMessage {}
 
     /**
@@ -62,6 +64,11 @@ public final class Membership {
      */
     public static WireMessage renew(Set<Integer> without) {
         return new Renew(Set.copyOf(without));
+    }
+
+    /** Asks whether a generation could be formed without that node. Answered by {@link MembershipEvent.Spared}. */
+    public static WireMessage spare(int node) {
+        return new Spare(node);
     }
 
     /** One that does not answer, and that nobody can end, counts as lost. Should it live it finds itself cut off, and joins again. */
@@ -109,8 +116,12 @@ public final class Membership {
                     if (!joined.containsKey(join.replyTo())) {
                         replace(join);
                         admit(join);
-                    } else if (!gathering && !isMember(join.replyTo())) {
-                        join.replyTo().tell(new WorkerCommand.StandBy());
+                    } else {
+                        // What it holds now is what counts.
+                        joined.put(join.replyTo(), join);
+                        if (!gathering) {
+                            join.replyTo().tell(new WorkerCommand.StandBy(generation));
+                        }
                     }
                     return Behaviors.same();
                 })
@@ -127,6 +138,15 @@ public final class Membership {
                     if (!gathering) {
                         formOr(this::gather);
                     }
+                    return Behaviors.same();
+                })
+                .onMessage(Spare.class, spare -> {
+                    List<Join> others = joined.values().stream()
+                            .filter(join -> join.nodeRank() != spare.node())
+                            .toList();
+                    boolean enough = launch().elastic()
+                            && !formation.choose(others, join -> false).isEmpty();
+                    run.tell(new MembershipEvent.Spared(spare.node(), enough));
                     return Behaviors.same();
                 })
                 .onMessage(Expel.class, expel -> {
@@ -168,8 +188,7 @@ public final class Membership {
     }
 
     private List<Join> chosen() {
-        return formation.choose(
-                joined.values(), members.stream().map(Member::join).collect(Collectors.toSet()));
+        return formation.choose(joined.values(), this::holds);
     }
 
     /** Whoever held the seat before is dead. */
@@ -197,6 +216,7 @@ public final class Membership {
                         gather();
                     }
                     run.tell(new MembershipEvent.Lost(generation, member));
+                    formIfEnough();
                 });
     }
 
@@ -211,13 +231,33 @@ public final class Membership {
         generation = Math.max(generation, join.generation());
         run.tell(new MembershipEvent.Arrived(joined.size(), launch().worldSize(), join.replyTo()));
         int possible = chosen().size();
-        if (gathering && possible >= enough) {
+        if (!gathering && possible > members.size()) {
+            run.tell(new MembershipEvent.CouldGrow(possible));
+        }
+        formIfEnough();
+    }
+
+    /** Those that were lost are back, or others stood by for them. */
+    private void formIfEnough() {
+        if (gathering && chosen().size() >= enough && !awaitsHolders()) {
             formOr(() -> {});
         } else if (gathering) {
             callForTheLast();
-        } else if (possible > members.size()) {
-            run.tell(new MembershipEvent.CouldGrow(possible));
         }
+    }
+
+    /** Under a new coordinator those that stood by under the one before may come first, and hold less than others that come after them. */
+    private boolean awaitsHolders() {
+        return members.isEmpty()
+                && generation > 0
+                && enough < formation.most()
+                && joined.size() < launch().worldSize()
+                && joined.values().stream().filter(this::holds).count() < enough;
+    }
+
+    /** Was it in the last generation? */
+    private boolean holds(Join join) {
+        return members.isEmpty() ? generation > 0 && join.generation() == generation : isMember(join.replyTo());
     }
 
     private void release(Set<Integer> leaving) {
@@ -243,9 +283,15 @@ public final class Membership {
         timers.cancelAll();
         gathering = false;
         generation++;
+        List<Member> before = members;
         members = Member.rank(chosen);
         enough = members.size();
-        run.tell(new MembershipEvent.Formed(generation, members));
+        Set<Integer> here = joined.values().stream().map(Join::nodeRank).collect(Collectors.toSet());
+        run.tell(new MembershipEvent.Formed(generation, members, here));
+        before.stream()
+                .map(Member::commands)
+                .filter(worker -> joined.containsKey(worker) && !isMember(worker))
+                .forEach(worker -> worker.tell(new WorkerCommand.StandBy(generation)));
     }
 
     private void tooFew() {
@@ -261,10 +307,13 @@ public final class Membership {
 
     private boolean refuses(Join join) {
         String reason = reasonAgainst(join);
-        if (!reason.isEmpty()) {
-            join.replyTo().tell(WorkerCommand.Leave.failed(Category.USER, reason));
+        String taken = takenByAnother(join);
+        // Where nodes come and go it may be the next host of one that is not known to be lost yet: it asks again.
+        String told = reason.isEmpty() && !launch().elastic() ? taken : reason;
+        if (!told.isEmpty()) {
+            join.replyTo().tell(WorkerCommand.Leave.failed(Category.USER, told));
         }
-        return !reason.isEmpty();
+        return !reason.isEmpty() || !taken.isEmpty();
     }
 
     private String reasonAgainst(Join join) {
@@ -275,8 +324,12 @@ public final class Membership {
             return "seat %d: the group has %d workers".formatted(join.seat(), launch().worldSize());
         }
         if (gone.contains(join.replyTo())) {
-            return "another process has taken the seat of rank %d".formatted(join.seat());
+            return "this process was replaced, or sent away, as rank %d".formatted(join.seat());
         }
+        return "";
+    }
+
+    private String takenByAnother(Join join) {
         return joined.values().stream()
                 .filter(other -> other.seat() == join.seat() && other.nodeRank() == join.nodeRank())
                 .filter(other -> !other.host().equals(join.host()))

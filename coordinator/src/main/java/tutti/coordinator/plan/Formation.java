@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import tutti.common.config.LaunchConfig;
@@ -21,10 +22,10 @@ public record Formation(LaunchConfig launch, TrainConfig train) {
     }
 
     /**
-     * @param before who was in the last generation: they hold the state, and come first
+     * @param holds who was in the last generation: they hold the state, and come first
      * @return in the order of their seats; empty while there are too few
      */
-    public List<Join> choose(Collection<Join> here, Set<Join> before) {
+    public List<Join> choose(Collection<Join> here, Predicate<Join> holds) {
         Map<Integer, Long> present =
                 here.stream().collect(Collectors.groupingBy(Join::nodeRank, Collectors.counting()));
         Set<Integer> whole = IntStream.range(0, launch.nnodes())
@@ -37,7 +38,7 @@ public record Formation(LaunchConfig launch, TrainConfig train) {
         }
         List<Join> able =
                 here.stream().filter(join -> whole.contains(join.nodeRank())).toList();
-        Function<Join, Boolean> isNew = join -> !before.contains(join);
+        Function<Join, Boolean> isNew = join -> !holds.test(join);
         return able.stream()
                 .sorted(Comparator.comparing(isNew).thenComparing(Join::seat))
                 .limit(train.mostHeldBy(able.size()))

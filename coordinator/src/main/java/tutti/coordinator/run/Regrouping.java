@@ -146,10 +146,12 @@ final class Regrouping {
                         lost.member().describe(),
                         "losses",
                         run.losses.count()));
-        if (run.losses.bearable()) {
+        // Nodes that it goes on without count for nothing: that is known when the next generation is formed.
+        boolean survives = run.losses.bearable() || run.config.launch().elastic();
+        if (survives) {
             run.announcer.lost(lost.member(), run.losses);
         }
-        return run.losses.bearable();
+        return survives;
     }
 
     private Behavior<RunActor.Message> regrouping(Regroup regroup) {
@@ -171,14 +173,14 @@ final class Regrouping {
                     } else if (report instanceof WorkerReport.Held held) {
                         regroup.held(run.members.get(held.rank()), held.completed());
                     } else if (report instanceof Preempted leaving) {
-                        run.preempted |= !run.departs(leaving);
+                        run.preempted |= !run.asksToSpare(leaving);
                     } else if (report instanceof Failed failed && failed.category() != Category.PEER) {
                         return run.failed(failed);
                     }
                     return regrouped(regroup);
                 }))
                 .onMessage(RunActor.Settled.class, run.guarded(settled -> {
-                    run.checkpoints.orElseThrow().ended(settled.checkpoint());
+                    run.ended(run.checkpoints.orElseThrow(), settled.checkpoint());
                     return regrouped(regroup);
                 }))
                 .onMessage(RunActor.Members.class, run.guarded(change -> {
@@ -189,7 +191,14 @@ final class Regrouping {
                     } else if (event instanceof MembershipEvent.TooFew few) {
                         return run.fail(RunActor.tooFew(few));
                     } else if (event instanceof MembershipEvent.Formed formed) {
+                        run.resizing.formed(RunActor.nodes(formed.members()));
                         regroup.formed(formed);
+                    } else if (event instanceof MembershipEvent.CouldGrow) {
+                        run.resizing.couldGrow();
+                    } else if (event instanceof MembershipEvent.Spared spared && spared.enough()) {
+                        run.resizing.departs(spared.node());
+                    } else if (event instanceof MembershipEvent.Spared) {
+                        run.preempted = true;
                     }
                     return regrouped(regroup);
                 }))

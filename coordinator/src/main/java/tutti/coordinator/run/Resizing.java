@@ -1,13 +1,9 @@
 package tutti.coordinator.run;
 
 import java.util.Collections;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import tutti.common.config.RunConfig;
-import tutti.common.protocol.Join;
-import tutti.coordinator.plan.Formation;
-import tutti.coordinator.plan.Member;
 
 /**
  * When a generation ends because others should make up the next one: more are here, or a node is to make room. Nothing is lost by it: it ends
@@ -16,14 +12,14 @@ import tutti.coordinator.plan.Member;
  */
 final class Resizing {
     private final RunConfig config;
-    private final Formation formation;
     private final Announcer announcer;
     private final Set<Integer> departing = new TreeSet<>();
     private boolean couldGrow;
+    /** No checkpoint could be written for it; it waits for one that is. */
+    private boolean postponed;
 
-    Resizing(RunConfig config, Formation formation, Announcer announcer) {
+    Resizing(RunConfig config, Announcer announcer) {
         this.config = config;
-        this.formation = formation;
         this.announcer = announcer;
     }
 
@@ -43,29 +39,20 @@ final class Resizing {
         return Collections.unmodifiableSet(departing);
     }
 
-    /**
-     * @param leaving one of a node that is to make room
-     * @return whether the run can go on without that node; else all of it ends
-     */
-    boolean departs(List<Member> members, Member leaving) {
-        Set<Integer> nodes = new TreeSet<>(departing);
-        nodes.add(leaving.join().nodeRank());
-        List<Join> others = members.stream()
-                .map(Member::join)
-                .filter(join -> !nodes.contains(join.nodeRank()))
-                .toList();
-        boolean spared =
-                config.launch().elastic() && !formation.choose(others, Set.of()).isEmpty();
-        if (spared) {
-            departing.addAll(nodes);
-        }
-        return spared;
+    /** That node is to make room, and the others are enough. */
+    void departs(int node) {
+        departing.add(node);
+    }
+
+    /** There is a checkpoint more. */
+    void committed() {
+        postponed = false;
     }
 
     /** Asked whenever something has come to its end. @return whether the generation is to end now */
     boolean isDue(Training training) {
         boolean ends = training.leaving || training.leased == training.plan.totalSteps();
-        boolean wanted = couldGrow || !departing.isEmpty();
+        boolean wanted = (couldGrow || !departing.isEmpty()) && !postponed;
         boolean begins = canBeBegunWith(training);
         // Before its first step a generation has nothing to save.
         if (!wanted || ends || (training.completed == training.firstStep && !begins)) {
@@ -94,9 +81,8 @@ final class Resizing {
         }
         if (!training.checkpoints.schedule().inFlight()) {
             announcer.note(
-                    "warning: the number of workers could change, but no checkpoint could be written for them to begin with");
-            couldGrow = false;
-            departing.clear();
+                    "warning: the number of workers could change, but no checkpoint could be written for them to begin with; behind the next one that is it does");
+            postponed = true;
             training.saving = false;
             training.pausing = false;
             training.leases.next(training);

@@ -165,10 +165,14 @@ public final class RunActor {
         this.outcome = outcome;
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
         this.guards = new Guards(config.guards(), past.rollbacks(), ledger, announcer);
-        Formation formation = new Formation(config.launch(), config.train());
-        this.resizing = new Resizing(config, formation, announcer);
+        this.resizing = new Resizing(config, announcer);
         membership = context.spawn(
-                Membership.create(runId, formation, past.generation(), past.worldSize(), events),
+                Membership.create(
+                        runId,
+                        new Formation(config.launch(), config.train()),
+                        past.generation(),
+                        past.worldSize(),
+                        events),
                 ClusterConfig.MEMBERSHIP);
         timers.startTimerWithFixedDelay(new Beat(), RunLedger.BEAT);
     }
@@ -218,6 +222,7 @@ public final class RunActor {
                     } else if (event instanceof MembershipEvent.TooFew few) {
                         return fail(tooFew(few));
                     } else if (event instanceof MembershipEvent.Formed formed) {
+                        resizing.formed(nodes(formed.members()));
                         Start start = shards(formed)
                                 ? new Start(resumeFrom, -1, 0)
                                 : Start.of(formed.members(), member -> member.heldSince(rolledBackIn), resumeFrom);
@@ -229,10 +234,12 @@ public final class RunActor {
     }
 
     Behavior<Message> formed(MembershipEvent.Formed formed, Start start) {
-        noteWhoLeft(formed.members());
+        noteWhoLeft(formed);
         members = formed.members();
         generation = formed.generation();
-        resizing.formed(nodes(members));
+        if (!losses.bearable()) {
+            return fail(losses.tooMany());
+        }
         ledger.happened(
                 "generation_formed",
                 Map.of(
@@ -267,20 +274,20 @@ public final class RunActor {
         return config.optim().zero() > 0 && formed.members().size() > 1;
     }
 
-    /** Nodes of the last generation that this one goes on without. */
-    private void noteWhoLeft(List<Member> next) {
+    /** Nodes of the last generation of which nobody is here any more: they have left it, and what they lost is no failure. */
+    private void noteWhoLeft(MembershipEvent.Formed formed) {
         Set<Integer> nodes = nodes(members);
-        nodes.removeAll(nodes(next));
+        nodes.removeAll(formed.nodes());
         losses.left(nodes);
         for (int node : nodes) {
             ledger.happened("node_left", Map.of("generation", generation, "node", node));
             announcer.note(
                     "node %d is not here: training goes on with %d workers instead of %d, and the same virtual ranks; it may come back"
-                            .formatted(node, next.size(), members.size()));
+                            .formatted(node, formed.members().size(), members.size()));
         }
     }
 
-    private static Set<Integer> nodes(List<Member> members) {
+    static Set<Integer> nodes(List<Member> members) {
         return members.stream().map(member -> member.join().nodeRank()).collect(Collectors.toCollection(TreeSet::new));
     }
 
@@ -296,7 +303,7 @@ public final class RunActor {
                         return failed(failed);
                     }
                     if (worker.report() instanceof Preempted leaving) {
-                        return departs(leaving) ? Behaviors.same() : preemptedEarly();
+                        return asksToSpare(leaving) ? Behaviors.same() : preemptedEarly();
                     }
                     if (worker.report() instanceof StepDone done) {
                         told.add(done);
@@ -381,7 +388,7 @@ public final class RunActor {
                     return isLate(worker.report()) ? Behaviors.same() : report(training, worker.report());
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
-                    training.checkpoints.ended(settled.checkpoint());
+                    ended(training.checkpoints, settled.checkpoint());
                     training.leases.next(training);
                     return training.leaving ? leaving(training) : finishing(training);
                 }))
@@ -417,7 +424,7 @@ public final class RunActor {
             training.finished.put(finished.rank(), finished.weightsHash());
             training.memory.add(finished);
         } else if (report instanceof Preempted leaving) {
-            return departs(leaving) ? resized(training) : preempted(training);
+            return asksToSpare(leaving) ? Behaviors.same() : preempted(training);
         } else if (report instanceof Stalled stalled) {
             ledger.happened(
                     "collective_stalled",
@@ -468,12 +475,31 @@ public final class RunActor {
         }
     }
 
+    void ended(Checkpointing saving, Commits.Outcome checkpoint) {
+        saving.ended(checkpoint);
+        if (checkpoint instanceof Commits.Committed) {
+            resizing.committed();
+        }
+    }
+
+    private Behavior<Message> spared(MembershipEvent.Spared spared, Optional<Training> training) {
+        if (!spared.enough()) {
+            return training.map(this::preempted).orElseGet(this::preemptedEarly);
+        }
+        resizing.departs(spared.node());
+        return training.map(this::resized).orElse(Behaviors.same());
+    }
+
     private Behavior<Message> resized(Training training) {
         return resizing.isDue(training) ? regrouping.resize(training) : Behaviors.same();
     }
 
-    boolean departs(Preempted leaving) {
-        return resizing.departs(members, members.get(leaving.rank()));
+    /** @return whether the run may go on without the node that is to make room: who is here says so; else all of it ends */
+    boolean asksToSpare(Preempted leaving) {
+        if (config.launch().elastic()) {
+            membership.tell(Membership.spare(members.get(leaving.rank()).join().nodeRank()));
+        }
+        return config.launch().elastic();
     }
 
     // ---- leaving: told to make room, behind one more checkpoint ----
@@ -593,6 +619,9 @@ public final class RunActor {
         if (event.event() instanceof MembershipEvent.CouldGrow) {
             resizing.couldGrow();
             return training.map(this::resized).orElse(Behaviors.same());
+        }
+        if (event.event() instanceof MembershipEvent.Spared spared) {
+            return spared(spared, training);
         }
         if (!(event.event() instanceof MembershipEvent.Lost lost)) {
             return Behaviors.same();

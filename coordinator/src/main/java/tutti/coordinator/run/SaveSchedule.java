@@ -66,7 +66,7 @@ final class SaveSchedule {
 
     /** Whether to save after the {@code leased} steps that are handed out so far. */
     boolean dueAfter(long leased) {
-        if (leased == lastStep && lost == NONE) {
+        if (leased == lastStep && lost == NONE && lastCommitted) {
             asked = false;
             return false;
         }

@@ -18,7 +18,8 @@ public final class StatusBoard {
     private final List<Listener> listeners = new ArrayList<>();
     private final StepHistory history = new StepHistory(MAX_STEPS);
     private RunStatus status;
-    private OptionalLong beaten = OptionalLong.empty();
+    /** Read without the lock: whoever holds it may be what hangs. */
+    private volatile OptionalLong beaten = OptionalLong.empty();
 
     public StatusBoard(RunStatus first) {
         this.status = Objects.requireNonNull(first, "first");
@@ -65,8 +66,9 @@ public final class StatusBoard {
      *
      * @param nanos now
      */
-    public synchronized Duration still(long nanos) {
-        return Duration.ofNanos(beaten.isPresent() ? nanos - beaten.getAsLong() : 0);
+    public Duration still(long nanos) {
+        OptionalLong last = beaten;
+        return Duration.ofNanos(last.isPresent() ? nanos - last.getAsLong() : 0);
     }
 
     public synchronized RunStatus status() {

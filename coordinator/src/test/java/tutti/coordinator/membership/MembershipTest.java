@@ -206,7 +206,7 @@ class MembershipTest {
         expectArrival(3, 4);
         third.expectNoMessage();
         membership.tell(join(2, 1, third));
-        third.expectMessage(new WorkerCommand.StandBy());
+        third.expectMessage(new WorkerCommand.StandBy(1));
         run.expectNoMessage();
         membership.tell(join(3, 1, worker()));
         expectArrival(4, 4);

@@ -10,6 +10,7 @@ import tutti.common.protocol.WorkerCommand.Begin;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
+import tutti.common.protocol.WorkerCommand.StandBy;
 import tutti.common.protocol.WorkerCommand.StopHung;
 import tutti.common.protocol.WorkerReport;
 
@@ -150,6 +151,10 @@ final class SimulatedWorker {
             cluster.network().send(from.name(), name, "orders", () -> later(0, () -> hear(mine, command, from)));
             return Behaviors.same();
         }));
+        joinWithWhatIsHeld(mine);
+    }
+
+    private void joinWithWhatIsHeld(int mine) {
         training.hold(completed -> later(0, () -> {
             if (agent == mine) {
                 listens = true;
@@ -222,6 +227,9 @@ final class SimulatedWorker {
         } else if (command instanceof Hold hold && hold.generation() == now.generation()) {
             cluster.tellRun(this, now, from, new WorkerReport.Holding(now.rank(), now.generation(), "training", 0));
             training.hold(completed -> {});
+        } else if (command instanceof StandBy standBy && standBy.generation() > now.generation()) {
+            assign = Optional.empty();
+            joinWithWhatIsHeld(agent);
         } else if (command instanceof StopHung stop && stop.generation() == now.generation()) {
             cluster.stopNeighbour(this, stop.pid());
         }

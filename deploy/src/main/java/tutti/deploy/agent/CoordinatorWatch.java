@@ -39,7 +39,7 @@ record CoordinatorWatch(Process process, Path heartbeat, Duration hung, Duration
                 // Whoever stops this process, or the machine, may have stopped both: a late look counts as one in time.
                 still = touched.equals(last) ? still + Math.min(now - looked, 2 * look.toNanos()) : 0;
                 if (last.isPresent() && still > hung.toNanos()) {
-                    note.accept("the coordinator (pid %d) has stood still for %d s; it is killed, to be started again"
+                    note.accept("the coordinator (pid %d) has stood still for %d s; it is killed"
                             .formatted(process.pid(), hung.toSeconds()));
                     process.toHandle().destroyForcibly();
                     return;

@@ -137,7 +137,7 @@ class ProtocolTest {
                 new WorkerCommand.Begin(1, 8, 1L << 40, OptionalDouble.empty()),
                 new WorkerCommand.Begin(1, 8, 1L << 40, OptionalDouble.of(0.5)),
                 new WorkerCommand.Hold(1),
-                new WorkerCommand.StandBy(),
+                new WorkerCommand.StandBy(2),
                 new WorkerCommand.StopHung(1, 4711),
                 new WorkerCommand.Lease(
                         1,

@@ -241,7 +241,7 @@ public final class TrainingThread {
                         ? new Origin.Model()
                         : new Origin.Checkpoint(Path.of(assign.resumeFrom()));
         if (trainer != null && !trainer.fits(opened)) {
-            LOG.info("the world size has changed from that of the shard held here: everything is loaded again");
+            LOG.info("rank or world size is not that of the shard held here: everything is loaded again");
             trainer.close();
             trainer = null;
         }

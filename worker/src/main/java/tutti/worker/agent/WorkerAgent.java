@@ -119,6 +119,8 @@ public final class WorkerAgent {
                 .onMessage(Left.class, left -> joining(left.completed()))
                 .onMessage(CoordinatorGone.class, gone -> coordinatorGone(seat.rank()))
                 .onMessage(Preempt.class, this::preemptedEarly)
+                .onMessage(Order.class, this::whileJoining)
+                .onSignal(Terminated.class, this::terminated)
                 .build();
     }
 
@@ -141,7 +143,14 @@ public final class WorkerAgent {
                                         .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), joinSeconds()))))
                 .onMessage(Preempt.class, this::preemptedEarly)
                 .onMessage(Order.class, this::whileJoining)
+                .onSignal(Terminated.class, this::terminated)
                 .build();
+    }
+
+    /** The coordinator, of a generation that this worker was in. */
+    private Behavior<Message> terminated(Terminated signal) {
+        timers.startSingleTimer(new CoordinatorGone(), LEAVE_GRACE);
+        return Behaviors.same();
     }
 
     private void waitToBeTaken() {
@@ -197,10 +206,8 @@ public final class WorkerAgent {
                     assign.replyTo().tell(new WorkerReport.Preempted(assign.rank(), assign.generation()));
                     return Behaviors.same();
                 })
-                .onSignal(Terminated.class, signal -> {
-                    timers.startSingleTimer(new CoordinatorGone(), LEAVE_GRACE);
-                    return Behaviors.same();
-                })
+                .onSignal(Terminated.class, this::terminated)
+                .onMessage(Left.class, left -> Behaviors.same())
                 .onMessage(CoordinatorGone.class, gone -> coordinatorGone(assign.rank()))
                 .build();
     }
@@ -239,7 +246,10 @@ public final class WorkerAgent {
             training.hold();
         } else if (command instanceof StopHung stop && stop.generation() == assign.generation()) {
             stopHung(stop.pid());
-        } else if (!(command instanceof Assign || command instanceof StandBy)) {
+        } else if (command instanceof StandBy standBy) {
+            // Left out by the next generation: what it holds may be needed in one after that.
+            return standBy.generation() > assign.generation() ? holding() : Behaviors.same();
+        } else if (!(command instanceof Assign)) {
             context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
         }
         return Behaviors.same();
