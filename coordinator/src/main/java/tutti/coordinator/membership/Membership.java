@@ -119,7 +119,7 @@ public final class Membership {
                     } else {
                         // What it holds now is what counts.
                         joined.put(join.replyTo(), join);
-                        if (!gathering) {
+                        if (!gathering && !isMember(join.replyTo())) {
                             join.replyTo().tell(new WorkerCommand.StandBy(generation));
                         }
                     }
