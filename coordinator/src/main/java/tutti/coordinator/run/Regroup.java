@@ -130,13 +130,17 @@ final class Regroup {
      * @param members of the new generation
      * @param lastCommit empty if there is none
      * @param sharded no member of theirs will have whole state to give
+     * @param leftOut steps that the last rollback left out, and all before them
      */
-    Start start(List<Member> members, String lastCommit, boolean sharded) {
+    Start start(List<Member> members, String lastCommit, boolean sharded, long leftOut) {
         if (rollsBack || sharded) {
-            return new Start(lastCommit, -1, 0);
+            return Start.reading(lastCommit, leftOut);
         }
         // One that was cut off and is back has said it when it joined.
         return Start.of(
-                members, member -> held.getOrDefault(member.commands(), member.heldSince(rolledBackIn)), lastCommit);
+                members,
+                member -> held.getOrDefault(member.commands(), member.heldSince(rolledBackIn)),
+                lastCommit,
+                leftOut);
     }
 }

@@ -240,8 +240,7 @@ final class Regrouping {
                 .map(Path::toString)
                 .orElse(run.resumeFrom);
         run.timers.cancel("hung");
-        Start start = regroup.start(formed.get().members(), lastCommit, run.shards(formed.get()))
-                .behind(run.leftOut);
+        Start start = regroup.start(formed.get().members(), lastCommit, run.shards(formed.get()), run.leftOut);
         regroup.training()
                 .ifPresent(training ->
                         training.gather.close(start.step()).forEach(metrics -> run.announce(training, metrics)));

@@ -224,9 +224,13 @@ public final class RunActor {
                     } else if (event instanceof MembershipEvent.Formed formed) {
                         resizing.formed(nodes(formed.members()));
                         Start start = shards(formed)
-                                ? new Start(resumeFrom, -1, 0)
-                                : Start.of(formed.members(), member -> member.heldSince(rolledBackIn), resumeFrom);
-                        return formed(formed, start.behind(leftOut));
+                                ? Start.reading(resumeFrom, leftOut)
+                                : Start.of(
+                                        formed.members(),
+                                        member -> member.heldSince(rolledBackIn),
+                                        resumeFrom,
+                                        leftOut);
+                        return formed(formed, start);
                     }
                     return Behaviors.same();
                 }))

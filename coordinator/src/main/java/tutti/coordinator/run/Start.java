@@ -13,9 +13,9 @@ import tutti.coordinator.plan.Member;
  */
 record Start(String resumeFrom, int stateFrom, long step) {
 
-    /** Without the samples of the first so many steps, unless a rank has state that stands for them. */
-    Start behind(long leftOut) {
-        return stateFrom >= 0 ? this : new Start(resumeFrom, stateFrom, Math.max(step, leftOut));
+    /** With the last commit, or the model where that is empty; without the samples of the first so many steps, if it is of fewer. */
+    static Start reading(String lastCommit, long leftOut) {
+        return new Start(lastCommit, -1, leftOut);
     }
 
     /** @param read steps that the state has behind it which all ranks have read; -1 if they take another rank's */
@@ -28,16 +28,17 @@ record Start(String resumeFrom, int stateFrom, long step) {
      *
      * @param completed steps that a member's state has behind it; -1 if it has none
      * @param lastCommit empty if there is none
+     * @param leftOut steps that state must stand for: one behind fewer was read to go back with, by a generation that never began
      */
-    static Start of(List<Member> members, ToLongFunction<Member> completed, String lastCommit) {
+    static Start of(List<Member> members, ToLongFunction<Member> completed, String lastCommit, long leftOut) {
         long furthest = members.stream().mapToLong(completed).max().orElse(-1);
         return members.stream()
-                .filter(member -> furthest >= 0 && completed.applyAsLong(member) == furthest)
+                .filter(member -> furthest >= leftOut && completed.applyAsLong(member) == furthest)
                 .mapToInt(Member::rank)
                 .min()
                 .stream()
                 .mapToObj(holder -> new Start("", holder, furthest))
                 .findFirst()
-                .orElseGet(() -> new Start(lastCommit, -1, 0));
+                .orElseGet(() -> reading(lastCommit, leftOut));
     }
 }
