@@ -60,10 +60,12 @@ class ClusterSimulationTest {
                         "PREEMPTED",
                         "checkpoint_abandoned",
                         "checkpoint_committed",
+                        "checkpoint_by_the_clock",
                         "coordinator_restarted",
                         "generation_formed",
                         "generation_grew",
                         "node_left",
+                        "rolled_back",
                         "worker_lost");
         System.out.println("the schedules met: " + seen);
     }

@@ -61,6 +61,7 @@ final class Faults {
             hang(one, schedule.between(15_000, 60_000));
         } else if (kind < 94) {
             schedule.trace("somebody asks for a checkpoint");
+            cluster.invariants().asked();
             cluster.coordinator().run().tell(RunActor.saveNow());
         } else {
             preempt(one);
@@ -110,9 +111,14 @@ final class Faults {
     }
 
     private void preempt(SimulatedWorker one) {
+        cluster.invariants().asked();
         cluster.excuse("PREEMPTED");
         cluster.excuse("PEER");
         cluster.excuse("ENVIRONMENT");
+        if (!cluster.settings().bad().isEmpty()) {
+            // Who is about to leave does not go back.
+            cluster.excuse("NUMERIC");
+        }
         if (schedule.chance(0.5)) {
             schedule.trace("node " + one.node() + " is told to make room");
             cluster.workers().stream()

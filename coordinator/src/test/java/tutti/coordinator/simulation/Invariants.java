@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
@@ -23,7 +24,7 @@ import tutti.common.checkpoint.Checkpoints;
 
 /**
  * What must hold whatever is lost when. The state of a model is one number here, made of all samples that it was trained on in their
- * order: the same step trained again must leave the same number.
+ * order: the same step trained again must leave the same number, unless all were rolled back between.
  */
 final class Invariants implements AutoCloseable {
     static final long UNTRAINED = 1;
@@ -32,7 +33,13 @@ final class Invariants implements AutoCloseable {
 
     private final Settings settings;
     private final Path output;
-    private final TreeMap<Long, Step> steps = new TreeMap<>();
+    /** Of each step; those included that were left out. */
+    private final TreeMap<Long, List<Integer>> samples = new TreeMap<>();
+    /** By the steps behind it. */
+    private final TreeMap<Long, Long> states = new TreeMap<>(Map.of(0L, UNTRAINED));
+    /** All states there ever were, those included from which all were rolled back. */
+    private final Map<Long, Set<Long>> everStates = new HashMap<>();
+
     private final Map<String, FileChannel> files = new HashMap<>();
     private final Map<String, Long> read = new HashMap<>();
     private final List<String> events = new ArrayList<>();
@@ -47,8 +54,21 @@ final class Invariants implements AutoCloseable {
     private int formed;
     private int formedRanks;
     private long measured;
+    private final Map<Collective, Trained> trained = new HashMap<>();
+    /** Collectives of a generation that were completed after the next one had begun. */
+    private final Map<Integer, Integer> late = new HashMap<>();
 
-    private record Step(List<Integer> samples, long before, long after) {}
+    private record Collective(int generation, String coordinator, long index) {}
+
+    private record Trained(List<Contribution> all, OptionalLong after) {}
+
+    private long committed;
+    private long leftOut;
+    private int rolledBackIn;
+    /** No generation has begun since. */
+    private boolean rollingBack;
+
+    private boolean asked;
 
     /** @param lost hears the pid of a worker that the run takes for lost */
     Invariants(Settings settings, Path output, LongConsumer lost) {
@@ -61,6 +81,11 @@ final class Invariants implements AutoCloseable {
         if (!holds) {
             throw new AssertionError(String.format(Locale.ROOT, rule, values));
         }
+    }
+
+    /** Somebody asks for a checkpoint. */
+    void asked() {
+        asked = true;
     }
 
     /** A worker takes part in one generation after the other. */
@@ -121,50 +146,120 @@ final class Invariants implements AutoCloseable {
             require(rank.completed() <= completed, "%s goes back to the state behind step %d", rank, completed);
         }
         require(from.state() == stateBehind(completed), "%s: other bits than step %d left before", from, completed);
+        require(!rollingBack, "%s was to go back", from);
         return from.state();
     }
 
-    /** A rank that reads its state throws none away that others could take. */
+    /** A rank that reads its state throws none away that others could take: none that stands for the steps that were left out. */
     void reads(String worker, long completed) {
         require(
-                settings.sharded() || settings.elastic() || completed < 0,
+                settings.sharded() || settings.elastic() || completed < leftOut,
                 "%s reads its state and holds the one behind step %d",
                 worker,
                 completed);
+    }
+
+    /**
+     * A generation begins with what its ranks have read.
+     *
+     * @param firstStep behind the steps that were left out
+     */
+    void beginsWith(int generation, SimulatedPart.State read, long firstStep) {
+        require(
+                read.step() == committed,
+                "generation %d begins with %s, not with step %d",
+                generation,
+                read,
+                committed);
+        require(
+                firstStep == Math.max(committed, leftOut),
+                "generation %d begins with %s at step %d, but those up to %d are left out",
+                generation,
+                read,
+                firstStep,
+                leftOut);
+        if (rollingBack) {
+            require(generation > rolledBackIn, "generation %d begins, and is to go back", generation);
+            rollingBack = false;
+            states.tailMap(read.step(), false).clear();
+            left(firstStep, read.state());
+        }
+        require(read.state() == stateBehind(firstStep), "generation %d: %s holds other bits", generation, read);
     }
 
     void finished(int rank) {
         finished.add(rank);
     }
 
-    /** @return the state behind the step */
-    long trained(List<Contribution> all) {
+    /** @return the state behind the step; empty: it is not finite */
+    OptionalLong trained(List<Contribution> all) {
+        Contribution first = all.get(0);
+        Collective one = new Collective(first.generation(), first.coordinator(), first.index());
+        Trained known = trained.get(one);
+        if (known == null) {
+            known = new Trained(all, isOver(first) ? train(all, first.state()) : train(all));
+            trained.put(one, known);
+        }
+        require(known.all().equals(all), "%s comes out of %s and of %s", first, known.all(), all);
+        return known.after();
+    }
+
+    /**
+     * A rank that hung wakes in a generation that is over, and completes what the others have put into it before: nobody hears of that,
+     * and no more comes from them.
+     */
+    private boolean isOver(Contribution first) {
+        boolean over = first.generation() < begun;
+        require(
+                !over || late.merge(first.generation(), 1, Integer::sum) <= 2,
+                "%s goes on after generation %d has begun",
+                first,
+                begun);
+        return over;
+    }
+
+    private OptionalLong train(List<Contribution> all) {
         together(all);
         long step = all.get(0).step();
         for (Contribution rank : all) {
             require(rank.completed() == step, "%s: at step %d", rank, step);
             require(rank.state() == stateBehind(step), "%s: other bits than were left before", rank);
         }
-        List<Integer> samples =
+        require(step >= leftOut, "step %d is trained, and was left out", step);
+        OptionalLong after = train(all, stateBehind(step));
+        after.ifPresent(state -> left(step + 1, state));
+        return after;
+    }
+
+    private OptionalLong train(List<Contribution> all, long state) {
+        long step = all.get(0).step();
+        List<Integer> now =
                 all.stream().flatMap(rank -> rank.samples().stream()).toList();
-        Step now = new Step(samples, stateBehind(step), mix(stateBehind(step), step, samples));
-        Step before = steps.putIfAbsent(step, now);
-        require(before == null || before.equals(now), "step %d was %s and is %s", step, before, now);
+        List<Integer> before = samples.putIfAbsent(step, now);
+        require(before == null || before.equals(now), "step %d was of %s and is of %s", step, before, now);
         if (before == null) {
             epoch(step);
         }
-        return now.after();
+        return now.stream().anyMatch(settings.bad()::contains)
+                ? OptionalLong.empty()
+                : OptionalLong.of(mix(state, step, now));
+    }
+
+    private void left(long completed, long state) {
+        Long before = states.putIfAbsent(completed, state);
+        require(before == null || before == state, "step %d left other bits before", completed);
+        everStates.computeIfAbsent(completed, key -> new HashSet<>()).add(state);
     }
 
     /** No sample twice in an epoch, and all of them when it ends. */
     private void epoch(long step) {
         long perEpoch = settings.stepsPerEpoch();
         long first = step / perEpoch * perEpoch;
-        List<Integer> samples = steps.subMap(first, step + 1).values().stream()
-                .flatMap(one -> one.samples().stream())
+        List<Integer> all = samples.subMap(first, step + 1).values().stream()
+                .flatMap(List::stream)
                 .toList();
-        Set<Integer> once = new HashSet<>(samples);
-        require(once.size() == samples.size(), "a sample comes twice in steps %d to %d: %s", first, step, samples);
+        Set<Integer> once = new HashSet<>(all);
+        require(once.size() == all.size(), "a sample comes twice in steps %d to %d: %s", first, step, all);
         require(
                 step + 1 < first + perEpoch
                         || once.equals(new HashSet<>(
@@ -172,7 +267,7 @@ final class Invariants implements AutoCloseable {
                 "the epoch of steps %d to %d leaves samples out: %s",
                 first,
                 step,
-                samples);
+                all);
     }
 
     /** What a checkpoint says of its place in the data. */
@@ -181,12 +276,9 @@ final class Invariants implements AutoCloseable {
     }
 
     private long stateBehind(long completed) {
-        if (completed == 0) {
-            return UNTRAINED;
-        }
-        Step last = steps.get(completed - 1);
-        require(last != null, "step %d was never trained", completed);
-        return last.after();
+        Long state = states.get(completed);
+        require(state != null, "step %d was never trained", completed);
+        return state;
     }
 
     private static long mix(long state, long step, List<Integer> samples) {
@@ -198,13 +290,16 @@ final class Invariants implements AutoCloseable {
         return mixed;
     }
 
-    /** What lies under a checkpoint's name is whole, of all ranks and of that step. */
+    /**
+     * What lies under a checkpoint's name is whole, of all ranks and of that step; of one from which all were rolled back, if its
+     * coordinator was killed before it said so.
+     */
     void committed() {
         for (Checkpoints.Found found : Checkpoints.list(output)) {
             SimulatedPart.State state = SimulatedPart.read(found.path().toString());
             require(state.step() == found.step(), "%s holds step %d", found.path(), state.step());
             require(
-                    state.state() == stateBehind(found.step()),
+                    everStates.getOrDefault(found.step(), Set.of()).contains(state.state()),
                     "%s: other bits than step %d left",
                     found.path(),
                     found.step());
@@ -215,7 +310,11 @@ final class Invariants implements AutoCloseable {
     void ledger() {
         for (JsonNode line : newLines("metrics.jsonl")) {
             long step = line.path("step").asLong();
-            require(step == measured + 1, "metrics.jsonl: step %d follows step %d", step, measured);
+            require(
+                    step == measured + 1 || step > measured && leftOut >= step - 1,
+                    "metrics.jsonl: step %d follows step %d",
+                    step,
+                    measured);
             measured = step;
         }
         for (JsonNode line : newLines("events.jsonl")) {
@@ -238,8 +337,21 @@ final class Invariants implements AutoCloseable {
             } else if (event.equals("worker_lost")) {
                 String pid = line.path("member").asText().replaceAll(".*pid (\\d+) .*", "$1");
                 lost.accept(Long.parseLong(pid));
+            } else if (event.equals("rolled_back")) {
+                leftOut = line.path("step").asLong();
+                rolledBackIn = line.path("generation").asInt();
+                rollingBack = true;
+            } else if (event.equals("checkpoint_committed")) {
+                committed = line.path("step").asLong();
+                // Where state is sharded the run itself asks for one, when others are to take part.
+                if (settings.saveSteps() == 0 && !settings.sharded() && !asked) {
+                    events.add("checkpoint_by_the_clock");
+                }
             } else if (event.equals("run_finished")) {
-                require(measured == settings.totalSteps(), "finished after %d measured steps", measured);
+                require(
+                        Math.max(measured, leftOut) == settings.totalSteps(),
+                        "finished after %d measured steps",
+                        measured);
             }
         }
     }
@@ -252,10 +364,12 @@ final class Invariants implements AutoCloseable {
     /** At the end of a run that ended well. */
     void done() {
         require(
-                steps.size() == settings.totalSteps() && steps.lastKey() == settings.totalSteps() - 1,
-                "done after steps %s of %d",
-                steps.keySet(),
-                settings.totalSteps());
+                samples.size() == settings.totalSteps() && states.lastKey() == settings.totalSteps(),
+                "done after steps %s of %d, with the state behind %d",
+                samples.keySet(),
+                settings.totalSteps(),
+                states.lastKey());
+        require(!rollingBack, "done, and was to go back behind step %d", leftOut);
         require(finished.size() == worldSize, "done when ranks %s are", finished);
         require(events.contains("run_finished"), "done without run_finished: %s", events);
     }

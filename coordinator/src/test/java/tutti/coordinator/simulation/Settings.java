@@ -3,13 +3,18 @@ package tutti.coordinator.simulation;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import tutti.common.config.RunConfig;
 
 /**
  * The run of one schedule.
  *
  * @param sharded no rank holds all of the optimizer's state: what is lost is read from the last checkpoint
+ * @param bad samples with which no gradient is finite: all go back to the last commit, and leave out the steps since then
  * @param saveSteps 0: none
+ * @param saveMinutes 0: the clock makes no checkpoint due
+ * @param lastCall seconds for which more nodes than are needed are waited for
  * @param stepMillis what workers say that a step took: the coordinator hands out so many ahead
  * @param patience milliseconds after which a rank that waits for others in a collective says so
  * @param fullDisk probability that a part is not written
@@ -22,9 +27,12 @@ record Settings(
         int samples,
         int epochs,
         boolean sharded,
+        Set<Integer> bad,
         int saveSteps,
+        double saveMinutes,
         int keep,
         int maxRestarts,
+        int lastCall,
         long stepMillis,
         long patience,
         double fullDisk) {
@@ -34,17 +42,25 @@ record Settings(
         int nodes = (int) schedule.between(1, 4);
         int workersEach = (int) schedule.between(1, nodes == 1 ? 3 : nodes == 2 ? 2 : 1);
         boolean elastic = nodes > 1 && schedule.chance(0.6);
+        int samples = (int) schedule.between(nodes * workersEach + 1, elastic ? 60 : 24);
+        Set<Integer> bad = new TreeSet<>();
+        for (long left = schedule.chance(0.4) ? schedule.between(1, 2) : 0; left > 0; left--) {
+            bad.add((int) schedule.between(0, samples - 1));
+        }
         return new Settings(
                 nodes,
                 elastic ? (int) schedule.between(1, nodes - 1) : nodes,
                 (int) schedule.between(1, 12),
                 workersEach,
-                (int) schedule.between(nodes * workersEach + 1, 24),
+                samples,
                 (int) schedule.between(1, 3),
                 schedule.chance(0.3),
-                schedule.chance(0.2) ? 0 : (int) schedule.between(1, 5),
+                bad,
+                schedule.chance(0.3) ? 0 : (int) schedule.between(1, 5),
+                schedule.chance(0.3) ? schedule.between(1, 10) / 60.0 : 0,
                 (int) schedule.between(0, 3),
                 schedule.chance(0.1) ? (int) schedule.between(1, 2) : 20,
+                (int) schedule.between(1, 30),
                 schedule.between(300, 3000),
                 schedule.between(12, 25) * 1000,
                 schedule.chance(0.2) ? 0.2 : 0);
@@ -102,8 +118,11 @@ record Settings(
         flags.put("num_train_epochs", Integer.toString(epochs));
         flags.put("seed", Long.toString(seed));
         flags.put("save_strategy", saveSteps == 0 ? "no" : "steps");
+        flags.put("save_minutes", Double.toString(saveMinutes));
+        flags.put("on_nonfinite", bad.isEmpty() ? "stop" : "rollback");
         flags.put("save_steps", Integer.toString(Math.max(1, saveSteps)));
         flags.put("save_total_limit", Integer.toString(keep));
+        flags.put("rdzv_last_call", Integer.toString(lastCall));
         flags.put("max_restarts", Integer.toString(maxRestarts));
         return RunConfig.read(tutti.common.config.Settings.of(flags, null));
     }

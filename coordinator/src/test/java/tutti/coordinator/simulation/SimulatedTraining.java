@@ -209,6 +209,10 @@ final class SimulatedTraining {
         firstStep = begin.firstStep();
         totalSteps = begin.totalSteps();
         step = firstStep;
+        if (assign.stateFrom() < 0) {
+            cluster.invariants().beginsWith(assign.generation(), new SimulatedPart.State(completed, state), firstStep);
+            completed = firstStep;
+        }
         saves = begin.saveAtEpoch().isPresent();
         begin.saveAtEpoch().ifPresent(epoch -> cluster.invariants().epochs(epoch, firstStep));
         if (assign.stateFrom() >= 0) {
@@ -333,7 +337,14 @@ final class SimulatedTraining {
             completed = firstStep;
             schedule.trace(worker.name() + " takes the state behind step " + completed);
         } else {
-            state = cluster.invariants().trained(all);
+            OptionalLong after = cluster.invariants().trained(all);
+            if (after.isEmpty()) {
+                schedule.trace(worker.name() + " finds step " + step + " not finite");
+                report(new WorkerReport.Nonfinite(assign.rank(), assign.generation(), step, "not finite"));
+                endGeneration();
+                return;
+            }
+            state = after.getAsLong();
             completed = ++step;
             shards.remove();
             schedule.trace(worker.name() + " completes step " + completed + " in generation " + assign.generation());
