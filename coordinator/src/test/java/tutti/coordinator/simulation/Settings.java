@@ -22,7 +22,6 @@ import tutti.common.config.RunConfig;
 record Settings(
         int nodes,
         int minNodes,
-        int lastCall,
         int workersEach,
         int samples,
         int epochs,
@@ -50,7 +49,6 @@ record Settings(
         return new Settings(
                 nodes,
                 elastic ? (int) schedule.between(1, nodes - 1) : nodes,
-                (int) schedule.between(1, 12),
                 workersEach,
                 samples,
                 (int) schedule.between(1, 3),
@@ -110,7 +108,6 @@ record Settings(
         Map<String, String> flags = new LinkedHashMap<>(
                 Map.of("model_name_or_path", "m", "data_path", "d", "output_dir", output.toString()));
         flags.put("nnodes", minNodes + ":" + nodes);
-        flags.put("rdzv_last_call", Integer.toString(lastCall));
         flags.put("virtual_ranks", Integer.toString(virtualRanks()));
         flags.put("zero", sharded ? "1" : "0");
         flags.put("nproc_per_node", Integer.toString(workersEach));
