@@ -34,6 +34,12 @@ final class EvalCommand implements Callable<Integer> {
     @Option(names = "--data_path", required = true, description = "conversations in Vicuna/ShareGPT format")
     private List<Path> data;
 
+    @Option(
+            names = "--chat_template",
+            defaultValue = "",
+            description = "as `tutti run` has it (default: the model folder's own, else vicuna_v1.1)")
+    private String chatTemplate;
+
     @Option(names = "--limit", defaultValue = "1000", description = "most conversations to take (default: 1000)")
     private int limit;
 
@@ -80,7 +86,7 @@ final class EvalCommand implements Callable<Integer> {
         try (TextModel text = initFromConfig
                 ? TextModel.random(model, bf16, backend, threads, seed)
                 : TextModel.load(model, bf16, backend, threads)) {
-            Evaluation result = Evaluation.of(text, Datasets.load(data), limit, maxNewTokens);
+            Evaluation result = Evaluation.of(text, Datasets.load(data), chatTemplate, limit, maxNewTokens);
             if (json.given()) {
                 out.println(new ObjectMapper().writeValueAsString(fields(result)));
             } else {

@@ -57,6 +57,12 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "42", description = "seed of the sampling (default: 42)")
     private long seed;
 
+    @Option(
+            names = "--chat_template",
+            defaultValue = "",
+            description = "with --chat: as `tutti run` has it (default: the model folder's own, else vicuna_v1.1)")
+    private String chatTemplate;
+
     @Option(names = "--max_new_tokens", defaultValue = "256", description = "most tokens to add (default: 256)")
     private int maxNewTokens;
 
@@ -85,7 +91,7 @@ final class GenerateCommand implements Callable<Integer> {
             Tokenizer tokenizer = text.tokenizer();
             IncrementalDecoder decoder = new IncrementalDecoder(tokenizer, true);
             int[] ids = chat
-                    ? new ChatEncoder(tokenizer).prompt(List.of(new Turn(Role.USER, prompt)))
+                    ? new ChatEncoder(tokenizer, chatTemplate).prompt(List.of(new Turn(Role.USER, prompt)))
                     : tokenizer.encode(prompt, true).ids();
             if (!chat) {
                 for (int id : ids) {

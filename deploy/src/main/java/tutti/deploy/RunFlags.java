@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.BiFunction;
 import java.util.function.ToIntFunction;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -42,16 +43,30 @@ final class RunFlags {
 
     /** {@code tutti plan}, which takes the flags of a run but needs few of them, and one more. */
     static CommandLine plan(PlanCommand plan) {
-        CommandLine command = command("plan", "the memory of a run, before it is started", spec -> {
+        return withJson("plan", "the memory of a run, before it is started", "print one JSON object", plan::run);
+    }
+
+    /** {@code tutti data}, as above. */
+    static CommandLine data(DataCommand data) {
+        return withJson(
+                "data",
+                "the samples of a run as it would train on them, before it is started",
+                "print one JSON object for each sample",
+                data::run);
+    }
+
+    private static CommandLine withJson(
+            String name, String summary, String jsonMeans, BiFunction<Settings, Boolean, Integer> body) {
+        CommandLine command = command(name, summary, spec -> {
             ParseResult parsed = spec.commandLine().getParseResult();
-            return plan.run(settings(parsed), parsed.matchedOptionValue(JSON, false));
+            return body.apply(settings(parsed), parsed.matchedOptionValue(JSON, false));
         });
         command.getCommandSpec()
                 .addOption(OptionSpec.builder(JSON)
                         .arity("0..1")
                         .fallbackValue("true")
                         .type(boolean.class)
-                        .description("print one JSON object")
+                        .description(jsonMeans)
                         .build());
         return command;
     }

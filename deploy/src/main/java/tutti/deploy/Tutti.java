@@ -45,6 +45,7 @@ public final class Tutti {
                 RunFlags.command("run", "start a run on this node", Tutti::run),
                 new CommandLine(new QuickstartCommand(System.out)),
                 RunFlags.plan(new PlanCommand(System.out, System.err, AvailableMemory.here()::bytes)),
+                RunFlags.data(new DataCommand(System.out, System.err, System.console() != null)),
                 new CommandLine(new GenerateCommand(System.out)),
                 new CommandLine(new EvalCommand(System.out)),
                 BenchCommand.commandLine(System.out, System.err),

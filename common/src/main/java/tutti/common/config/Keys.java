@@ -70,13 +70,27 @@ public final class Keys {
             "false",
             MODEL,
             "start from random weights: the folder needs config.json and tokenizer only");
-    public static final Key MODEL_MAX_LENGTH = key(
-            "model_max_length",
-            Kind.INTEGER,
-            "512",
-            MODEL,
-            "longest sequence in tokens; longer samples are cut and counted");
+    public static final Key MODEL_MAX_LENGTH =
+            key("model_max_length", Kind.INTEGER, "512", MODEL, "longest sequence in tokens; see over_length");
     public static final Key DATA_PATH = key("data_path", Kind.LIST, "", MODEL, "training files");
+    public static final Key CHAT_TEMPLATE = key(
+            "chat_template",
+            Kind.WORD,
+            "",
+            MODEL,
+            "vicuna_v1.1, chatml, llama-2, alpaca, or a file with a Jinja template; default: the model folder's own, else vicuna_v1.1");
+    public static final Key TRAIN_ON = key(
+            "train_on",
+            Kind.WORD,
+            "assistant",
+            MODEL,
+            "assistant: all answers; completion: the last one alone; all: every token");
+    public static final Key OVER_LENGTH = key(
+            "over_length",
+            Kind.WORD,
+            "truncate",
+            MODEL,
+            "what becomes of samples longer than model_max_length: truncate, drop, or error");
     public static final Key SHUFFLE =
             key("shuffle", Kind.SWITCH, "true", MODEL, "new order each epoch from the seed; False: file order");
 

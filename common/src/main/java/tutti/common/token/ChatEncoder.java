@@ -14,12 +14,21 @@ import tutti.common.error.TuttiException;
  */
 public final class ChatEncoder {
     private final Tokenizer tokenizer;
-    private final VicunaTemplate template;
+    private final ChatTemplate template;
     private final String endText;
     private final int eos;
 
-    /** A tokenizer whose files name no end token is a DATA failure. */
+    /** With the template of the tokenizer's folder, or the usual one. */
     public ChatEncoder(Tokenizer tokenizer) {
+        this(tokenizer, "");
+    }
+
+    /**
+     * A tokenizer whose files name no end token is a DATA failure.
+     *
+     * @param template as {@code --chat_template} has it
+     */
+    public ChatEncoder(Tokenizer tokenizer, String template) {
         this.tokenizer = tokenizer;
         this.eos = tokenizer
                 .eosId()
@@ -27,18 +36,26 @@ public final class ChatEncoder {
                         "%s: no end token; add \"eos_token\" to tokenizer_config.json or \"eos_token_id\" to config.json",
                         tokenizer.folder()));
         this.endText = tokenizer.eosText().orElse("</s>");
-        this.template = new VicunaTemplate(endText);
+        this.template = ChatTemplates.of(template, tokenizer.folder(), endText, tokenizer.specialTexts());
     }
 
-    /** Ids of a prompt that ends with {@code ASSISTANT:}, beginning token included where the tokenizer has one. */
+    /** Where the template came from, for people. */
+    public String templateName() {
+        return template.name();
+    }
+
+    /** Ids of a prompt that asks for the next answer, beginning token included where the tokenizer has one. */
     public int[] prompt(List<Turn> turns) {
         return encode(template.prompt(turns)).ids();
     }
 
-    /** @param sample of any kind that is text */
-    Rendered render(Example sample) {
+    /**
+     * @param sample of any kind that is text
+     * @param all answers that are not learned have to be told, too
+     */
+    Rendered render(Example sample, boolean all) {
         if (sample instanceof Conversation conversation) {
-            return template.render(conversation.turns());
+            return template.render(conversation, all);
         } else if (sample instanceof Completion completion) {
             return Rendered.of(completion, endText);
         } else if (sample instanceof PlainText text) {
@@ -49,6 +66,9 @@ public final class ChatEncoder {
 
     /** The spans in the result count in the rendered text. */
     Encoded encode(Rendered rendered) {
+        if (rendered.complete()) {
+            return tokenizer.encode(rendered.text(), false);
+        }
         Encoded whole = withoutAddedEnd(tokenizer.encode(rendered.text(), true));
         return endsWell(whole, rendered.answers()) ? whole : piecewise(rendered);
     }

@@ -2,21 +2,43 @@ package tutti.common.token;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What became of the samples.
  *
  * @param samples as loaded
- * @param truncated cut to the maximum length, kept or not
- * @param dropped left out because no token of them carries loss
+ * @param dropped left out because no token of them carries loss, or because they are too long
  * @param droppedNames where the first few of those came from
  * @param labelledTokens of the kept samples, counted as the loss counts them
  * @param totalTokens of the kept samples
+ * @param findings how many samples each was found in
  */
 public record EncodeReport(
-        int samples, int truncated, int dropped, List<String> droppedNames, long labelledTokens, long totalTokens) {
+        int samples,
+        int dropped,
+        List<String> droppedNames,
+        long labelledTokens,
+        long totalTokens,
+        Map<Finding, Integer> findings) {
     public EncodeReport {
         droppedNames = List.copyOf(droppedNames);
+        findings = Map.copyOf(findings);
+    }
+
+    /** Cut to the maximum length, kept or not. */
+    public int truncated() {
+        return findings.getOrDefault(Finding.TRUNCATED, 0);
+    }
+
+    /** One line each: what a person should look at before a long run. */
+    public List<String> warnings() {
+        return Stream.of(Finding.DOUBLED_BOS, Finding.END_NOT_LEARNED)
+                .filter(findings::containsKey)
+                .map(finding -> "warning: %,d of %,d samples: %s; tutti data shows them"
+                        .formatted(findings.get(finding), samples, finding.meaning()))
+                .toList();
     }
 
     /** One line for the log. */
@@ -27,7 +49,7 @@ public record EncodeReport(
                 samples - dropped,
                 totalTokens,
                 labelledTokens,
-                truncated,
+                truncated(),
                 dropped);
         if (dropped == 0) {
             return base;

@@ -2,10 +2,20 @@ package tutti.common.token;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import tutti.common.config.EncodingConfig;
+import tutti.common.config.EncodingConfig.OverLength;
+import tutti.common.config.EncodingConfig.TrainOn;
+import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Tokens;
+import tutti.common.dataset.Turn;
 import tutti.common.error.TuttiException;
 
 /**
@@ -16,43 +26,69 @@ public final class ExampleEncoder {
     private static final int NAMES_KEPT = 5;
 
     private final Optional<Tokenizer> tokenizer;
+    private final EncodingConfig options;
     private final int maxLength;
     private final int modelVocabulary;
+    private final Optional<ChatEncoder> chat;
+
+    /** As usual: see {@link EncodingConfig#USUAL}. */
+    public ExampleEncoder(Optional<Tokenizer> tokenizer, int maxLength, int modelVocabulary) {
+        this(tokenizer, EncodingConfig.USUAL, maxLength, modelVocabulary);
+    }
 
     /**
      * @param tokenizer may be absent where every sample is tokenised already
      * @param maxLength {@code --model_max_length}, in tokens, at least 2
      * @param modelVocabulary rows of the model's embedding table; an id beyond it is refused
      */
-    public ExampleEncoder(Optional<Tokenizer> tokenizer, int maxLength, int modelVocabulary) {
+    public ExampleEncoder(Optional<Tokenizer> tokenizer, EncodingConfig options, int maxLength, int modelVocabulary) {
         TuttiException.require(
                 maxLength >= 2, "--model_max_length=%d: needs at least 2, one token predicts the next", maxLength);
         this.tokenizer = tokenizer;
+        this.options = options;
         this.maxLength = maxLength;
         this.modelVocabulary = modelVocabulary;
+        this.chat = tokenizer.map(one -> new ChatEncoder(one, options.chatTemplate()));
+    }
+
+    /** The template of chats, for people; empty without a tokenizer. */
+    public String template() {
+        return chat.map(ChatEncoder::templateName).orElse("");
     }
 
     /** @param examples those with something to learn, in the order of the samples */
     public record Result(List<TokenizedExample> examples, EncodeReport report) {}
 
+    /**
+     * One sample.
+     *
+     * @param text as rendered, or as its tokens read
+     * @param example cut to the maximum length
+     */
+    public record Sample(String text, TokenizedExample example, Set<Finding> findings) {
+        /** Is it trained on? */
+        public boolean kept() {
+            return !findings.contains(Finding.NOTHING_LEARNED) && !findings.contains(Finding.TOO_LONG);
+        }
+    }
+
     /** Encodes all. If nothing to learn remains, that is a DATA failure. */
     public Result encodeAll(List<Example> samples) {
         List<TokenizedExample> kept = new ArrayList<>(samples.size());
         List<String> droppedNames = new ArrayList<>();
-        int truncated = 0;
+        Map<Finding, Integer> findings = new EnumMap<>(Finding.class);
         long labelled = 0;
         long total = 0;
-        for (Example sample : samples) {
-            TokenizedExample full = encodeFully(sample);
-            TokenizedExample example = truncate(full);
-            truncated += example.length() < full.length() ? 1 : 0;
-            if (example.labelledTokens() == 0) {
-                droppedNames.add(sample.source());
+        for (Example one : samples) {
+            Sample sample = describe(one);
+            sample.findings().forEach(finding -> findings.merge(finding, 1, Integer::sum));
+            if (!sample.kept()) {
+                droppedNames.add(one.source());
                 continue;
             }
-            kept.add(example);
-            labelled += example.labelledTokens();
-            total += example.length();
+            kept.add(sample.example());
+            labelled += sample.example().labelledTokens();
+            total += sample.example().length();
         }
         int dropped = droppedNames.size();
         List<String> names = droppedNames.subList(0, Math.min(NAMES_KEPT, dropped));
@@ -60,51 +96,87 @@ public final class ExampleEncoder {
             throw TuttiException.data(
                     "none of %d samples has a token to learn within --model_max_length=%d (%d were truncated; first: %s);"
                             + " raise it, or check that the data has answers",
-                    samples.size(), maxLength, truncated, names);
+                    samples.size(), maxLength, findings.getOrDefault(Finding.TRUNCATED, 0), names);
         }
         return new Result(
-                List.copyOf(kept), new EncodeReport(samples.size(), truncated, dropped, names, labelled, total));
+                List.copyOf(kept), new EncodeReport(samples.size(), dropped, names, labelled, total, findings));
     }
 
     /** One sample, truncated; it may have nothing to learn. */
     public TokenizedExample encode(Example sample) {
-        return truncate(encodeFully(sample));
+        return describe(sample).example();
     }
 
-    private TokenizedExample encodeFully(Example sample) {
-        TokenizedExample example;
+    /** As {@link #encode}, with what there is to say of it. */
+    public Sample describe(Example sample) {
+        TokenizedExample full;
+        String text;
+        boolean ends;
         if (sample instanceof Tokens tokens) {
-            example = new TokenizedExample(tokens.inputIds(), tokens.labels());
+            full = new TokenizedExample(tokens.inputIds(), tokens.labels());
+            text = tokenizer.map(one -> one.decode(tokens.inputIds(), false)).orElse("");
+            ends = endsAsItLearns(full);
         } else {
-            example = encodeText(sample);
+            boolean all = options.trainOn() == TrainOn.ALL;
+            Rendered rendered = chat.orElseThrow().render(onlyWhatIsAskedFor(sample), all);
+            Encoded encoded = chat.get().encode(rendered);
+            full = new TokenizedExample(encoded.ids(), new Labels(chat.get(), all, rendered).of(encoded));
+            text = rendered.text();
+            ends = endsAsItLearns(full)
+                    && (all || Labels.eachEnds(full, tokenizer.get().stopIds()));
         }
-        check(sample, "input_ids", example.inputIds());
-        check(sample, "labels", example.labels());
-        return example;
+        check(sample, "input_ids", full.inputIds());
+        check(sample, "labels", full.labels());
+        Set<Finding> findings = EnumSet.noneOf(Finding.class);
+        if (!ends) {
+            findings.add(Finding.END_NOT_LEARNED);
+        }
+        if (beginsTwice(full.inputIds())) {
+            findings.add(Finding.DOUBLED_BOS);
+        }
+        TokenizedExample fit = fit(sample, full, findings);
+        if (fit.labelledTokens() == 0) {
+            findings.add(Finding.NOTHING_LEARNED);
+        }
+        return new Sample(text, fit, findings);
     }
 
-    private TokenizedExample encodeText(Example sample) {
-        ChatEncoder chat = new ChatEncoder(tokenizer.orElseThrow());
-        Rendered rendered = chat.render(sample);
-        Encoded encoded = chat.encode(rendered);
-        int[] labels = new int[encoded.length()];
-        Arrays.fill(labels, TokenizedExample.IGNORED);
-        if (rendered.learnable()) {
-            int token = 0;
-            for (Rendered.Answer answer : rendered.answers()) {
-                // A token that begins before the answer (": " in one piece) is the template's, not the assistant's.
-                while (encoded.start()[token] < answer.start() && !chat.isEndOf(encoded, token, answer)) {
-                    token++;
-                }
-                boolean ended = false;
-                while (!ended) {
-                    labels[token] = answer.learned() ? encoded.ids()[token] : TokenizedExample.IGNORED;
-                    ended = chat.isEndOf(encoded, token, answer);
-                    token++;
-                }
-            }
+    private Example onlyWhatIsAskedFor(Example sample) {
+        if (options.trainOn() != TrainOn.COMPLETION || !(sample instanceof Conversation chat)) {
+            return sample;
         }
-        return new TokenizedExample(encoded.ids(), labels);
+        List<Turn> turns = new ArrayList<>(chat.turns());
+        int last = turns.size() - 1;
+        turns.replaceAll(turn -> turn == chat.turns().get(last) ? turn : new Turn(turn.role(), turn.text(), false));
+        return new Conversation(chat.source(), turns, chat.tools());
+    }
+
+    /** An end token that stands last is learned, if anything is. */
+    private boolean endsAsItLearns(TokenizedExample sample) {
+        int last = sample.length() - 1;
+        boolean masked = tokenizer.isPresent()
+                && tokenizer.get().stopIds().contains(sample.inputIds()[last])
+                && sample.labels()[last] == TokenizedExample.IGNORED
+                && sample.labels()[Math.max(0, last - 1)] != TokenizedExample.IGNORED;
+        return !masked;
+    }
+
+    private boolean beginsTwice(int[] ids) {
+        OptionalInt bos = tokenizer.map(Tokenizer::bosId).orElse(OptionalInt.empty());
+        return bos.isPresent() && ids.length > 1 && ids[0] == bos.getAsInt() && ids[1] == bos.getAsInt();
+    }
+
+    private TokenizedExample fit(Example sample, TokenizedExample full, Set<Finding> findings) {
+        if (full.length() <= maxLength) {
+            return full;
+        }
+        if (options.overLength() == OverLength.ERROR) {
+            throw TuttiException.data(
+                    "%s: %d tokens, more than --model_max_length=%d; --over_length truncate cuts such samples, drop leaves them out",
+                    sample.source(), full.length(), maxLength);
+        }
+        findings.add(options.overLength() == OverLength.DROP ? Finding.TOO_LONG : Finding.TRUNCATED);
+        return new TokenizedExample(Arrays.copyOf(full.inputIds(), maxLength), Arrays.copyOf(full.labels(), maxLength));
     }
 
     private void check(Example sample, String what, int[] ids) {
@@ -116,12 +188,5 @@ public final class ExampleEncoder {
                         sample.source(), what, i, ids[i], modelVocabulary);
             }
         }
-    }
-
-    private TokenizedExample truncate(TokenizedExample example) {
-        return example.length() <= maxLength
-                ? example
-                : new TokenizedExample(
-                        Arrays.copyOf(example.inputIds(), maxLength), Arrays.copyOf(example.labels(), maxLength));
     }
 }

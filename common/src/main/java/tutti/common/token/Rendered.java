@@ -9,15 +9,21 @@ import tutti.common.dataset.PlainText;
  *
  * @param answers what the model says in it, in order
  * @param learnable false if nothing of it is learned all the same
+ * @param complete true if all special tokens are written in it, so that a tokenizer adds none
  */
-public record Rendered(String text, List<Answer> answers, boolean learnable) {
+public record Rendered(String text, List<Answer> answers, boolean learnable, boolean complete) {
     public Rendered {
         answers = List.copyOf(answers);
     }
 
+    /** A text to which the tokenizer adds what begins it. */
+    public Rendered(String text, List<Answer> answers, boolean learnable) {
+        this(text, answers, learnable, false);
+    }
+
     /**
      * An answer in UTF-16 units of the text, up to {@code end}. A space before the words belongs to it where the model writes the space. Its
-     * end token is {@code [endToken, end)}.
+     * end token is {@code [endToken, end)}; empty where the template writes it among the words.
      *
      * @param learned false for one that only leads to later ones
      */

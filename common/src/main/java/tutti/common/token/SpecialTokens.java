@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
@@ -72,7 +73,8 @@ record SpecialTokens(
             });
         }
         ids.forEach((text, id) -> {
-            if (stops.contains(id)) {
+            boolean named = Arrays.stream(found).anyMatch(one -> one.isPresent() && one.getAsInt() == id);
+            if (named || stops.contains(id)) {
                 texts.put(id, text);
             }
         });

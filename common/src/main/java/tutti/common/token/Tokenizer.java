@@ -6,6 +6,8 @@ import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SortedSet;
@@ -33,6 +35,11 @@ public final class Tokenizer implements AutoCloseable {
         this.tokenizer = tokenizer;
         this.special = special;
         this.folder = folder;
+    }
+
+    /** Is there one that {@link #open} would try? */
+    public static boolean isIn(Path folder) {
+        return Files.isRegularFile(folder.resolve(FILE_NAME));
     }
 
     /** Loads {@code tokenizer.json} of {@code folder}; a folder without a usable one is a DATA failure. */
@@ -117,6 +124,21 @@ public final class Tokenizer implements AutoCloseable {
 
     public OptionalInt padId() {
         return special.pad();
+    }
+
+    /** How special tokens are written in text, by the names that chat templates use: {@code bos_token}, {@code eos_token}, {@code pad_token}. */
+    Map<String, String> specialTexts() {
+        Map<String, String> texts = new LinkedHashMap<>();
+        put(texts, "bos_token", special.bos());
+        put(texts, "eos_token", special.eos());
+        put(texts, "pad_token", special.pad());
+        return texts;
+    }
+
+    private void put(Map<String, String> texts, String name, OptionalInt id) {
+        if (id.isPresent() && special.texts().containsKey(id.getAsInt())) {
+            texts.put(name, special.texts().get(id.getAsInt()));
+        }
     }
 
     /** How the end token is written in text, if there is one and it has a text. */

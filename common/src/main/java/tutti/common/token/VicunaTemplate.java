@@ -2,6 +2,7 @@ package tutti.common.token;
 
 import java.util.ArrayList;
 import java.util.List;
+import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Role;
 import tutti.common.dataset.Turn;
 import tutti.common.error.TuttiException;
@@ -10,7 +11,9 @@ import tutti.common.error.TuttiException;
  * The chat format {@code vicuna_v1.1} of FastChat ({@code conversation.py}, ADD_COLON_TWO): {@code SYSTEM USER: q ASSISTANT:
  * a</s>USER: ...}. A system turn takes the place of the usual system text.
  */
-public final class VicunaTemplate {
+public final class VicunaTemplate implements ChatTemplate {
+    static final String NAME = "vicuna_v1.1";
+
     public static final String SYSTEM = "A chat between a curious user and an artificial intelligence assistant. "
             + "The assistant gives helpful, detailed, and polite answers to the user's questions.";
 
@@ -24,7 +27,17 @@ public final class VicunaTemplate {
         this.endText = endText;
     }
 
-    public Rendered render(List<Turn> turns) {
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Rendered render(Conversation sample, boolean all) {
+        return render(sample.turns());
+    }
+
+    Rendered render(List<Turn> turns) {
         boolean ownSystem = !turns.isEmpty() && turns.get(0).role() == Role.SYSTEM;
         StringBuilder text = new StringBuilder(ownSystem ? turns.get(0).text() : SYSTEM).append(' ');
         List<Rendered.Answer> answers = new ArrayList<>();
@@ -48,9 +61,9 @@ public final class VicunaTemplate {
         return new Rendered(text.toString(), List.copyOf(answers), learnable);
     }
 
-    /** The text that asks the model for the next answer: ends with {@code ASSISTANT:}. The last turn has to be the user's. */
+    @Override
     public Rendered prompt(List<Turn> turns) {
-        if (turns.isEmpty() || turns.get(turns.size() - 1).role() != Role.USER) {
+        if (turns.isEmpty() || turns.get(turns.size() - 1).role() == Role.ASSISTANT) {
             throw TuttiException.user("a prompt needs a user turn at its end, it has %d turns", turns.size());
         }
         Rendered asked = render(turns);

@@ -6,11 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.Shared;
+import tutti.common.config.EncodingConfig;
+import tutti.common.config.EncodingConfig.OverLength;
+import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.dataset.Completion;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Datasets;
@@ -117,8 +121,9 @@ class ExampleEncoderTest {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file(folder))) {
             List<Turn> turns = List.of(user("Hi \uD83D\uDE00"), assistant("no"), user("b"), assistant(" c d \n"));
             int eos = tokenizer.eosId().orElseThrow();
+            EncodingConfig vicuna = new EncodingConfig("vicuna_v1.1", TrainOn.ASSISTANT, OverLength.TRUNCATE);
             TokenizedExample example = new ExampleEncoder(
-                            java.util.Optional.of(tokenizer), 500, tokenizer.vocabularySize())
+                            java.util.Optional.of(tokenizer), vicuna, 500, tokenizer.vocabularySize())
                     .encode(new Conversation("s", turns));
             assertThat(Arrays.stream(example.inputIds()).filter(id -> id == eos))
                     .hasSize(2);
@@ -128,7 +133,7 @@ class ExampleEncoderTest {
                             .map(text ->
                                     text.replace(tokenizer.eosText().get(), "").strip()))
                     .containsExactly("no", "c d");
-            int[] prompt = new ChatEncoder(tokenizer).prompt(turns.subList(0, 3));
+            int[] prompt = new ChatEncoder(tokenizer, "vicuna_v1.1").prompt(turns.subList(0, 3));
             assertThat(Arrays.stream(prompt).filter(id -> id == eos)).hasSize(1);
             assertThat(tokenizer.decode(prompt, false)).endsWith("USER: b ASSISTANT:");
         }
@@ -138,8 +143,11 @@ class ExampleEncoderTest {
     void shouldGiveTheSameIdsPieceByPieceAsWholeWhereTheTokenizerSeesItsEndToken() {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file("tokenizers/mistral"))) {
             ChatEncoder chat = new ChatEncoder(tokenizer);
-            var rendered = chat.render(new Conversation(
-                    "test", List.of(user("Hi"), assistant("no"), user("b"), assistant(" \uD83D\uDE00"), user("e"))));
+            var rendered = chat.render(
+                    new Conversation(
+                            "test",
+                            List.of(user("Hi"), assistant("no"), user("b"), assistant(" \uD83D\uDE00"), user("e"))),
+                    false);
             Encoded whole = chat.encode(rendered);
             Encoded pieces = chat.piecewise(rendered);
             assertThat(pieces.ids()).isEqualTo(whole.ids());
@@ -197,7 +205,12 @@ class ExampleEncoderTest {
                     new ExampleEncoder(java.util.Optional.of(tokenizer), 3, 512).encodeAll(samples);
             assertThat(result.report())
                     .isEqualTo(new EncodeReport(
-                            6, 4, 4, List.of("first-label-only", "cut-to-nothing", "no-answer", "no-turns"), 3, 5));
+                            6,
+                            4,
+                            List.of("first-label-only", "cut-to-nothing", "no-answer", "no-turns"),
+                            3,
+                            5,
+                            Map.of(Finding.TRUNCATED, 4, Finding.NOTHING_LEARNED, 4, Finding.END_NOT_LEARNED, 1)));
             assertThat(result.examples()).hasSize(2);
             assertThat(result.examples().get(0).inputIds()).containsExactly(1, 2, 3);
             assertThat(result.report().summary())

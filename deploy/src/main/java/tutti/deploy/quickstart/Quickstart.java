@@ -99,7 +99,7 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
 
     private static Scores score(QuickstartFolder folder, SampleSplit samples, TextModel model) {
         Evaluation evaluation = Evaluation.of(
-                model, Datasets.load(List.of(folder.heldout())), Recipe.HELDOUT_SAMPLES, Recipe.MAX_NEW_TOKENS);
+                model, Datasets.load(List.of(folder.heldout())), "", Recipe.HELDOUT_SAMPLES, Recipe.MAX_NEW_TOKENS);
         Map<String, Sample.Kind> kinds =
                 samples.heldout().stream().collect(Collectors.toMap(Sample::question, Sample::kind));
         return new Scores(evaluation, kinds);

@@ -70,7 +70,7 @@ final class SavedRank implements AutoCloseable {
                 System::nanoTime,
                 stall -> {},
                 new PlainAddition());
-        files = CheckpointWriter.of(source, replica, optimizer, plan, collectives);
+        files = CheckpointWriter.of(source, Optional.empty(), replica, optimizer, plan, collectives);
         writer = new PartWriter(files, collectives);
     }
 

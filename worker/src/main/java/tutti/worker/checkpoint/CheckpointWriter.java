@@ -36,16 +36,27 @@ import tutti.worker.tune.Replica;
  * write at the same step: where master weights are sharded, they hand them to the one that writes the model.
  *
  * @param source folder that the model came from: its config and tokenizer files travel along
+ * @param chatTemplate that the model is trained with, in Jinja; empty: the source's own, if it has one
  * @param masters of the replica
  */
 public record CheckpointWriter(
-        Path source, Replica replica, AdamW optimizer, MasterWeights masters, Collectives collectives) {
+        Path source,
+        Optional<String> chatTemplate,
+        Replica replica,
+        AdamW optimizer,
+        MasterWeights masters,
+        Collectives collectives) {
 
     /** @param plan that the replica's shard comes from */
     public static CheckpointWriter of(
-            Path source, Replica replica, AdamW optimizer, BucketPlan plan, Collectives collectives) {
+            Path source,
+            Optional<String> chatTemplate,
+            Replica replica,
+            AdamW optimizer,
+            BucketPlan plan,
+            Collectives collectives) {
         return new CheckpointWriter(
-                source, replica, optimizer, new MasterWeights(replica, plan, collectives), collectives);
+                source, chatTemplate, replica, optimizer, new MasterWeights(replica, plan, collectives), collectives);
     }
 
     private static final int HASH_SLICE = 1 << 20;
@@ -56,8 +67,8 @@ public record CheckpointWriter(
             "tokenizer.model",
             "tokenizer_config.json",
             "special_tokens_map.json",
-            "added_tokens.json",
-            "chat_template.jinja");
+            "added_tokens.json");
+    private static final String CHAT_TEMPLATE = "chat_template.jinja";
 
     /**
      * This rank's part of a checkpoint, to be written into a folder that exists. Where master weights are sharded, the model is
@@ -210,6 +221,10 @@ public record CheckpointWriter(
         for (String name : COMPANIONS) {
             sourceFile(name).ifPresent(bytes -> written.add(write(folder, name, bytes)));
         }
+        chatTemplate
+                .map(text -> text.getBytes(StandardCharsets.UTF_8))
+                .or(() -> sourceFile(CHAT_TEMPLATE))
+                .ifPresent(bytes -> written.add(write(folder, CHAT_TEMPLATE, bytes)));
         return written;
     }
 

@@ -5,6 +5,9 @@ import static tutti.common.error.TuttiException.data;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import tutti.common.config.EncodingConfig;
+import tutti.common.config.EncodingConfig.OverLength;
+import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Role;
@@ -43,18 +46,23 @@ public record Evaluation(double lossPerToken, int exact, int total, List<Answer>
         return Math.exp(lossPerToken);
     }
 
-    /** @param limit most conversations to answer and to score; the first ones of the file are taken */
-    public static Evaluation of(TextModel model, List<Example> examples, int limit, int maxNewTokens) {
+    /**
+     * @param chatTemplate as {@code --chat_template} has it
+     * @param limit most conversations to answer and to score; the first ones of the file are taken
+     */
+    public static Evaluation of(
+            TextModel model, List<Example> examples, String chatTemplate, int limit, int maxNewTokens) {
         List<Example> taken = examples.subList(0, Math.min(limit, examples.size()));
-        double loss = loss(model, taken);
-        List<Answer> answers = answers(model, taken, maxNewTokens);
+        double loss = loss(model, taken, chatTemplate);
+        List<Answer> answers = answers(model, taken, chatTemplate, maxNewTokens);
         int exact = (int) answers.stream().filter(Answer::exact).count();
         return new Evaluation(loss, exact, answers.size(), answers);
     }
 
-    private static List<Answer> answers(TextModel model, List<Example> examples, int maxNewTokens) {
+    private static List<Answer> answers(
+            TextModel model, List<Example> examples, String chatTemplate, int maxNewTokens) {
         List<Answer> answers = new ArrayList<>();
-        ChatEncoder chat = new ChatEncoder(model.tokenizer());
+        ChatEncoder chat = new ChatEncoder(model.tokenizer(), chatTemplate);
         try (Generator generator = model.generator(model.config().maxPositions())) {
             for (Example example : examples) {
                 if (!(example instanceof Conversation conversation)) {
@@ -83,10 +91,13 @@ public record Evaluation(double lossPerToken, int exact, int total, List<Answer>
         return answers;
     }
 
-    private static double loss(TextModel model, List<Example> examples) {
+    private static double loss(TextModel model, List<Example> examples, String chatTemplate) {
         int maxLength = model.config().maxPositions();
         ExampleEncoder encoder = new ExampleEncoder(
-                Optional.of(model.tokenizer()), maxLength, model.config().vocabulary());
+                Optional.of(model.tokenizer()),
+                new EncodingConfig(chatTemplate, TrainOn.ASSISTANT, OverLength.TRUNCATE),
+                maxLength,
+                model.config().vocabulary());
         List<TokenizedExample> samples = encoder.encodeAll(examples).examples();
         int longest = samples.stream().mapToInt(TokenizedExample::length).max().orElseThrow();
         PlanningArena plan = new PlanningArena();

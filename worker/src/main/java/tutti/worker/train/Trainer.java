@@ -14,6 +14,7 @@ import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
+import tutti.common.token.ChatTemplates;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.SymmetricMemory;
 import tutti.worker.checkpoint.CheckpointWriter;
@@ -142,8 +143,11 @@ public final class Trainer implements AutoCloseable {
                 symmetric = collectives.symmetricMemory(
                         Parts.gradientBytes(config.plan(), model, kernels.masterDType(), collectives.worldSize()));
             }
-            TrainingSet data = TrainingSet.load(config.data(), folder, maxLength, model.vocabulary());
-            notes.add("data: " + data.report().summary());
+            TrainingSet data =
+                    TrainingSet.load(config.data(), config.encoding(), folder, maxLength, model.vocabulary());
+            notes.add("data: " + data.report().summary()
+                    + (data.template().isEmpty() ? "" : "; chat template " + data.template()));
+            notes.addAll(data.report().warnings());
             Trainer trainer = new Trainer(config, collectives, host, data, model, kernels, symmetric, origin, notes);
             notes.add("model: %,d parameters in %s on %s, %,d MiB a worker%s"
                     .formatted(
@@ -204,7 +208,12 @@ public final class Trainer implements AutoCloseable {
     private void join(Collectives next) {
         collectives = next;
         writer = CheckpointWriter.of(
-                config.model().folder(), parts.replica(), parts.optimizer(), parts.buckets(), collectives);
+                config.model().folder(),
+                ChatTemplates.toKeep(config.encoding().chatTemplate()),
+                parts.replica(),
+                parts.optimizer(),
+                parts.buckets(),
+                collectives);
         saving = new PartWriter(writer, collectives);
     }
 
@@ -224,6 +233,13 @@ public final class Trainer implements AutoCloseable {
      * @throws tutti.common.error.TuttiException (peer) if a rank is lost on the way; then a rank that had other state has none
      */
     public void receive(int from, long steps) {
+        require(
+                from != collectives.rank() || completed == steps,
+                Category.BUG,
+                "rank %d is to give the state behind step %d, and has the one behind step %d",
+                from,
+                steps,
+                completed);
         if (completed != steps) {
             completed = NOTHING;
         }

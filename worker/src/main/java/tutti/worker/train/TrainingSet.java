@@ -1,12 +1,14 @@
 package tutti.worker.train;
 
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.config.DataConfig;
+import tutti.common.config.EncodingConfig;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Tokens;
@@ -18,21 +20,23 @@ import tutti.common.token.Tokenizer;
 /**
  * The tokenised samples that a worker holds in memory, in file order.
  *
+ * @param template of chats; empty where all samples were tokenised before
  * @param fingerprint hash of all tokens and labels: ranks that differ must not train together
  */
-record TrainingSet(List<TokenizedExample> samples, EncodeReport report, String fingerprint) {
+record TrainingSet(List<TokenizedExample> samples, EncodeReport report, String template, String fingerprint) {
 
     /**
      * @param folder the model's, with its tokenizer; not opened if all samples are tokenised already
      * @param vocabulary token ids must be below it
      */
-    static TrainingSet load(DataConfig data, java.nio.file.Path folder, int maxLength, int vocabulary) {
+    static TrainingSet load(DataConfig data, EncodingConfig encoding, Path folder, int maxLength, int vocabulary) {
         List<Example> examples = Datasets.load(data.paths());
         boolean text = !examples.stream().allMatch(Tokens.class::isInstance);
         try (Opened tokenizer = new Opened(text ? Optional.of(Tokenizer.open(folder)) : Optional.empty())) {
-            ExampleEncoder encoder = new ExampleEncoder(tokenizer.value(), maxLength, vocabulary);
+            ExampleEncoder encoder = new ExampleEncoder(tokenizer.value(), encoding, maxLength, vocabulary);
             ExampleEncoder.Result result = encoder.encodeAll(examples);
-            return new TrainingSet(result.examples(), result.report(), fingerprint(result.examples()));
+            return new TrainingSet(
+                    result.examples(), result.report(), encoder.template(), fingerprint(result.examples()));
         }
     }
 

@@ -280,7 +280,7 @@ class PartWriterTest {
                     System::nanoTime,
                     stall -> {},
                     new PlainAddition());
-            files = CheckpointWriter.of(temp, replica, optimizer, plan, collectives);
+            files = CheckpointWriter.of(temp, Optional.empty(), replica, optimizer, plan, collectives);
             writer = new PartWriter(files, collectives);
             open.addAll(List.of(kernels, arena, collectives, writer));
         }

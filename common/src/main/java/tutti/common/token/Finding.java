@@ -1,0 +1,21 @@
+package tutti.common.token;
+
+/** What is wrong with a sample, or was done to it. */
+public enum Finding {
+    NOTHING_LEARNED("nothing to learn, left out"),
+    TRUNCATED("cut at --model_max_length"),
+    TOO_LONG("longer than --model_max_length, left out"),
+    DOUBLED_BOS("two beginning tokens: the template writes one, and so does the data or the tokenizer"),
+    END_NOT_LEARNED("an answer that does not learn to end: its last token is no end token, or is masked");
+
+    private final String meaning;
+
+    Finding(String meaning) {
+        this.meaning = meaning;
+    }
+
+    /** For people. */
+    public String meaning() {
+        return meaning;
+    }
+}

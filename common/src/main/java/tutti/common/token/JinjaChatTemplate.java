@@ -1,0 +1,150 @@
+package tutti.common.token;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalInt;
+import tutti.common.dataset.Conversation;
+import tutti.common.dataset.Role;
+import tutti.common.dataset.Turn;
+import tutti.common.error.TuttiException;
+import tutti.common.token.jinja.JinjaTemplate;
+
+/**
+ * A Hugging Face chat template. What the assistant says is found by the template itself: by its {@code {% generation %}} blocks (as in
+ * transformers' {@code return_assistant_tokens_mask}), else by rendering the chat up to each answer and with it. Never by looking for words.
+ */
+final class JinjaChatTemplate implements ChatTemplate {
+    private static final JsonMapper JSON = new JsonMapper();
+
+    private final String name;
+    private final JinjaTemplate template;
+    private final Map<String, String> specialTokens;
+
+    /**
+     * @param source Jinja
+     * @param specialTokens {@code bos_token} and the like, as the template names them
+     */
+    JinjaChatTemplate(String name, String source, Map<String, String> specialTokens) {
+        this.name = name;
+        this.template = JinjaTemplate.parse(source);
+        this.specialTokens = Map.copyOf(specialTokens);
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public Rendered prompt(List<Turn> turns) {
+        if (turns.isEmpty() || turns.get(turns.size() - 1).role() == Role.ASSISTANT) {
+            throw TuttiException.user("a prompt needs a user turn at its end, it has %d turns", turns.size());
+        }
+        return new Rendered(render(new Chat(turns, ""), true).text(), List.of(), false, true);
+    }
+
+    @Override
+    public Rendered render(Conversation sample, boolean all) {
+        Chat chat = new Chat(sample.turns(), sample.tools());
+        JinjaTemplate.Rendered full = render(chat, false);
+        List<Rendered.Answer> answers = new ArrayList<>();
+        List<Turn> turns = sample.turns();
+        int block = 0;
+        for (int turn = 0; turn < turns.size(); turn++) {
+            if (turns.get(turn).role() != Role.ASSISTANT) {
+                continue;
+            }
+            int number = block++;
+            if (!turns.get(turn).learned() && !all) {
+                continue;
+            }
+            JinjaTemplate.Span span = full.generations().isEmpty()
+                    ? byPrefixes(sample, chat, turn, full.text())
+                    : byBlock(sample, full, number);
+            answers.add(new Rendered.Answer(
+                    span.start(), span.end(), span.end(), turns.get(turn).learned()));
+        }
+        return new Rendered(full.text(), answers, true, true);
+    }
+
+    private JinjaTemplate.Span byBlock(Conversation sample, JinjaTemplate.Rendered full, int block) {
+        if (block >= full.generations().size()) {
+            throw TuttiException.data(
+                    "%s: chat template %s has %d generation blocks for more answers; each answer needs one",
+                    sample.source(), name, full.generations().size());
+        }
+        return full.generations().get(block);
+    }
+
+    /** From where a prompt for it would end to where the chat up to it does, or to where the next turn begins. */
+    private JinjaTemplate.Span byPrefixes(Conversation sample, Chat chat, int turn, String full) {
+        String head = render(chat.first(turn), true).text();
+        OptionalInt end = full.startsWith(head) ? end(chat, turn, full) : OptionalInt.empty();
+        if (end.isEmpty() || end.getAsInt() < head.length()) {
+            throw TuttiException.data(
+                    "%s: chat template %s writes answer %d otherwise when other turns follow, so what the assistant says cannot be told; "
+                            + "--train_on completion learns last answers alone, or mark them in the template with {%% generation %%}",
+                    sample.source(), name, turn);
+        }
+        return new JinjaTemplate.Span(head.length(), withoutBlanks(full, head.length(), end.getAsInt()));
+    }
+
+    private OptionalInt end(Chat chat, int turn, String full) {
+        String with = turn + 1 == chat.turns().size()
+                ? full
+                : render(chat.first(turn + 1), false).text();
+        if (full.startsWith(with)) {
+            return OptionalInt.of(with.length());
+        }
+        // Templates that drop an earlier answer's thoughts: it ends where the next turn begins.
+        String next = render(chat.first(turn + 2), false).text();
+        String alone = render(new Chat(chat.turns().subList(turn + 1, turn + 2), ""), false)
+                .text();
+        return full.startsWith(next) && next.endsWith(alone)
+                ? OptionalInt.of(next.length() - alone.length())
+                : OptionalInt.empty();
+    }
+
+    /** Line ends behind the end token are the template's. */
+    private static int withoutBlanks(String text, int start, int end) {
+        int last = end;
+        while (last > start && Character.isWhitespace(text.charAt(last - 1))) {
+            last--;
+        }
+        return last;
+    }
+
+    private record Chat(List<Turn> turns, String tools) {
+        Chat first(int count) {
+            return new Chat(turns.subList(0, count), tools);
+        }
+    }
+
+    private JinjaTemplate.Rendered render(Chat chat, boolean prompt) {
+        Map<String, Object> variables = new HashMap<>(specialTokens);
+        variables.put(
+                "messages",
+                chat.turns().stream().map(JinjaChatTemplate::message).toList());
+        variables.put("tools", chat.tools().isEmpty() ? null : json(chat.tools()));
+        variables.put("add_generation_prompt", prompt);
+        return template.render(variables, InstantSource.system());
+    }
+
+    private static Map<String, Object> message(Turn turn) {
+        return Map.of("role", turn.role().name().toLowerCase(Locale.ROOT), "content", turn.text());
+    }
+
+    private static Object json(String text) {
+        try {
+            return JSON.readValue(text, Object.class);
+        } catch (JsonProcessingException e) {
+            throw TuttiException.data("tools are no JSON: %s", e.getOriginalMessage());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+package tutti.common.token;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.Shared;
+import tutti.common.config.EncodingConfig;
+import tutti.common.config.EncodingConfig.OverLength;
+import tutti.common.config.EncodingConfig.TrainOn;
+import tutti.common.dataset.Conversation;
+import tutti.common.dataset.Role;
+import tutti.common.dataset.Tokens;
+import tutti.common.dataset.Turn;
+import tutti.common.error.TuttiException;
+
+/** Which template a run has, and what of a chat it says is the assistant's. */
+class ChatTemplatesTest {
+    private static final Map<String, String> SPECIAL = Map.of("bos_token", "<s>", "eos_token", "</s>");
+    private static final Conversation CHAT = new Conversation(
+            "test",
+            List.of(
+                    new Turn(Role.SYSTEM, "Be brief."),
+                    new Turn(Role.USER, "Hi"),
+                    new Turn(Role.ASSISTANT, "Hello."),
+                    new Turn(Role.USER, "Who are you?"),
+                    new Turn(Role.ASSISTANT, "Tutti.")));
+
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @CsvSource({
+        "vicuna_v1.1, ' Hello.</s>', ' Tutti.</s>'",
+        "chatml, 'Hello.<|im_end|>', 'Tutti.<|im_end|>'",
+        "llama-2, ' Hello. </s>', ' Tutti. </s>'",
+        "alpaca, 'Hello.</s>', 'Tutti.</s>'"
+    })
+    void shouldLearnAnswersWithTheirEndInEveryBuiltInTemplate(String name, String first, String second) {
+        Rendered rendered = ChatTemplates.of(name, folder, "</s>", SPECIAL).render(CHAT, false);
+        assertThat(answers(rendered)).containsExactly(first, second);
+        // What the model is asked with is what stands before its answer.
+        Rendered prompt = ChatTemplates.of(name, folder, "</s>", SPECIAL)
+                .prompt(CHAT.turns().subList(0, 4));
+        assertThat(rendered.text()).isEqualTo(prompt.text() + second + (name.equals("chatml") ? "\n" : ""));
+    }
+
+    @Test
+    void shouldWriteChatsAsTheirMakersDo() {
+        assertThat(ChatTemplates.of("llama-2", folder, "</s>", SPECIAL)
+                        .render(CHAT, false)
+                        .text())
+                .isEqualTo("<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello. </s>"
+                        + "<s>[INST] Who are you? [/INST] Tutti. </s>");
+        assertThat(ChatTemplates.of("chatml", folder, "</s>", SPECIAL)
+                        .render(CHAT, false)
+                        .text())
+                .startsWith(
+                        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello.");
+        Conversation plain = new Conversation("test", CHAT.turns().subList(1, 3));
+        assertThat(ChatTemplates.of("alpaca", folder, "</s>", SPECIAL)
+                        .render(plain, false)
+                        .text())
+                .isEqualTo(
+                        "<s>Below is an instruction that describes a task. Write a response that appropriately completes the"
+                                + " request.\n\n### Instruction:\nHi\n\n### Response:\nHello.</s>");
+    }
+
+    /** By its generation blocks, and without them by rendering prefixes. */
+    @ParameterizedTest
+    @ValueSource(strings = {"chatml", "llama-2", "alpaca"})
+    void shouldFindTheSameAnswersWithAndWithoutGenerationBlocks(String name) {
+        String source = ChatTemplates.toKeep(name).orElseThrow();
+        String without = source.replaceAll("\\{%-?\\s*(end)?generation\\s*-?%}", "");
+        assertThat(without).isNotEqualTo(source);
+        Rendered marked = new JinjaChatTemplate(name, source, SPECIAL).render(CHAT, false);
+        Rendered found = new JinjaChatTemplate(name, without, SPECIAL).render(CHAT, false);
+        assertThat(found.text()).isEqualTo(marked.text());
+        assertThat(found.answers()).hasSize(2).isEqualTo(marked.answers());
+    }
+
+    /** The last answer of Qwen3 begins with thoughts, which earlier ones lose when others follow. */
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3, Hello.<|im_end|>, '<think>\n\n</think>\n\nTutti.<|im_end|>'",
+        "trl/qwen3, Hello.<|im_end|>, '<think>\n\n</think>\n\nTutti.<|im_end|>'",
+        "qwen2.5, Hello.<|im_end|>, Tutti.<|im_end|>",
+        "tinyllama-chat-zephyr, Hello.</s>, Tutti.</s>",
+        "trl/phi3, Hello.<|end|>, Tutti.<|end|>\n<|endoftext|>"
+    })
+    void shouldFindAnswersInTemplatesOfOthers(String name, String first, String second) throws Exception {
+        JsonNode template = new ObjectMapper()
+                .readTree(Shared.file("fixtures/chat-templates/rendered.json").toFile())
+                .path("templates")
+                .path(name);
+        Map<String, String> special = Map.of(
+                "bos_token",
+                template.path("bos").asText(),
+                "eos_token",
+                template.path("eos").asText());
+        Rendered rendered =
+                new JinjaChatTemplate(name, template.path("template").asText(), special).render(CHAT, false);
+        assertThat(answers(rendered)).containsExactly(first, second.replace("\\n", "\n"));
+    }
+
+    @Test
+    void shouldRefuseATemplateThatHidesWhatTheAssistantSays() {
+        String shouts =
+                "{% for message in messages %}{{ message.content | upper if loop.last else message.content }}{% endfor %}";
+        ChatTemplate template = new JinjaChatTemplate("shouts", shouts, SPECIAL);
+        assertThatThrownBy(() -> template.render(CHAT, false))
+                .isInstanceOf(TuttiException.class)
+                .hasMessageContainingAll("test", "shouts", "--train_on completion", "{% generation %}");
+    }
+
+    @Test
+    void shouldTakeTheFoldersOwnTemplateBeforeTheUsualOne() throws Exception {
+        assertThat(ChatTemplates.of("", folder, "</s>", SPECIAL).name()).isEqualTo("vicuna_v1.1");
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"no\"}, {\"name\": \"default\", \"template\": \"one\"}]}");
+        assertThat(ChatTemplates.of("", folder, "</s>", SPECIAL)
+                        .render(CHAT, false)
+                        .text())
+                .isEqualTo("one");
+        Files.writeString(folder.resolve("chat_template.jinja"), "two");
+        assertThat(ChatTemplates.of("", folder, "</s>", SPECIAL)
+                        .render(CHAT, false)
+                        .text())
+                .isEqualTo("two");
+        Path file = Files.writeString(folder.resolve("mine.jinja"), "three");
+        assertThat(ChatTemplates.of(file.toString(), folder, "</s>", SPECIAL)
+                        .render(CHAT, false)
+                        .text())
+                .isEqualTo("three");
+        assertThatThrownBy(() -> ChatTemplates.of("chatlm", folder, "</s>", SPECIAL))
+                .hasMessage("--chat_template chatlm: no file, and none of vicuna_v1.1, chatml, llama-2, alpaca");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"ASSISTANT, 2", "COMPLETION, 1", "ALL, 0"})
+    void shouldLearnWhatIsAskedFor(TrainOn trainOn, int answers) {
+        try (Tokenizer tokenizer = Tokenizer.open(Shared.file("tokenizers/qwen3"))) {
+            EncodingConfig options = new EncodingConfig("", trainOn, OverLength.TRUNCATE);
+            ExampleEncoder encoder =
+                    new ExampleEncoder(Optional.of(tokenizer), options, 500, tokenizer.vocabularySize());
+            ExampleEncoder.Sample sample = encoder.describe(CHAT);
+            String end = tokenizer.eosText().orElseThrow();
+            assertThat(sample.text()).startsWith("<|im_start|>system\nBe brief.");
+            assertThat(sample.findings()).isEmpty();
+            int[] learned = Arrays.stream(sample.example().labels())
+                    .filter(label -> label != TokenizedExample.IGNORED)
+                    .toArray();
+            String text = tokenizer.decode(learned, false);
+            if (trainOn == TrainOn.ALL) {
+                assertThat(learned).isEqualTo(sample.example().inputIds());
+            } else {
+                assertThat(text).endsWith("Tutti." + end);
+                assertThat(text.split(Pattern.quote(end))).hasSize(answers);
+            }
+        }
+    }
+
+    @Test
+    void shouldSayWhatIsWrongWithASample() {
+        try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
+            // The end that this template writes is none that the tokenizer knows.
+            ExampleEncoder chatml = new ExampleEncoder(
+                    Optional.of(tokenizer),
+                    new EncodingConfig("chatml", TrainOn.ASSISTANT, OverLength.TRUNCATE),
+                    500,
+                    512);
+            assertThat(chatml.describe(CHAT).findings()).containsExactly(Finding.END_NOT_LEARNED);
+            ExampleEncoder drops = new ExampleEncoder(
+                    Optional.of(tokenizer), new EncodingConfig("", TrainOn.ASSISTANT, OverLength.DROP), 20, 512);
+            assertThat(drops.describe(CHAT).findings()).contains(Finding.TOO_LONG);
+            assertThat(drops.describe(CHAT).kept()).isFalse();
+            ExampleEncoder refuses = new ExampleEncoder(
+                    Optional.of(tokenizer), new EncodingConfig("", TrainOn.ASSISTANT, OverLength.ERROR), 20, 512);
+            assertThatThrownBy(() -> refuses.describe(CHAT))
+                    .hasMessageContainingAll("test: ", "more than --model_max_length=20", "--over_length truncate");
+            ExampleEncoder usual = new ExampleEncoder(Optional.of(tokenizer), 500, 512);
+            int bos = tokenizer.bosId().orElseThrow();
+            assertThat(usual.describe(new Tokens("t", new int[] {bos, bos, 9, 2}, new int[] {-100, -100, 9, 2}))
+                            .findings())
+                    .containsExactly(Finding.DOUBLED_BOS);
+            assertThat(usual.describe(new Tokens("t", new int[] {bos, 9, 2}, new int[] {-100, 9, -100}))
+                            .findings())
+                    .containsExactly(Finding.END_NOT_LEARNED);
+        }
+    }
+
+    private static List<String> answers(Rendered rendered) {
+        return rendered.answers().stream()
+                .map(answer -> rendered.text().substring(answer.start(), answer.end()))
+                .toList();
+    }
+}
