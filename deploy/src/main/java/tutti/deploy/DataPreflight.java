@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import tutti.common.config.RunConfig;
+import tutti.common.dataset.DataPaths;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.deploy.agent.Preflight;
@@ -15,9 +16,7 @@ final class DataPreflight implements Preflight {
 
     @Override
     public void check(RunConfig config) {
-        for (Path file : config.data().paths()) {
-            require(!Files.isDirectory(file), Category.DATA, "%s: is a folder; --data_path needs files", file);
-            require(Files.isRegularFile(file), Category.DATA, "%s: no such file; check --data_path", file);
+        for (Path file : DataPaths.of(config.data().paths()).files()) {
             require(Files.isReadable(file), Category.DATA, "%s: no permission to read it; check --data_path", file);
             require(
                     size(file) > 0,

@@ -72,7 +72,43 @@ public final class Keys {
             "start from random weights: the folder needs config.json and tokenizer only");
     public static final Key MODEL_MAX_LENGTH =
             key("model_max_length", Kind.INTEGER, "512", MODEL, "longest sequence in tokens; see over_length");
-    public static final Key DATA_PATH = key("data_path", Kind.LIST, "", MODEL, "training files");
+    public static final Key DATA_PATH = key(
+            "data_path",
+            Kind.LIST,
+            "",
+            MODEL,
+            "training files, or folders of them: JSON, JSON Lines, CSV, Parquet or text, also as .gz or .zst (not Parquet)");
+    public static final Key DATASET_FORMAT = key(
+            "dataset_format",
+            Kind.WORD,
+            "auto",
+            MODEL,
+            "what a sample is: sharegpt, messages, alpaca, prompt_completion, text, tokens, gsm8k, sql_create_context or dolly; "
+                    + "auto: seen from its fields");
+    public static final Key PROMPT_FIELD = key(
+            "prompt_field",
+            Kind.WORD,
+            "",
+            MODEL,
+            "field with the prompt, instruction or question, where it has a name of its own; with none but this and completion_field "
+                    + "the format is prompt_completion");
+    public static final Key COMPLETION_FIELD =
+            key("completion_field", Kind.WORD, "", MODEL, "field with the completion, output, response or answer");
+    public static final Key SYSTEM_FIELD = key(
+            "system_field",
+            Kind.WORD,
+            "",
+            MODEL,
+            "field with the system prompt (alpaca, sharegpt); beside prompt_field the format is alpaca");
+    public static final Key MESSAGES_FIELD =
+            key("messages_field", Kind.WORD, "", MODEL, "field with the list of turns (messages, sharegpt)");
+    public static final Key TEXT_FIELD = key("text_field", Kind.WORD, "", MODEL, "field with plain text");
+    public static final Key SAMPLE_BY = key(
+            "sample_by",
+            Kind.WORD,
+            "line",
+            MODEL,
+            "what is one sample of a text file: line, paragraph (up to a blank line) or document (the file)");
     public static final Key CHAT_TEMPLATE = key(
             "chat_template",
             Kind.WORD,

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import tutti.common.error.TuttiException;
 
-/** What FastChat's {@code preprocess} asks of a conversation, and what it forgives. */
+/** What FastChat's {@code preprocess} asks of a conversation, and what it forgives; a tool's answer stands where a user's words may. */
 final class ConversationRules {
     private ConversationRules() {}
 
@@ -20,7 +20,15 @@ final class ConversationRules {
         Role expected = Role.USER;
         for (int i = chatBegins + skipped; i < turns.size(); i++) {
             Turn turn = turns.get(i);
-            if (turn.role() != expected) {
+            Turn before = kept.isEmpty() ? null : kept.get(kept.size() - 1);
+            boolean tool = turn.role() == Role.TOOL;
+            if (tool && before != null && before.role() == Role.TOOL) {
+                // Several calls at once have several answers, which come as one turn.
+                kept.set(kept.size() - 1, new Turn(Role.TOOL, before.text() + "\n" + turn.text()));
+                continue;
+            }
+            boolean answersACall = tool && before != null && before.role() == Role.ASSISTANT;
+            if (turn.role() != expected && !answersACall) {
                 throw TuttiException.data(
                         "%s: turn %d is from %s, needs %s; human and gpt alternate, system comes first",
                         where, i, turn.role(), expected);

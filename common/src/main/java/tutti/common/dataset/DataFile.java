@@ -1,14 +1,11 @@
 package tutti.common.dataset;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonLocation;
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.StreamReadFeature;
+import java.io.BufferedInputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
@@ -17,28 +14,50 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
+import tutti.common.config.SampleBy;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
-/** One JSON array of objects, or JSON Lines, as a stream of samples; the file is never in memory as a whole. */
+/** One file as a stream of rows; it is never in memory as a whole. */
 final class DataFile {
-    /** Longest text of one turn, in characters; a longer one is a broken file, not a conversation. */
-    private static final int MAX_TEXT = 16 * 1024 * 1024;
-
-    private static final JsonFactory JSON = JsonFactory.builder()
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxStringLength(MAX_TEXT)
-                    .maxNestingDepth(100)
-                    .build())
-            .build();
+    /** What tells JSON from others may stand behind blanks. */
+    private static final int HEAD = 64;
 
     private DataFile() {}
 
-    static void read(Path file, Consumer<Example> into) {
-        try (Reader text = open(file);
-                JsonParser json = JSON.createParser(text)) {
-            readSamples(file, json, into);
+    /** Gives the name of what kind of file it was. */
+    static String read(Path file, SampleBy by, Consumer<Row> into) {
+        try (InputStream packed = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+            Packing packing = Packing.of(head(packed, Packing.HEAD));
+            InputStream bytes = new BufferedInputStream(packing.unpack(file, packed), 1 << 16);
+            byte[] head = head(bytes, HEAD);
+            if (head.length == 0) {
+                throw TuttiException.data("%s: is empty; a data file needs at least one sample", file);
+            }
+            Container kind = Container.of(file, new String(head, StandardCharsets.ISO_8859_1))
+                    .orElseThrow(() -> TuttiException.data(
+                            "%s: of no known kind by its name and its beginning; %s", file, Container.KNOWN));
+            return switch (kind) {
+                case JSON -> JsonRows.read(file, reader(bytes), into) + packing.suffix();
+                case CSV -> {
+                    CsvRows.read(file, reader(bytes), into);
+                    yield "CSV" + packing.suffix();
+                }
+                case TEXT -> {
+                    TextRows.read(file, reader(bytes), by, into);
+                    yield "text" + packing.suffix();
+                }
+                case PARQUET -> {
+                    TuttiException.require(
+                            packing == Packing.NONE,
+                            Category.DATA,
+                            "%s: Parquet%s, which cannot be read at any place; unpack it, Parquet is compressed anyway",
+                            file,
+                            packing.suffix());
+                    ParquetRows.read(file, into);
+                    yield "Parquet";
+                }
+            };
         } catch (CharacterCodingException e) {
             throw new TuttiException(Category.DATA, file + ": is not UTF-8 text; save it as UTF-8", e);
         } catch (JsonProcessingException e) {
@@ -55,34 +74,17 @@ final class DataFile {
         }
     }
 
-    private static void readSamples(Path file, JsonParser json, Consumer<Example> into) throws IOException {
-        JsonToken first = json.nextToken();
-        if (first == null) {
-            throw TuttiException.data("%s: is empty; a data file needs at least one sample", file);
-        }
-        boolean array = first == JsonToken.START_ARRAY;
-        JsonToken token = array ? json.nextToken() : first;
-        for (int index = 0; token != null && token != JsonToken.END_ARRAY; index++) {
-            int line = json.currentTokenLocation().getLineNr();
-            if (token != JsonToken.START_OBJECT) {
-                throw TuttiException.data(
-                        "%s:%d: sample %d is %s, needs an object {...}; %s",
-                        file, line, index, token, SampleReader.SUPPORTED);
-            }
-            into.accept(SampleReader.read(json, file, array ? index : -1, line));
-            token = json.nextToken();
-        }
-        if (array && json.nextToken() != null) {
-            throw TuttiException.data(
-                    "%s:%d: text after the end of the JSON array; needs one array, or JSON Lines without brackets",
-                    file, json.currentTokenLocation().getLineNr());
-        }
+    private static byte[] head(InputStream in, int length) throws IOException {
+        in.mark(length);
+        byte[] head = in.readNBytes(length);
+        in.reset();
+        return head;
     }
 
-    private static Reader open(Path file) throws IOException {
+    private static Reader reader(InputStream bytes) throws IOException {
         // A strict decoder: replaced characters would train the model on question marks.
         var reader = new BufferedReader(new InputStreamReader(
-                Files.newInputStream(file),
+                bytes,
                 StandardCharsets.UTF_8
                         .newDecoder()
                         .onMalformedInput(CodingErrorAction.REPORT)

@@ -1,9 +1,13 @@
 package tutti.common.dataset;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import tutti.common.config.DataConfig;
+import tutti.common.config.DataFormat;
 import tutti.common.error.TuttiException;
 
 /** Loads data files into memory. */
@@ -11,29 +15,47 @@ public final class Datasets {
     private Datasets() {}
 
     /**
-     * Reads all samples of all files, in order. Known are Vicuna/ShareGPT conversations and pretokenised samples, each as one
-     * JSON array or as JSON Lines; which it is, is seen from the content, and files may differ.
+     * Samples in order.
+     *
+     * @param notes a line for each file, on what it held, and for each folder with files that were not read
+     */
+    public record Loaded(List<Example> examples, List<String> notes) {}
+
+    /** All samples of these files and folders, each of what format its fields say. */
+    public static List<Example> load(List<Path> paths) {
+        return load(new DataConfig(paths)).examples();
+    }
+
+    /**
+     * Reads all samples of all files, in order. What kind of file each is, and what a sample is where that is not configured, is seen
+     * from names and content, and may differ from file to file and from sample to sample.
      *
      * <p>A file that is missing, empty, malformed or of another format is a DATA failure that names file and line or sample.
      */
-    public static List<Example> load(List<Path> files) {
-        if (files.isEmpty()) {
-            throw TuttiException.user("--data_path: no file given, needs at least one JSON or JSON Lines file");
-        }
+    public static Loaded load(DataConfig config) {
+        DataPaths paths = DataPaths.of(config.paths());
         List<Example> examples = new ArrayList<>();
-        for (Path file : files) {
-            if (Files.isDirectory(file)) {
-                throw TuttiException.data("%s: is a folder; --data_path needs JSON or JSON Lines files", file);
-            }
-            if (!Files.isRegularFile(file)) {
-                throw TuttiException.data("%s: no such file; check --data_path", file);
-            }
-            int before = examples.size();
-            DataFile.read(file, examples::add);
-            if (examples.size() == before) {
+        List<String> notes = new ArrayList<>(paths.notes());
+        for (Path file : paths.files()) {
+            Map<DataFormat, Integer> counts = new EnumMap<>(DataFormat.class);
+            String kind = DataFile.read(file, config.sampleBy(), plain -> {
+                Row row = plain.renamed(config.renamed());
+                DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
+                examples.add(SampleFormats.read(row, format));
+                counts.merge(format, 1, Integer::sum);
+            });
+            if (counts.isEmpty()) {
                 throw TuttiException.data("%s: holds no samples; a data file needs at least one", file);
             }
+            String held = counts.entrySet().stream()
+                    .map(count -> "%,d sample%s of %s"
+                            .formatted(
+                                    count.getValue(),
+                                    count.getValue() == 1 ? "" : "s",
+                                    SampleFormats.name(count.getKey())))
+                    .collect(Collectors.joining(" and "));
+            notes.add("data: %s: %s, %s".formatted(file, held, kind));
         }
-        return examples;
+        return new Loaded(examples, notes);
     }
 }

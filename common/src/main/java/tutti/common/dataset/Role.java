@@ -10,14 +10,16 @@ public enum Role {
     /** The answer of a tool that the assistant has called. */
     TOOL;
 
-    static final String KNOWN_NAMES = "human, user, gpt, assistant, system";
+    static final String KNOWN_NAMES =
+            "human, user, gpt, assistant, chatgpt, system, developer, function_call, observation, tool, function";
 
-    /** The names that ShareGPT files use. */
-    static Optional<Role> of(String from) {
-        return switch (from) {
+    /** The names that ShareGPT files and OpenAI's messages use. */
+    static Optional<Role> of(String name) {
+        return switch (name) {
             case "human", "user" -> Optional.of(USER);
-            case "gpt", "assistant" -> Optional.of(ASSISTANT);
-            case "system" -> Optional.of(SYSTEM);
+            case "gpt", "assistant", "chatgpt", "function_call" -> Optional.of(ASSISTANT);
+            case "system", "developer" -> Optional.of(SYSTEM);
+            case "observation", "tool", "function" -> Optional.of(TOOL);
             default -> Optional.empty();
         };
     }

@@ -85,7 +85,9 @@ class DatasetsTest {
         "human gpt gpt, turn 2 is from ASSISTANT",
         "human system gpt, turn 1 is from SYSTEM",
         "system system human, turn 1 is from SYSTEM",
-        "human observation, turn 1 is from 'observation'",
+        "human narrator, turn 1 is from 'narrator'",
+        "human observation, turn 1 is from TOOL",
+        "observation gpt, turn 0 is from TOOL",
     })
     void shouldRefuseRolesThatDoNotAlternate(String from, String message) throws IOException {
         refused(chat(from), "a.jsonl:1: " + message);
@@ -104,7 +106,7 @@ class DatasetsTest {
                 "{\"input_ids\":[4294967296],\"labels\":[1]} | input_ids[0] is 4294967296",
                 "{\"input_ids\":[1.5],\"labels\":[1]} | input_ids[0] is 1.5",
                 "{\"input_ids\":[[1]],\"labels\":[1]} | input_ids[0] is START_ARRAY",
-                "{\"instruction\":\"x\",\"output\":\"y\"} | unknown format, its keys are [instruction, output]; supported are",
+                "{\"instruction\":\"x\",\"reply\":\"y\"} | unknown format, its keys are [instruction, reply]; supported are",
                 "{\"conversations\":[]} | a.jsonl:1: conversation has no turns",
                 "{\"conversations\":[{\"from\":\"human\"}]} | turn 0 needs \"from\" and \"value\"",
                 "{\"conversations\":[{\"from\":\"human\",\"value\":null}]} | turn 0 value is null",
@@ -172,7 +174,7 @@ class DatasetsTest {
     void shouldNameAMissingFileAndAFolder() {
         assertThatThrownBy(() -> Datasets.load(List.of(folder.resolve("none.json"))))
                 .hasMessageContaining("none.json: no such file");
-        assertThatThrownBy(() -> Datasets.load(List.of(folder))).hasMessageContaining("is a folder");
+        assertThatThrownBy(() -> Datasets.load(List.of(folder))).hasMessageContaining("a folder without data files");
         assertThatThrownBy(() -> Datasets.load(List.of())).hasMessageContaining("--data_path");
     }
 

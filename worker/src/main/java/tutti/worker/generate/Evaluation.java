@@ -66,7 +66,7 @@ public record Evaluation(double lossPerToken, int exact, int total, List<Answer>
         try (Generator generator = model.generator(model.config().maxPositions())) {
             for (Example example : examples) {
                 if (!(example instanceof Conversation conversation)) {
-                    throw data("%s: exact match needs conversations, not token ids", example.source());
+                    throw data("%s: exact match needs conversations, not token ids or running text", example.source());
                 }
                 List<Turn> turns = conversation.turns();
                 int last = turns.size() - 1;

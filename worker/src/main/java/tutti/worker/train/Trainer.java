@@ -145,6 +145,7 @@ public final class Trainer implements AutoCloseable {
             }
             TrainingSet data =
                     TrainingSet.load(config.data(), config.encoding(), folder, maxLength, model.vocabulary());
+            notes.addAll(data.notes());
             notes.add("data: " + data.report().summary()
                     + (data.template().isEmpty() ? "" : "; chat template " + data.template()));
             notes.addAll(data.report().warnings());

@@ -20,23 +20,30 @@ import tutti.common.token.Tokenizer;
 /**
  * The tokenised samples that a worker holds in memory, in file order.
  *
+ * @param notes a line for each file that was read
  * @param template of chats; empty where all samples were tokenised before
  * @param fingerprint hash of all tokens and labels: ranks that differ must not train together
  */
-record TrainingSet(List<TokenizedExample> samples, EncodeReport report, String template, String fingerprint) {
+record TrainingSet(
+        List<TokenizedExample> samples, EncodeReport report, List<String> notes, String template, String fingerprint) {
 
     /**
      * @param folder the model's, with its tokenizer; not opened if all samples are tokenised already
      * @param vocabulary token ids must be below it
      */
     static TrainingSet load(DataConfig data, EncodingConfig encoding, Path folder, int maxLength, int vocabulary) {
-        List<Example> examples = Datasets.load(data.paths());
+        Datasets.Loaded loaded = Datasets.load(data);
+        List<Example> examples = loaded.examples();
         boolean text = !examples.stream().allMatch(Tokens.class::isInstance);
         try (Opened tokenizer = new Opened(text ? Optional.of(Tokenizer.open(folder)) : Optional.empty())) {
             ExampleEncoder encoder = new ExampleEncoder(tokenizer.value(), encoding, maxLength, vocabulary);
             ExampleEncoder.Result result = encoder.encodeAll(examples);
             return new TrainingSet(
-                    result.examples(), result.report(), encoder.template(), fingerprint(result.examples()));
+                    result.examples(),
+                    result.report(),
+                    loaded.notes(),
+                    encoder.template(),
+                    fingerprint(result.examples()));
         }
     }
 

@@ -1,0 +1,75 @@
+package tutti.common.dataset;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
+
+/**
+ * The data files that paths stand for: a file for itself, a folder for the data files in it, by name in the order of their UTF-16
+ * units, the same on every machine. What lies deeper is not looked at.
+ *
+ * @param notes a line for each folder that holds something else too
+ */
+public record DataPaths(List<Path> files, List<String> notes) {
+    private static final int NAMED = 10;
+
+    public DataPaths {
+        files = List.copyOf(files);
+        notes = List.copyOf(notes);
+    }
+
+    /** A path that does not exist, or a folder without data files, is a DATA failure. */
+    public static DataPaths of(List<Path> paths) {
+        List<Path> files = new ArrayList<>();
+        List<String> notes = new ArrayList<>();
+        for (Path path : paths) {
+            if (Files.isDirectory(path)) {
+                addFolder(path, files, notes);
+            } else if (Files.isRegularFile(path)) {
+                files.add(path);
+            } else {
+                throw TuttiException.data("%s: no such file; check --data_path", path);
+            }
+        }
+        return new DataPaths(files, notes);
+    }
+
+    private static void addFolder(Path folder, List<Path> files, List<String> notes) {
+        int before = files.size();
+        List<String> others = new ArrayList<>();
+        for (Path entry : entries(folder)) {
+            if (Files.isRegularFile(entry) && Container.ofName(entry).isPresent()) {
+                files.add(entry);
+            } else {
+                others.add(Limits.clip(entry.getFileName().toString()));
+            }
+        }
+        if (files.size() == before) {
+            throw TuttiException.data("%s: a folder without data files; %s", folder, Container.KNOWN);
+        }
+        if (!others.isEmpty()) {
+            int more = Math.max(0, others.size() - NAMED);
+            notes.add("data: %s: not read: %s%s"
+                    .formatted(
+                            folder,
+                            String.join(", ", others.subList(0, others.size() - more)),
+                            more == 0 ? "" : " and " + more + " more"));
+        }
+    }
+
+    private static List<Path> entries(Path folder) {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.sorted(
+                            Comparator.comparing(entry -> entry.getFileName().toString()))
+                    .toList();
+        } catch (IOException e) {
+            throw new TuttiException(Category.ENVIRONMENT, folder + ": cannot be read: " + e, e);
+        }
+    }
+}
