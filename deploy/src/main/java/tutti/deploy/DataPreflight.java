@@ -11,7 +11,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.deploy.agent.Preflight;
 
-/** Are the data files there, with something in them. What is in them the workers judge, who read all of it anyway. */
+/** Are the data files there, those of a folder too, with something in them. What is in them the workers judge, who read all of it anyway. */
 final class DataPreflight implements Preflight {
 
     @Override

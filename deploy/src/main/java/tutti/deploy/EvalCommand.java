@@ -31,7 +31,10 @@ final class EvalCommand implements Callable<Integer> {
     @Option(names = "--model", required = true, description = "folder in Hugging Face layout")
     private Path model;
 
-    @Option(names = "--data_path", required = true, description = "conversations in Vicuna/ShareGPT format")
+    @Option(
+            names = "--data_path",
+            required = true,
+            description = "files or folders of conversations, as tutti run reads them")
     private List<Path> data;
 
     @Option(

@@ -55,6 +55,8 @@ class ImportTableTest {
         "io.netty, tutti\\.coordinator\\.console",
         "picocli, tutti\\.deploy",
         "ai.djl, tutti\\.common\\.token",
+        "org.apache.parquet, tutti\\.common\\.dataset",
+        "io.airlift, tutti\\.common\\.dataset",
     })
     void shouldKeepALibraryInItsRooms(String library, String rooms) {
         noClasses()

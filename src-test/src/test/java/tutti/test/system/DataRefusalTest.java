@@ -65,6 +65,29 @@ class DataRefusalTest {
         assertThat(new RunOutput(folder.resolve("out")).metrics()).hasSize(1);
     }
 
+    @Test
+    void shouldTrainOnAFolderOfFilesOfOtherKindsByTheNamesOfTheirFields() throws Exception {
+        Path data = Files.createDirectory(folder.resolve("data"));
+        Files.writeString(data.resolve("b.csv"), "query,question\n\"a, b\",Which?\nc,When?\n");
+        Files.writeString(data.resolve("a.json"), "[{\"question\":\"Who?\",\"query\":\"Lily\"}]");
+        Files.writeString(data.resolve("README.md"), "# Questions");
+        Map<String, String> flags = flags("");
+        flags.put("data_path", data.toString());
+        flags.put("prompt_field", "question");
+        flags.put("completion_field", "query");
+        flags.put("max_steps", "1");
+        flags.put("save_strategy", "no");
+        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+            run.succeed();
+            assertThat(run.text())
+                    .contains(
+                            "data: " + data + ": not read: README.md",
+                            "data: " + data.resolve("a.json") + ": 1 sample of prompt_completion, JSON",
+                            "data: " + data.resolve("b.csv") + ": 2 samples of prompt_completion, CSV",
+                            "data: 3 samples");
+        }
+    }
+
     private Map<String, String> flags(String lines) throws IOException {
         Map<String, String> flags = new LinkedHashMap<>();
         flags.put("model_name_or_path", TrainSpec.model().toString());

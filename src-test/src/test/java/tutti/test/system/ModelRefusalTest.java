@@ -100,12 +100,14 @@ class ModelRefusalTest {
     }
 
     @Test
-    void shouldRefuseAMissingAndAnEmptyDataFile() throws Exception {
+    void shouldRefuseAMissingAndAnEmptyDataFileAndAFolderWithoutAny() throws Exception {
         Map<String, String> flags = flags();
         flags.put("data_path", "missing.json");
         refuse(flags, Category.DATA, "missing.json", "no such file", "--data_path");
         flags.put("data_path", Files.createFile(folder.resolve("empty.json")).toString());
         refuse(flags, Category.DATA, "empty.json", "empty", "at least one sample");
+        flags.put("data_path", Files.createDirectory(folder.resolve("nothing")).toString());
+        refuse(flags, Category.DATA, "nothing", "a folder without data files", "known are .json");
     }
 
     @Test
