@@ -3,6 +3,7 @@ package tutti.common.dataset;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.airlift.compress.zstd.ZstdOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Collectors;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +84,33 @@ class ContainersTest {
                         "data: " + csv + ": 3 samples of alpaca, CSV" + said);
         assertThat(Datasets.load(List.of(csv)).stream().map(Example::source))
                 .containsExactly(csv + ":2", csv + ":3", csv + ":7");
+    }
+
+    @Test
+    void shouldReadAnyTextFromCsvAsFromJson() throws IOException {
+        Random random = new Random(3);
+        String[] alphabet = {"\"", ",", "\n", "\r", " ", "a", "\u00e9", "\uD83D\uDE00", "'", "\\"};
+        StringBuilder csv = new StringBuilder("question,answer\r\n");
+        StringBuilder lines = new StringBuilder();
+        for (int row = 0; row < 300; row++) {
+            String[] texts = new String[2];
+            for (int i = 0; i < texts.length; i++) {
+                texts[i] = random.ints(random.nextInt(8), 0, alphabet.length)
+                        .mapToObj(letter -> alphabet[letter])
+                        .collect(Collectors.joining());
+            }
+            csv.append(quoted(texts[0])).append(',').append(quoted(texts[1])).append(row % 2 == 0 ? "\n" : "\r\n");
+            lines.append(new ObjectMapper().writeValueAsString(Map.of("question", texts[0], "answer", texts[1])))
+                    .append('\n');
+        }
+        assertThat(turns(write("a.csv", csv.toString())))
+                .hasSize(300)
+                .isEqualTo(turns(write("a.jsonl.zst", lines.toString())));
+    }
+
+    private static String quoted(String cell) {
+        boolean plain = !cell.isEmpty() && cell.matches("[^\",\\r\\n]*");
+        return plain ? cell : '"' + cell.replace("\"", "\"\"") + '"';
     }
 
     @Test
