@@ -37,7 +37,8 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
         settings.answers().forEach(answer -> err.println("tutti: note: " + answer));
         LlamaConfig model = LlamaConfig.read(run.model().folder());
         int maxLength = Math.min(run.model().maxLength(), model.maxPositions());
-        List<Example> examples = Datasets.load(run.data().paths());
+        Datasets.Loaded loaded = Datasets.load(run.data());
+        List<Example> examples = loaded.examples();
         boolean text = !examples.stream().allMatch(Tokens.class::isInstance);
         Optional<Tokenizer> tokenizer = text || Tokenizer.isIn(run.model().folder())
                 ? Optional.of(Tokenizer.open(run.model().folder()))
@@ -47,6 +48,7 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
             if (json) {
                 examples.forEach(example -> out.println(json(example, encoder.describe(example))));
             } else {
+                loaded.notes().forEach(out::println);
                 print(examples, encoder, tokenizer);
             }
             return 0;

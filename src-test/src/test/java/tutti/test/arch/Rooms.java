@@ -20,6 +20,7 @@ final class Rooms {
             "tutti.common.config",
             "tutti.common.metrics",
             "tutti.common.dataset",
+            "tutti.common.token.jinja",
             "tutti.common.token",
             "tutti.common.shard",
             "tutti.common.checkpoint",

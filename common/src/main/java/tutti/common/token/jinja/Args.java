@@ -24,8 +24,19 @@ record Args(List<Object> list, Map<String, Object> named) {
         if (placeOnly && !named.isEmpty()) {
             throw JinjaError.of("%s() takes no keyword arguments", function);
         }
+        String plain = function.substring(function.indexOf('.') + 1);
+        if (placeOnly) {
+            long needed = java.util.Arrays.stream(names)
+                    .filter(name -> !name.endsWith("?"))
+                    .count();
+            if (list.size() < needed) {
+                throw JinjaError.of(
+                        "%s expected at least %d argument%s, got %d",
+                        plain, needed, needed == 1 ? "" : "s", list.size());
+            }
+        }
         if (list.size() > names.length) {
-            throw JinjaError.of("%s() takes at most %d arguments (%d given)", function, names.length, list.size());
+            throw JinjaError.of("%s() takes at most %d arguments (%d given)", plain, names.length, list.size());
         }
         List<Object> bound = new ArrayList<>(list);
         int used = 0;
@@ -36,14 +47,14 @@ record Args(List<Object> list, Map<String, Object> named) {
             used += isNamed ? 1 : 0;
             if (i < list.size()) {
                 if (isNamed) {
-                    throw JinjaError.of("%s() got multiple values for argument '%s'", function, name);
+                    throw JinjaError.of("%s() got multiple values for argument '%s'", plain, name);
                 }
             } else if (isNamed) {
                 bound.add(named.get(name));
             } else if (optional) {
                 bound.add(MISSING);
             } else {
-                throw JinjaError.of("%s() missing 1 required positional argument: '%s'", function, name);
+                throw JinjaError.of("%s() missing 1 required positional argument: '%s'", plain, name);
             }
         }
         if (used < named.size()) {
@@ -52,7 +63,7 @@ record Args(List<Object> list, Map<String, Object> named) {
                             !List.of(signature.replace("?", "").split(" ")).contains(name))
                     .findFirst()
                     .orElseThrow();
-            throw JinjaError.of("%s() got an unexpected keyword argument '%s'", function, unknown);
+            throw JinjaError.of("%s() got an unexpected keyword argument '%s'", plain, unknown);
         }
         return new Args(bound, Map.of());
     }

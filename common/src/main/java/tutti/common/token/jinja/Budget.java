@@ -9,12 +9,12 @@ final class Budget {
     static final int MAX_TEXT = 10_000_000;
 
     /** Expressions, bodies and lists inside each other; a stack of 512 KiB holds them. */
-    static final int MAX_DEPTH = 500;
+    static final int MAX_DEPTH = 400;
 
-    /** Characters written or searched, and {@link #STEP} for each expression: about two seconds. */
+    /** Characters written or searched, and {@link #STEP} for each expression: seconds, at worst. */
     private static final long MAX_WORK = 256_000_000;
 
-    private static final int STEP = 4;
+    private static final int STEP = 32;
 
     private long work;
     private int depth;

@@ -12,7 +12,7 @@ final class Compare {
             return !(left instanceof Double d && d.isNaN());
         }
         if (isNumber(left) && isNumber(right)) {
-            return compareNumbers(left, right) == 0;
+            return !isNan(left) && !isNan(right) && compareNumbers(left, right) == 0;
         }
         if (left instanceof String a && right instanceof String b) {
             budget.charge(Math.min(a.length(), b.length()));
@@ -37,7 +37,7 @@ final class Compare {
         budget.enter();
         int other = -1;
         for (int i = 0; other < 0 && i < Math.min(a.size(), b.size()); i++) {
-            budget.charge(1);
+            budget.charge(8);
             other = equal(budget, a.get(i), b.get(i)) ? -1 : i;
         }
         budget.leave();
@@ -59,8 +59,7 @@ final class Compare {
     }
 
     static int order(Budget budget, Object left, Object right) {
-        // Python's sort asks whether the later one is less.
-        return -order(budget, "<", right, left);
+        return order(budget, "<", left, right);
     }
 
     private static int order(Budget budget, String operator, Object left, Object right) {
@@ -126,7 +125,7 @@ final class Compare {
         if (left instanceof Double || right instanceof Double) {
             double a = Numbers.asDouble(left);
             double b = Numbers.asDouble(right);
-            return a < b ? -1 : a == b ? 0 : 1;
+            return a == b ? 0 : Double.compare(a, b);
         }
         return Long.compare(Kinds.asLong(left), Kinds.asLong(right));
     }

@@ -35,7 +35,7 @@ final class Filters {
         text("lower", "", (r, s, a) -> Strings.lower(s));
         text("capitalize", "", (r, s, a) -> Strings.capitalize(s));
         text("title", "", (r, s, a) -> Words.title(s));
-        text("trim", "chars?", (r, s, a) -> Strings.strip(s, (String) a.or(0, null), true, true));
+        text("trim", "chars?", (r, s, a) -> Strings.strip(s, Methods.chars("strip", a), true, true));
         text("string", "", (r, s, a) -> s);
         text("safe", "", (r, s, a) -> s);
         text("escape", "", (r, s, a) -> Words.escape(s));
@@ -55,8 +55,8 @@ final class Filters {
             }
             return PercentFormat.format(r, s, a.named().isEmpty() ? new Tuple(a.list()) : a.named());
         });
-        add("indent", "width? first? blank?", (r, v, a) -> Words.indent(r, Methods.text("indent", v), a));
-        add("truncate", "length? killwords? end? leeway?", (r, v, a) -> Words.truncate(Methods.text("truncate", v), a));
+        add("indent", "width? first? blank?", (r, v, a) -> Words.indent(r, v, a));
+        add("truncate", "length? killwords? end? leeway?", (r, v, a) -> Words.truncate(v, a));
         add("urlencode", "", Words::urlencode);
         add("tojson", "ensure_ascii? indent? separators? sort_keys?", Json::dumps);
         add("default", "default_value? boolean?", Filters::orDefault);

@@ -32,18 +32,19 @@ record ForLoop(
             counted = null;
         }
         Loop loop = new Loop(counted, items, depth, recursive ? deeper -> again(scope, deeper, depth + 1) : null);
-        if (!loop.hasNext()) {
-            return scope.inner().run(otherwise);
-        }
+        boolean completed = false;
         while (loop.hasNext()) {
             Scope round = scope.inner();
             target.assign(round, loop.next());
             round.set("loop", loop);
-            if (round.run(body) == Flow.BREAK) {
+            Flow flow = round.run(body);
+            completed |= flow == Flow.ON;
+            if (flow == Flow.BREAK) {
                 break;
             }
         }
-        return Flow.ON;
+        // As Jinja2 does: a round that was left by break or continue does not count.
+        return completed || otherwise.isEmpty() ? Flow.ON : scope.inner().run(otherwise);
     }
 
     private String again(Scope scope, Object values, int depth) {

@@ -69,7 +69,12 @@ final class Globals {
             } else {
                 Iterator<Object> pairs = Kinds.iterate(rendering.budget(), args.at(0));
                 while (pairs.hasNext()) {
-                    List<Object> pair = Kinds.list(rendering.budget(), pairs.next());
+                    Object next = pairs.next();
+                    if (!Kinds.isIterable(next)) {
+                        throw JinjaError.of(
+                                "cannot convert dictionary update sequence element #%d to a sequence", entries.size());
+                    }
+                    List<Object> pair = Kinds.list(rendering.budget(), next);
                     if (pair.size() != 2) {
                         throw JinjaError.of(
                                 "dictionary update sequence element #%d has length %d; 2 is required",

@@ -26,10 +26,7 @@ final class Json {
             this.comma = this.indent == null ? ", " : ",";
             this.colon = ": ";
         } else {
-            List<Object> two = Kinds.list(budget, separators);
-            if (two.size() != 2) {
-                throw JinjaError.of("not enough values to unpack (expected 2, got %d)", two.size());
-            }
+            List<Object> two = Target.unpack(budget, separators, 2);
             this.comma = Methods.text("separators", two.get(0));
             this.colon = Methods.text("separators", two.get(1));
         }

@@ -12,6 +12,9 @@ import java.util.Map;
  * (list), {@link Tuple}, {@link Range}, Map (dict), {@link View}, {@link Generator}, {@link Undefined} and things to call.
  */
 final class Kinds {
+    private static final Map<Class<?>, String> NAMES =
+            Map.of(String.class, "str", Boolean.class, "bool", Long.class, "int", Double.class, "float");
+
     private Kinds() {}
 
     /** A copy of what the caller handed in, so that a rendering never sees it change. */
@@ -54,29 +57,18 @@ final class Kinds {
         if (value instanceof Generator generator) {
             return generator.type();
         }
+        if (value instanceof Map) {
+            return "dict";
+        }
+        if (value instanceof List) {
+            return value instanceof Tuple ? "tuple" : value instanceof Range ? "range" : "list";
+        }
         if (value instanceof Function) {
             return value instanceof Macro
                     ? "Macro"
                     : value instanceof Loop ? "LoopContext" : "builtin_function_or_method";
         }
-        return value instanceof String
-                ? "str"
-                : value instanceof Boolean
-                        ? "bool"
-                        : value instanceof Long
-                                ? "int"
-                                : value instanceof Double
-                                        ? "float"
-                                        : value instanceof Map
-                                                ? "dict"
-                                                : value instanceof Tuple
-                                                        ? "tuple"
-                                                        : value instanceof Range
-                                                                ? "range"
-                                                                : value instanceof List
-                                                                        ? "list"
-                                                                        : value.getClass()
-                                                                                .getSimpleName();
+        return NAMES.getOrDefault(value.getClass(), value.getClass().getSimpleName());
     }
 
     /** With the module where it is not Python's own. */

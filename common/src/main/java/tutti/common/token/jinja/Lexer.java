@@ -3,7 +3,9 @@ package tutti.common.token.jinja;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -33,6 +35,7 @@ final class Lexer {
 
     private final String source;
     private final List<Token> tokens = new ArrayList<>();
+    private final Map<Pattern, Matcher> matchers = new HashMap<>();
     private int at;
     private int line = 1;
     private boolean lineStart = true;
@@ -45,8 +48,13 @@ final class Lexer {
         String source = text.replace("\r\n", "\n").replace('\r', '\n');
         // One newline at the end of a file is the editor's.
         Lexer lexer = new Lexer(source.endsWith("\n") ? source.substring(0, source.length() - 1) : source);
-        lexer.template();
-        lexer.add(Token.Kind.END, "");
+        try {
+            lexer.template();
+            lexer.add(Token.Kind.END, "");
+        } catch (JinjaError e) {
+            // What the parser finds wrong before it comes here goes first.
+            lexer.add(Token.Kind.ERROR, e.getMessage());
+        }
         return lexer.tokens;
     }
 
@@ -73,10 +81,11 @@ final class Lexer {
             at = tag.end() + (sign == '-' || sign == '+' ? 1 : 0);
             if (tag.group().equals("{#")) {
                 Matcher end = COMMENT_END.matcher(source);
-                if (!end.find(at)) {
+                boolean ends = end.find(at);
+                if (!ends && at < source.length()) {
                     throw JinjaError.at(line, "Missing end of comment tag");
                 }
-                move(end.end());
+                move(ends ? end.end() : at);
             } else {
                 add(variable ? Token.Kind.VARIABLE_BEGIN : Token.Kind.BLOCK_BEGIN, tag.group());
                 code(variable ? VARIABLE_END : BLOCK_END, variable ? Token.Kind.VARIABLE_END : Token.Kind.BLOCK_END);
@@ -104,6 +113,9 @@ final class Lexer {
 
     private void raw() {
         Matcher end = END_RAW.matcher(source);
+        if (at == source.length()) {
+            return;
+        }
         if (!end.find(at)) {
             throw JinjaError.at(line, "Missing end of raw directive");
         }
@@ -186,7 +198,8 @@ final class Lexer {
 
     private Matcher matcher(Pattern pattern, int from) {
         // A number must see the dot before it.
-        return pattern.matcher(source).region(from, source.length()).useTransparentBounds(true);
+        return matchers.computeIfAbsent(pattern, each -> each.matcher(source).useTransparentBounds(true))
+                .region(from, source.length());
     }
 
     private void move(int to) {

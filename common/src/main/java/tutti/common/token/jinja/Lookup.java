@@ -41,7 +41,7 @@ final class Lookup {
     private Lookup() {}
 
     static Object attribute(Rendering rendering, Object owner, String name) {
-        if (owner instanceof Undefined undefined) {
+        if (owner instanceof Undefined undefined && !INTERNAL.contains(name)) {
             throw undefined.fail();
         }
         Object found = method(rendering, owner, name);

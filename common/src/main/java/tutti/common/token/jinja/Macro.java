@@ -27,6 +27,7 @@ final class Macro implements Function, Members {
 
     @Override
     public Object call(Rendering rendering, Args args) {
+        rendering.budget().enter();
         Scope scope = outside.inner();
         bind(scope, args);
         int line = rendering.line();
@@ -34,6 +35,7 @@ final class Macro implements Function, Members {
         scope.run(recipe.body());
         String text = rendering.release(outer);
         rendering.at(line);
+        rendering.budget().leave();
         return text;
     }
 

@@ -29,7 +29,12 @@ final class Methods {
         if (owner instanceof String) {
             return OF_STR.get(name);
         }
-        return owner instanceof Map ? OF_DICT.get(name) : owner instanceof List ? OF_LIST.get(name) : null;
+        if (owner instanceof Map) {
+            return OF_DICT.get(name);
+        }
+        // What cannot change needs no copy.
+        boolean fixed = owner instanceof Tuple || owner instanceof Range;
+        return owner instanceof List && !(fixed && name.equals("copy")) ? OF_LIST.get(name) : null;
     }
 
     static {
@@ -55,34 +60,37 @@ final class Methods {
             return s.endsWith(suffix) ? s.substring(0, s.length() - suffix.length()) : s;
         });
         str("replace", "/old new count?", (r, s, a) -> {
-            String old = text("replace", a.at(0));
-            String with = text("replace", a.at(1));
+            String old = text("replace", 1, a.at(0));
+            String with = text("replace", 2, a.at(1));
             long growth = Math.max(0, with.length() - old.length());
             r.budget().make(s.length() + growth * (s.length() / Math.max(1, old.length()) + 1));
             return Strings.replace(s, old, with, Kinds.asLong(a.or(2, -1L)));
         });
-        str("find", "/sub start? end?", (r, s, a) -> find("find", s, a, false));
-        str("rfind", "/sub start? end?", (r, s, a) -> find("rfind", s, a, true));
-        str("index", "/sub start? end?", (r, s, a) -> found(find("index", s, a, false)));
-        str("rindex", "/sub start? end?", (r, s, a) -> found(find("rindex", s, a, true)));
+        str("find", "/sub start? end?", (r, s, a) -> find(s, a, false));
+        str("rfind", "/sub start? end?", (r, s, a) -> find(s, a, true));
+        str("index", "/sub start? end?", (r, s, a) -> found(find(s, a, false)));
+        str("rindex", "/sub start? end?", (r, s, a) -> found(find(s, a, true)));
         str("count", "/sub start? end?", (r, s, a) -> {
-            String part = text("count", a.at(0));
+            String part = part(a.at(0));
             String within = window(s, a);
+            if (within == null) {
+                return 0L;
+            }
             return part.isEmpty()
                     ? (Object) (long) (Kinds.length(within) + 1)
                     : (Object) (long) (Strings.split(within, part, -1).size() - 1);
         });
         str("join", "/iterable", Methods::join);
         str("format", null, TextFormat::format);
-        str("partition", "/sep", (r, s, a) -> partition(s, text("partition", a.at(0)), false));
-        str("rpartition", "/sep", (r, s, a) -> partition(s, text("rpartition", a.at(0)), true));
+        str("partition", "/sep", (r, s, a) -> partition(s, part(a.at(0)), false));
+        str("rpartition", "/sep", (r, s, a) -> partition(s, part(a.at(0)), true));
         str("zfill", "/width", (r, s, a) -> {
             int sign = s.startsWith("-") || s.startsWith("+") ? 1 : 0;
             return s.substring(0, sign) + pad(r, "", missing(s, a), "0") + s.substring(sign);
         });
-        str("ljust", "/width fill?", (r, s, a) -> pad(r, s, missing(s, a), (String) a.or(1, " ")));
-        str("rjust", "/width fill?", (r, s, a) -> pad(r, "", missing(s, a), (String) a.or(1, " ")) + s);
-        str("center", "/width fill?", (r, s, a) -> center(r, s, Kinds.asInt(a.at(0)), (String) a.or(1, " ")));
+        str("ljust", "/width fill?", (r, s, a) -> pad(r, s, missing(s, a), fill(a)));
+        str("rjust", "/width fill?", (r, s, a) -> pad(r, "", missing(s, a), fill(a)) + s);
+        str("center", "/width fill?", (r, s, a) -> center(r, s, Kinds.asInt(a.at(0)), fill(a)));
         all("isdigit", Character::isDigit);
         all("isdecimal", Character::isDigit);
         all("isnumeric", Character::isDigit);
@@ -135,21 +143,21 @@ final class Methods {
         OF_STR.put(name, (r, owner, args) -> {
             String text = (String) owner;
             r.budget().charge(text.length());
-            return body.call(r, text, signature == null ? args : args.bind(name, signature));
+            return body.call(r, text, signature == null ? args : args.bind("str." + name, signature));
         });
     }
 
     private static void dict(String name, String signature, OfDict body) {
         OF_DICT.put(name, (r, owner, args) -> {
             r.budget().charge(8L * ((Map<?, ?>) owner).size());
-            return body.call(r, (Map<?, ?>) owner, args.bind(name, signature));
+            return body.call(r, (Map<?, ?>) owner, args.bind("dict." + name, signature));
         });
     }
 
     private static void ofList(String name, String signature, OfList body) {
         OF_LIST.put(name, (r, owner, args) -> {
             r.budget().charge(8L * ((List<?>) owner).size());
-            return body.call(r, (List<?>) owner, args.bind(name, signature));
+            return body.call(r, (List<?>) owner, args.bind("list." + name, signature));
         });
     }
 
@@ -174,7 +182,32 @@ final class Methods {
         throw JinjaError.of("%s() argument must be str, not %s", method, Kinds.name(value));
     }
 
-    private static String chars(String method, Args args) {
+    private static String text(String method, int place, Object value) {
+        if (value instanceof String s) {
+            return s;
+        }
+        throw JinjaError.of("%s() argument %d must be str, not %s", method, place, Kinds.name(value));
+    }
+
+    private static String part(Object value) {
+        if (value instanceof String s) {
+            return s;
+        }
+        throw JinjaError.of("must be str, not %s", Kinds.name(value));
+    }
+
+    private static String fill(Args args) {
+        Object fill = args.or(1, " ");
+        if (!(fill instanceof String text)) {
+            throw JinjaError.of("The fill character must be a unicode character, not %s", Kinds.name(fill));
+        }
+        if (Kinds.length(text) != 1) {
+            throw JinjaError.of("The fill character must be exactly one character long");
+        }
+        return text;
+    }
+
+    static String chars(String method, Args args) {
         Object chars = args.or(0, null);
         if (chars != null && !(chars instanceof String)) {
             throw JinjaError.of("%s arg must be None or str", method);
@@ -202,7 +235,8 @@ final class Methods {
         int length = Kinds.length(text);
         int start = place(args.or(1, null), 0, length);
         int end = place(args.or(2, null), length, length);
-        return start > end ? null : Strings.sub(text, start, end);
+        boolean beyond = args.or(1, null) != null && Kinds.asInt(args.at(1)) > length;
+        return beyond || start > end ? null : Strings.sub(text, start, end);
     }
 
     private static int place(Object value, int unset, int length) {
@@ -230,8 +264,8 @@ final class Methods {
         return false;
     }
 
-    private static long find(String method, String text, Args args, boolean last) {
-        String part = text(method, args.at(0));
+    private static long find(String text, Args args, boolean last) {
+        String part = part(args.at(0));
         String within = window(text, args);
         int at = within == null ? -1 : last ? within.lastIndexOf(part) : within.indexOf(part);
         return at < 0 ? -1 : place(args.or(1, null), 0, Kinds.length(text)) + within.codePointCount(0, at);

@@ -16,6 +16,9 @@ final class Numbers {
 
     /** Both are numbers. */
     static Object apply(String operator, Object left, Object right) {
+        if (operator.equals("/") && Kinds.isInt(left) && Kinds.isInt(right)) {
+            check(Kinds.asLong(right) != 0, "division by zero");
+        }
         return left instanceof Double || right instanceof Double || operator.equals("/")
                 ? (Object) floats(operator, asDouble(left), asDouble(right))
                 : integers(operator, Kinds.asLong(left), Kinds.asLong(right));
@@ -58,7 +61,7 @@ final class Numbers {
             case "-" -> a - b;
             case "*" -> a * b;
             case "/" -> {
-                check(b != 0, "division by zero");
+                check(b != 0, "float division by zero");
                 yield a / b;
             }
             case "//" -> {

@@ -25,11 +25,15 @@ final class Operators {
         if (operator.equals("+") && left instanceof List<?> a && !(left instanceof Range)) {
             return join(budget, a, right);
         }
-        if (operator.equals("*") && Kinds.isInt(right)) {
-            return repeat(budget, left, Kinds.asInt(right), right);
+        if (operator.equals("*") && isRow(left) && Kinds.isInt(right)) {
+            return repeat(budget, left, Kinds.asInt(right));
         }
-        if (operator.equals("*") && Kinds.isInt(left)) {
-            return repeat(budget, right, Kinds.asInt(left), left);
+        if (operator.equals("*") && isRow(right) && Kinds.isInt(left)) {
+            return repeat(budget, right, Kinds.asInt(left));
+        }
+        if (operator.equals("*") && (isRow(left) || isRow(right))) {
+            throw JinjaError.of(
+                    "can't multiply sequence by non-int of type '%s'", Kinds.name(isRow(left) ? right : left));
         }
         if (operator.equals("+") && left instanceof String) {
             throw JinjaError.of("can only concatenate str (not \"%s\") to str", Kinds.name(right));
@@ -54,14 +58,16 @@ final class Operators {
         return left instanceof Tuple ? new Tuple(items) : items;
     }
 
-    private static Object repeat(Budget budget, Object value, int count, Object counter) {
+    private static boolean isRow(Object value) {
+        return value instanceof String || (value instanceof List && !(value instanceof Range));
+    }
+
+    private static Object repeat(Budget budget, Object value, int count) {
         if (value instanceof String s) {
             budget.make((long) s.length() * Math.max(0, count));
             return s.repeat(Math.max(0, count));
         }
-        if (!(value instanceof List<?> list) || value instanceof Range) {
-            throw unsupported("*", value, counter);
-        }
+        List<?> list = (List<?>) value;
         budget.make(8L * list.size() * Math.max(0, count));
         List<Object> items = new ArrayList<>();
         for (int i = 0; i < count; i++) {

@@ -18,6 +18,9 @@ final class Parser {
     private final Deque<String[]> wanted = new ArrayDeque<>();
     private int loops;
 
+    /** The first break or continue outside of all loops. Python finds it last of all that is wrong. */
+    private JinjaError misplaced;
+
     private Parser(Tokens tokens) {
         this.tokens = tokens;
         this.exprs = new ExprParser(tokens, unknowns);
@@ -27,6 +30,9 @@ final class Parser {
         Parser parser = new Parser(new Tokens(Lexer.tokens(source)));
         List<Statement> template = parser.statements();
         parser.unknowns.check();
+        if (parser.misplaced != null) {
+            throw parser.misplaced;
+        }
         return template;
     }
 
@@ -226,8 +232,8 @@ final class Parser {
 
     private Statement parseJump(int line) {
         boolean isBreak = tokens.isName("break");
-        if (loops == 0) {
-            throw tokens.fail(isBreak ? "'break' outside loop" : "'continue' not properly in loop");
+        if (loops == 0 && misplaced == null) {
+            misplaced = tokens.fail(isBreak ? "'break' outside loop" : "'continue' not properly in loop");
         }
         tokens.next();
         return new Statement.Jump(line, isBreak ? Statement.Flow.BREAK : Statement.Flow.CONTINUE);

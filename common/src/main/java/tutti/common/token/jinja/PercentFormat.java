@@ -48,10 +48,11 @@ final class PercentFormat {
             out.append(one(rendering, field, value));
             rendering.budget().make(out.length());
         }
-        if (!byName
-                && used < items.size()
-                && !(values instanceof Map)
-                && !(values instanceof List && !(values instanceof Tuple))) {
+        // Python takes what has items for a mapping, and a mapping may hold more than the format asks for.
+        boolean mapping = values instanceof Map
+                || values instanceof Undefined
+                || (values instanceof List && !(values instanceof Tuple));
+        if (!byName && used < items.size() && !mapping) {
             throw JinjaError.of("not all arguments converted during string formatting");
         }
         return out.append(format.substring(from)).toString();
@@ -86,7 +87,9 @@ final class PercentFormat {
                 text = TextFormat.number(kind, places, value);
             }
             case 'c' -> text = value instanceof String s ? s : Character.toString((int) Kinds.asLong(value));
-            default -> throw JinjaError.of("unsupported format character '%s' (0x%x)", kind, (int) kind);
+            default ->
+                throw JinjaError.of(
+                        "unsupported format character '%s' (0x%x) at index %d", kind, (int) kind, field.start(5));
         }
         boolean numeric = "srac".indexOf(kind) < 0;
         if (numeric && !text.startsWith("-")) {

@@ -27,19 +27,25 @@ sealed interface Target {
     record Several(List<Target> targets) implements Target {
         @Override
         public void assign(Scope scope, Object value) {
-            if (!Kinds.isIterable(value)) {
-                throw JinjaError.of("cannot unpack non-iterable %s object", Kinds.name(value));
-            }
-            List<Object> items = Kinds.list(scope.budget(), value);
-            if (items.size() < targets.size()) {
-                throw JinjaError.of("not enough values to unpack (expected %d, got %d)", targets.size(), items.size());
-            }
-            if (items.size() > targets.size()) {
-                throw JinjaError.of("too many values to unpack (expected %d)", targets.size());
-            }
+            List<Object> items = unpack(scope.budget(), value, targets.size());
             for (int i = 0; i < items.size(); i++) {
                 targets.get(i).assign(scope, items.get(i));
             }
         }
+    }
+
+    /** The items of a value that has to have so many. */
+    static List<Object> unpack(Budget budget, Object value, int count) {
+        if (!Kinds.isIterable(value)) {
+            throw JinjaError.of("cannot unpack non-iterable %s object", Kinds.name(value));
+        }
+        List<Object> items = Kinds.list(budget, value);
+        if (items.size() < count) {
+            throw JinjaError.of("not enough values to unpack (expected %d, got %d)", count, items.size());
+        }
+        if (items.size() > count) {
+            throw JinjaError.of("too many values to unpack (expected %d)", count);
+        }
+        return items;
     }
 }

@@ -54,7 +54,7 @@ final class TextFormat {
         if (first.isEmpty() || first.matches("\\d{1,6}")) {
             int index = first.isEmpty() ? next[0]++ : Integer.parseInt(first);
             if (index >= args.list().size()) {
-                throw JinjaError.of("Replacement index %d out of range for positional args tuple", index);
+                throw JinjaError.of("tuple index out of range");
             }
             value = args.list().get(index);
         } else {

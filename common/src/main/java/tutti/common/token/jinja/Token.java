@@ -18,7 +18,9 @@ record Token(Kind kind, String text, int line) {
         INTEGER("integer"),
         FLOAT("float"),
         OPERATOR("operator"),
-        END("end of template");
+        END("end of template"),
+        /** Where the lexer gave up; the text says why. */
+        ERROR("error");
 
         final String description;
 

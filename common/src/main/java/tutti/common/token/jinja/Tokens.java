@@ -16,7 +16,11 @@ final class Tokens {
     }
 
     Token current() {
-        return all.get(at);
+        Token token = all.get(at);
+        if (token.kind() == Token.Kind.ERROR) {
+            throw new JinjaError(token.line(), token.text());
+        }
+        return token;
     }
 
     Token look() {

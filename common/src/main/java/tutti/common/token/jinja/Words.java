@@ -48,7 +48,13 @@ final class Words {
     }
 
     /** @param args width, first, blank */
-    static String indent(Rendering rendering, String text, Args args) {
+    static String indent(Rendering rendering, Object value, Args args) {
+        if (value instanceof Undefined undefined) {
+            throw undefined.fail();
+        }
+        if (!(value instanceof String text)) {
+            throw JinjaError.of("unsupported operand type(s) for +=: '%s' and 'str'", Kinds.name(value));
+        }
         Object width = args.or(0, 4L);
         String indent =
                 width instanceof String s ? s : Methods.pad(rendering, "", Math.max(0, Kinds.asInt(width)), " ");
@@ -66,7 +72,7 @@ final class Words {
     }
 
     /** @param args length, killwords, end, leeway */
-    static String truncate(String text, Args args) {
+    static Object truncate(Object value, Args args) {
         int length = Kinds.asInt(args.or(0, 255L));
         String end = Methods.text("truncate", args.or(2, "..."));
         Object leewayGiven = args.or(3, null);
@@ -78,9 +84,13 @@ final class Words {
         if (leeway < 0) {
             throw JinjaError.of("expected leeway >= 0, got %d", leeway);
         }
-        if (Kinds.length(text) <= (long) length + leeway) {
-            return text;
+        if (Kinds.length(value) < 0) {
+            throw JinjaError.of("object of type '%s' has no len()", Kinds.name(value));
         }
+        if (Kinds.length(value) <= (long) length + leeway) {
+            return value;
+        }
+        String text = Methods.text("truncate", value);
         String cut = Strings.sub(text, 0, length - endLength);
         return (args.flag(1, false)
                         ? cut
@@ -96,10 +106,7 @@ final class Words {
         Iterator<Object> items =
                 Kinds.iterate(rendering.budget(), value instanceof Map<?, ?> map ? Methods.items(map) : value);
         while (items.hasNext()) {
-            List<Object> pair = Kinds.list(rendering.budget(), items.next());
-            if (pair.size() != 2) {
-                throw JinjaError.of("not enough values to unpack (expected 2, got %d)", pair.size());
-            }
+            List<Object> pair = Target.unpack(rendering.budget(), items.next(), 2);
             pairs.add(quote(Repr.str(rendering.budget(), pair.get(0)), true) + "="
                     + quote(Repr.str(rendering.budget(), pair.get(1)), true));
         }

@@ -8,10 +8,11 @@
  * and {@code Repr} are Python's rules for them; {@code Methods}, {@code Filters}, {@code Tests} and {@code Globals} are what a
  * template can name. {@code Budget} bounds it all, because templates come with models of strangers.
  *
- * <p>Not here, and refused by name: {@code block}, {@code extends}, {@code include}, {@code import}, {@code autoescape}; the
- * filters filesizeformat, pprint, random, striptags, urlize, wordwrap, xmlattr; the function lipsum; integers of more than 64
- * bits. {@code escape} and {@code safe} give plain text, so nothing that is added to it later is escaped.
+ * <p>Not here, and refused by name: the tags block, extends, include, import, from and autoescape; the filters filesizeformat,
+ * pprint, random, striptags, urlize, wordwrap and xmlattr; the function lipsum; integers of more than 64 bits. Known to differ:
+ * escape and safe give plain text, so nothing that is added to it later is escaped; 1, 1.0 and true are three keys of a dict;
+ * a wrong number of arguments is refused in other words than Python's.
  *
- * <p>Called by common.token. Calls common.error. Knows nothing of tokens, roles or files.
+ * <p>Called by common.token. Calls common.error. Knows nothing of token ids, roles or files.
  */
 package tutti.common.token.jinja;
