@@ -78,8 +78,9 @@ public record Manifest(
     /**
      * Lists every file now in {@code folder}, sub-folders included, by name.
      *
-     * @param known digests taken while writing, by file name; other files are read and hashed here
-     * @throws TuttiException (environment) if not all of the known ones are there
+     * @param known digests taken while writing, by file name; where there are none files are read and hashed here
+     * @throws TuttiException (environment) if not all of the known ones are there, or others are: one that was cut off from the run may
+     *     write on into a folder of the same name
      */
     public static Manifest of(Path folder, long step, Map<String, FileDigest> known) {
         Set<String> missing = new TreeSet<>(known.keySet());
@@ -88,7 +89,12 @@ public record Manifest(
             for (Path file : Listing.tree(folder)) {
                 String name = folder.relativize(file).toString().replace('\\', '/');
                 if (!name.equals(FILE_NAME) && Listing.isFile(file)) {
-                    FileDigest digest = known.containsKey(name) ? known.get(name) : FileDigest.of(file);
+                    require(
+                            known.isEmpty() || known.containsKey(name),
+                            Category.ENVIRONMENT,
+                            "%s: written by nobody who takes part in the run",
+                            file);
+                    FileDigest digest = known.isEmpty() ? FileDigest.of(file) : known.get(name);
                     items.add(new Item(name, digest.bytes(), digest.sha256()));
                     missing.remove(name);
                 }

@@ -104,8 +104,11 @@ class CheckpointsTest {
             var entry = SafetensorsWriterTest.entry("a", StoredDType.U8, List.of(3L), ByteBuffer.allocate(3));
             FileDigest digest = SafetensorsWriter.write(dir.path().resolve("model.safetensors"), List.of(entry), false);
             Files.createDirectories(dir.path().resolve("optimizer"));
-            Files.writeString(dir.path().resolve("optimizer/state"), "s");
-            dir.commit(1, Map.of("model.safetensors", digest));
+            Path state = Files.writeString(dir.path().resolve("optimizer/state"), "s");
+            assertThatThrownBy(() -> dir.commit(1, Map.of("model.safetensors", digest)))
+                    .as("nobody says that he wrote it")
+                    .hasMessageContaining("optimizer/state: written by nobody who takes part");
+            dir.commit(1, Map.of("model.safetensors", digest, "optimizer/state", FileDigest.of(state)));
         }
         assertThat(Manifest.verify(output.resolve("checkpoint-1")).problems()).isEmpty();
         assertThat(Manifest.read(output.resolve("checkpoint-1")).files())
