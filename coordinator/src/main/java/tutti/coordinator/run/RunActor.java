@@ -175,6 +175,7 @@ public final class RunActor {
                         events),
                 ClusterConfig.MEMBERSHIP);
         timers.startTimerWithFixedDelay(new Beat(), RunLedger.BEAT);
+        announcer.beat();
     }
 
     /**
