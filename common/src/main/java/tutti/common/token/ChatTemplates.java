@@ -1,7 +1,6 @@
 package tutti.common.token;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -67,7 +66,8 @@ public final class ChatTemplates {
         if (Files.isRegularFile(file)) {
             return Optional.of(read(file));
         }
-        JsonNode template = config(folder).path("chat_template");
+        JsonNode template =
+                SpecialTokens.readJson(folder.resolve("tokenizer_config.json")).path("chat_template");
         if (template.isArray()) {
             for (JsonNode one : template) {
                 if (one.path("name").asText().equals("default")) {
@@ -76,16 +76,6 @@ public final class ChatTemplates {
             }
         }
         return template.isTextual() ? Optional.of(template.asText()) : Optional.empty();
-    }
-
-    private static JsonNode config(Path folder) {
-        Path file = folder.resolve("tokenizer_config.json");
-        JsonMapper mapper = new JsonMapper();
-        try {
-            return Files.isRegularFile(file) ? mapper.readTree(Files.readAllBytes(file)) : mapper.createObjectNode();
-        } catch (IOException e) {
-            throw TuttiException.data("%s: cannot be read: %s", file, e.getMessage());
-        }
     }
 
     private static String read(Path file) {

@@ -102,7 +102,8 @@ record SpecialTokens(
         return ids.values().stream().mapToInt(id -> id + 1).max().orElse(0);
     }
 
-    private static JsonNode readJson(Path file) {
+    /** Missing where there is no such file. */
+    static JsonNode readJson(Path file) {
         if (!Files.isRegularFile(file)) {
             return MissingNode.getInstance();
         }

@@ -144,9 +144,9 @@ public final class Membership {
                     List<Join> others = joined.values().stream()
                             .filter(join -> join.nodeRank() != spare.node())
                             .toList();
-                    boolean enough = launch().elastic()
+                    boolean suffice = launch().elastic()
                             && !formation.choose(others, join -> false).isEmpty();
-                    run.tell(new MembershipEvent.Spared(spare.node(), enough));
+                    run.tell(new MembershipEvent.Spared(spare.node(), suffice));
                     return Behaviors.same();
                 })
                 .onMessage(Expel.class, expel -> {

@@ -43,6 +43,9 @@ public final class Trainer implements AutoCloseable {
     private final LongSupplier clock;
     private final Progress progress;
     private final TrainingSet data;
+    /** As it was when training began: its file may be gone when a later generation begins. */
+    private final Optional<String> chatTemplate;
+
     private final Kernels kernels;
     private MemoryPlan plan;
     private final long baseBytes;
@@ -83,6 +86,7 @@ public final class Trainer implements AutoCloseable {
         this.kernels = kernels;
         this.symmetric = symmetric;
         this.notes = notes;
+        this.chatTemplate = ChatTemplates.toKeep(config.encoding().chatTemplate());
         int longest = data.longest();
         int rank = collectives.rank();
         int worldSize = collectives.worldSize();
@@ -210,7 +214,7 @@ public final class Trainer implements AutoCloseable {
         collectives = next;
         writer = CheckpointWriter.of(
                 config.model().folder(),
-                ChatTemplates.toKeep(config.encoding().chatTemplate()),
+                chatTemplate,
                 parts.replica(),
                 parts.optimizer(),
                 parts.buckets(),

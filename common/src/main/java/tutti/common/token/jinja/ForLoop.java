@@ -2,7 +2,6 @@ package tutti.common.token.jinja;
 
 import java.util.Iterator;
 import java.util.List;
-import java.util.NoSuchElementException;
 
 /**
  * {@code {% for target in items if test recursive %}body{% else %}otherwise{% endfor %}}. Each round has a scope of its own.
@@ -28,7 +27,8 @@ record ForLoop(
         Iterator<Object> items = Kinds.iterate(scope.budget(), values);
         Object counted = values;
         if (test != null) {
-            items = new Kept(scope, items);
+            // Asked for one by one: the body may change what the test looks at.
+            items = ListFilters.mapped(items, item -> passes(scope, item) ? item : Args.MISSING);
             counted = null;
         }
         Loop loop = new Loop(counted, items, depth, recursive ? deeper -> again(scope, deeper, depth + 1) : null);
@@ -53,36 +53,9 @@ record ForLoop(
         return scope.rendering().release(outer);
     }
 
-    /** The items that pass the test, asked for one by one: the body may change what the test looks at. */
-    private final class Kept implements Iterator<Object> {
-        private final Scope scope;
-        private final Iterator<Object> all;
-        private Object next = Args.MISSING;
-
-        Kept(Scope scope, Iterator<Object> all) {
-            this.scope = scope;
-            this.all = all;
-        }
-
-        @Override
-        public boolean hasNext() {
-            while (next == Args.MISSING && all.hasNext()) {
-                Object item = all.next();
-                Scope inner = scope.inner();
-                target.assign(inner, item);
-                next = inner.truth(test) ? item : Args.MISSING;
-            }
-            return next != Args.MISSING;
-        }
-
-        @Override
-        public Object next() {
-            if (!hasNext()) {
-                throw new NoSuchElementException();
-            }
-            Object item = next;
-            next = Args.MISSING;
-            return item;
-        }
+    private boolean passes(Scope scope, Object item) {
+        Scope inner = scope.inner();
+        target.assign(inner, item);
+        return inner.truth(test);
     }
 }

@@ -326,7 +326,7 @@ final class ListFilters {
     }
 
     /** Each item as the function has it, without those for which it gives MISSING. */
-    private static Iterator<Object> mapped(Iterator<Object> items, UnaryOperator<Object> function) {
+    static Iterator<Object> mapped(Iterator<Object> items, UnaryOperator<Object> function) {
         return new Iterator<>() {
             private Object next = Args.MISSING;
 
