@@ -33,9 +33,13 @@ record SpecialTokens(
         int size) {
     private static final JsonMapper JSON = new JsonMapper();
 
-    static SpecialTokens read(Path folder, Path tokenizerJson) {
+    /**
+     * @param tokenizerJson what {@code tokenizer.json} holds
+     * @param own {@code bos_token} and {@code eos_token} of the tokenizer itself, for where the folder's files name none
+     */
+    static SpecialTokens read(Path folder, JsonNode tokenizerJson, JsonNode own) {
         Map<String, Integer> ids = new HashMap<>();
-        int size = readVocabulary(readJson(tokenizerJson), ids);
+        int size = readVocabulary(tokenizerJson, ids);
         JsonNode tokenizer = readJson(folder.resolve("tokenizer_config.json"));
         JsonNode map = readJson(folder.resolve("special_tokens_map.json"));
         JsonNode generation = readJson(folder.resolve("generation_config.json"));
@@ -47,7 +51,7 @@ record SpecialTokens(
         String[] names = {"bos_token", "eos_token", "pad_token"};
         for (int i = 0; i < names.length; i++) {
             found[i] = OptionalInt.empty();
-            for (JsonNode file : new JsonNode[] {tokenizer, map}) {
+            for (JsonNode file : new JsonNode[] {tokenizer, map, own}) {
                 // Either the text itself or an object around it.
                 JsonNode token = file.path(names[i]);
                 String text = token.isObject() ? token.path("content").asText("") : token.asText("");

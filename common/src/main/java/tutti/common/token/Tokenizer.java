@@ -3,7 +3,12 @@ package tutti.common.token;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -21,6 +26,9 @@ import tutti.common.error.TuttiException;
  */
 public final class Tokenizer implements AutoCloseable {
     private static final String FILE_NAME = "tokenizer.json";
+    private static final String SENTENCE_PIECE = "tokenizer.model";
+    /** DJL's defaults would cut every text at 512 tokens and follow padding set in the file. */
+    private static final Map<String, String> WHOLE = Map.of("truncation", "false", "padding", "false");
 
     static {
         // Otherwise DJL reports its use to its makers, and on a machine with CUDA it downloads another native library.
@@ -39,27 +47,44 @@ public final class Tokenizer implements AutoCloseable {
 
     /** Is there one that {@link #open} would try? */
     public static boolean isIn(Path folder) {
-        return Files.isRegularFile(folder.resolve(FILE_NAME));
+        return Files.isRegularFile(folder.resolve(FILE_NAME)) || Files.isRegularFile(folder.resolve(SENTENCE_PIECE));
     }
 
-    /** Loads {@code tokenizer.json} of {@code folder}; a folder without a usable one is a DATA failure. */
+    /**
+     * Loads {@code tokenizer.json} of {@code folder}, or where there is none SentencePiece's {@code tokenizer.model}; a folder without a
+     * usable one is a DATA failure.
+     */
     public static Tokenizer open(Path folder) {
         Path file = folder.resolve(FILE_NAME);
-        if (!Files.isRegularFile(file)) {
-            String hint = Files.isRegularFile(folder.resolve("tokenizer.model"))
-                    ? "; tokenizer.model alone is not read: AutoTokenizer.from_pretrained(..).save_pretrained(..) makes one"
-                    : "; download the whole model folder";
-            throw TuttiException.data("%s: no such file%s", file, hint);
+        if (Files.isRegularFile(file)) {
+            JsonNode none = MissingNode.getInstance();
+            return open(folder, file, () -> Files.newInputStream(file), SpecialTokens.readJson(file), none);
         }
-        SpecialTokens special = SpecialTokens.read(folder, file);
-        try {
-            HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.builder()
-                    .optTokenizerPath(file)
-                    // DJL's defaults would cut every text at 512 tokens and follow padding set in the file.
-                    .optTruncation(false)
-                    .optPadding(false)
-                    .build();
-            return new Tokenizer(tokenizer, special, folder);
+        Path model = folder.resolve(SENTENCE_PIECE);
+        if (!Files.isRegularFile(model)) {
+            throw TuttiException.data(
+                    "%s: no such file, and no %s; download the whole model folder", file, SENTENCE_PIECE);
+        }
+        SentencePieceModel pieces = SentencePieceModel.read(model);
+        JsonNode settings = SpecialTokens.readJson(folder.resolve("tokenizer_config.json"));
+        // LlamaTokenizer's defaults.
+        JsonNode json = new SentencePieceJson(
+                        pieces,
+                        settings.path("add_bos_token").asBoolean(true),
+                        settings.path("add_eos_token").asBoolean(false))
+                .toJson();
+        byte[] text = json.toString().getBytes(StandardCharsets.UTF_8);
+        return open(folder, model, () -> new ByteArrayInputStream(text), json, pieces.specialTokens());
+    }
+
+    private interface Source {
+        InputStream open() throws IOException;
+    }
+
+    private static Tokenizer open(Path folder, Path file, Source source, JsonNode json, JsonNode own) {
+        SpecialTokens special = SpecialTokens.read(folder, json, own);
+        try (InputStream in = source.open()) {
+            return new Tokenizer(HuggingFaceTokenizer.newInstance(in, WHOLE), special, folder);
         } catch (IOException | RuntimeException e) {
             throw new TuttiException(
                     Category.DATA,

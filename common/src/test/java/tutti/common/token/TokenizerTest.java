@@ -8,12 +8,15 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.OptionalInt;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.Shared;
+import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
 class TokenizerTest {
@@ -48,6 +51,67 @@ class TokenizerTest {
                 }
                 assertThat(pieces.append(streaming.finish()))
                         .hasToString(row.get("decoded").asText());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "tokenizers/mistral/tokenizer.model.v1, sentencepiece_mistral_v1.jsonl",
+        "tokenizers/open_llama/tokenizer.model, sentencepiece_open_llama.jsonl",
+    })
+    void shouldGiveTheIdsOfSentencePieceWhereThatIsAllThereIs(String model, String golden, @TempDir Path folder)
+            throws IOException {
+        Files.copy(Shared.file(model), folder.resolve("tokenizer.model"));
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertThat(tokenizer.bosId()).hasValue(1);
+            assertThat(tokenizer.eosText()).contains("</s>");
+            assertThat(tokenizer.vocabularySize()).isEqualTo(32_000);
+            assertThat(tokenizer.encode("x</s>", true).ids()).startsWith(1).endsWith(2);
+            for (String line : Files.readAllLines(Shared.file("fixtures/tokenizers/" + golden))) {
+                JsonNode row = JSON.readTree(line);
+                String text = row.get("text").asText();
+                int[] ids = JSON.convertValue(row.get("ids"), int[].class);
+                // SentencePiece takes the text of special tokens for words.
+                if (!text.matches("(?s).*(<s>|</s>|<unk>).*")) {
+                    assertThat(tokenizer.encode(text, false).ids()).as(text).isEqualTo(ids);
+                }
+                assertThat(tokenizer.decode(ids, false))
+                        .isEqualTo(row.get("decoded").asText());
+            }
+        }
+    }
+
+    @Test
+    void shouldReadTheSameFromBothFilesOfAFolder(@TempDir Path folder) throws IOException {
+        Files.copy(Shared.file("models/stories260k/tokenizer.model"), folder.resolve("tokenizer.model"));
+        String text = "Once upon a time, there was a little girl. \u00e9\u4e2d\n<s>She said: 1, 2!</s>";
+        try (Tokenizer pieces = Tokenizer.open(folder);
+                Tokenizer json = Tokenizer.open(Shared.file("models/stories260k"))) {
+            assertThat(pieces.encode(text, true)).usingRecursiveComparison().isEqualTo(json.encode(text, true));
+            assertThat(pieces.stopIds()).isEqualTo(json.stopIds());
+        }
+    }
+
+    @Test
+    void shouldRefuseASentencePieceModelThatIsDamaged(@TempDir Path folder) throws IOException {
+        byte[] whole = Files.readAllBytes(Shared.file("models/stories260k/tokenizer.model"));
+        Path file = folder.resolve("tokenizer.model");
+        for (int length : new int[] {0, 1, 100, whole.length - 1}) {
+            Files.write(file, Arrays.copyOf(whole, length));
+            assertThatThrownBy(() -> Tokenizer.open(folder).close())
+                    .isInstanceOf(TuttiException.class)
+                    .hasMessageContaining("tokenizer.model: not a SentencePiece model: ");
+        }
+        Random random = new Random(1);
+        for (int round = 0; round < 300; round++) {
+            byte[] changed = whole.clone();
+            changed[random.nextInt(changed.length)] ^= (byte) (1 << random.nextInt(8));
+            Files.write(file, changed);
+            try {
+                SentencePieceModel.read(file);
+            } catch (TuttiException e) {
+                assertThat(e.category()).isEqualTo(Category.DATA);
             }
         }
     }
@@ -119,7 +183,8 @@ class TokenizerTest {
     void shouldSayWhyAFolderHasNoTokenizer(@TempDir Path folder) throws IOException {
         assertThatThrownBy(() -> Tokenizer.open(folder)).hasMessageContaining("tokenizer.json: no such file");
         Files.createFile(folder.resolve("tokenizer.model"));
-        assertThatThrownBy(() -> Tokenizer.open(folder)).hasMessageContaining("tokenizer.model alone is not read");
+        assertThatThrownBy(() -> Tokenizer.open(folder))
+                .hasMessageContaining("tokenizer.model: not a SentencePiece model");
         for (String broken : new String[] {"{\"model\":", "{}", "[]", "{\"model\":{\"type\":\"BPE\",\"vocab\":7}}"}) {
             Files.writeString(folder.resolve("tokenizer.json"), broken);
             assertThatThrownBy(() -> Tokenizer.open(folder))
