@@ -15,6 +15,7 @@ import tutti.common.config.Settings;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Tokens;
+import tutti.common.shard.Mixture;
 import tutti.common.token.ExampleEncoder;
 import tutti.common.token.TokenizedExample;
 import tutti.common.token.Tokenizer;
@@ -49,7 +50,8 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
                 examples.forEach(example -> out.println(json(example, encoder.describe(example))));
             } else {
                 loaded.notes().forEach(out::println);
-                print(examples, encoder, tokenizer);
+                int[] kept = print(loaded, encoder, tokenizer);
+                weights(run, kept).ifPresent(out::println);
             }
             return 0;
         } finally {
@@ -75,26 +77,44 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
         }
     }
 
-    private void print(List<Example> examples, ExampleEncoder encoder, Optional<Tokenizer> tokenizer) {
+    /** Returns the samples of each entry that are trained on. */
+    private int[] print(Datasets.Loaded loaded, ExampleEncoder encoder, Optional<Tokenizer> tokenizer) {
         DataSummary summary = new DataSummary();
-        for (int number = 0; number < examples.size(); number++) {
-            Example example = examples.get(number);
-            ExampleEncoder.Sample sample = encoder.describe(example);
-            summary.add(example, sample);
-            if (number < SHOWN) {
-                out.printf(
-                        "%s: %,d tokens, %,d learned%n",
-                        example.source(),
-                        sample.example().length(),
-                        sample.example().labelledTokens());
-                out.println(tokenizer.map(one -> tokens(one, sample.example())).orElse("  (no tokenizer)"));
-                out.println();
+        int[] kept = new int[loaded.counts().length];
+        int number = 0;
+        for (int entry = 0; entry < kept.length; entry++) {
+            for (int end = number + loaded.counts()[entry]; number < end; number++) {
+                Example example = loaded.examples().get(number);
+                ExampleEncoder.Sample sample = encoder.describe(example);
+                summary.add(example, sample);
+                kept[entry] += sample.kept() ? 1 : 0;
+                if (number < SHOWN) {
+                    show(example, sample, tokenizer);
+                }
             }
         }
         if (!encoder.template().isEmpty()) {
             out.println("chat template: " + encoder.template());
         }
         summary.lines().forEach(out::println);
+        return kept;
+    }
+
+    private static Optional<String> weights(SampleConfig run, int[] kept) {
+        if (!run.batches().weighted()) {
+            return Optional.empty();
+        }
+        // How many there are depends on no seed.
+        Mixture mixture = new Mixture(run.data().paths(), kept, run.batches().weights(), false, 0);
+        return Optional.of(mixture.describe("samples"));
+    }
+
+    private void show(Example example, ExampleEncoder.Sample sample, Optional<Tokenizer> tokenizer) {
+        out.printf(
+                "%s: %,d tokens, %,d learned%n",
+                example.source(), sample.example().length(), sample.example().labelledTokens());
+        out.println(tokenizer.map(one -> tokens(one, sample.example())).orElse("  (no tokenizer)"));
+        out.println();
     }
 
     /** What is learned in green, or between brackets where there are no colours. */

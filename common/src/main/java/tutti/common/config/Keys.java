@@ -129,6 +129,25 @@ public final class Keys {
             "what becomes of samples longer than model_max_length: truncate, drop, or error");
     public static final Key SHUFFLE =
             key("shuffle", Kind.SWITCH, "true", MODEL, "new order each epoch from the seed; False: file order");
+    public static final Key PACKING = key(
+            "packing",
+            Kind.SWITCH,
+            "false",
+            MODEL,
+            "put samples together into packs of model_max_length tokens, by best fit, each with attention and positions of its own; a batch "
+                    + "has per_device_train_batch_size packs");
+    public static final Key GROUP_BY_LENGTH = key(
+            "group_by_length",
+            Kind.SWITCH,
+            "false",
+            MODEL,
+            "batches of samples of like length, which need little padding");
+    public static final Key DATA_WEIGHTS = key(
+            "data_weights",
+            Kind.LIST,
+            "",
+            MODEL,
+            "one number for each entry of data_path: how often its samples are used in an epoch; 0.5: half of them, the others in the next");
 
     public static final Key BF16 = key(
             "bf16", Kind.SWITCH, "false", TRAIN, "matrices compute in bfloat16; master weights and sums stay float32");

@@ -7,6 +7,7 @@ public record RunConfig(
         LaunchConfig launch,
         ModelSource model,
         DataConfig data,
+        BatchConfig batches,
         EncodingConfig encoding,
         TrainConfig train,
         OptimConfig optim,
@@ -36,10 +37,12 @@ public record RunConfig(
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
     public static RunConfig read(Settings settings) {
         LaunchConfig launch = LaunchConfig.read(settings);
+        DataConfig data = DataConfig.read(settings);
         return new RunConfig(
                 launch,
                 ModelSource.read(settings),
-                DataConfig.read(settings),
+                data,
+                BatchConfig.read(settings, data),
                 EncodingConfig.read(settings),
                 TrainConfig.read(settings, launch),
                 OptimConfig.read(settings),

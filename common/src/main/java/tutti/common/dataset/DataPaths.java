@@ -14,21 +14,24 @@ import tutti.common.error.TuttiException;
  * The data files that paths stand for: a file for itself, a folder for the data files in it, by name in the order of their UTF-16
  * units, the same on every machine. What lies deeper is not looked at.
  *
+ * @param entries files of each path, in the order given
  * @param notes a line for each folder that holds something else too
  */
-public record DataPaths(List<Path> files, List<String> notes) {
+public record DataPaths(List<List<Path>> entries, List<String> notes) {
     private static final int NAMED = 10;
 
     public DataPaths {
-        files = List.copyOf(files);
+        entries = entries.stream().map(List::copyOf).toList();
         notes = List.copyOf(notes);
     }
 
     /** A path that does not exist, or a folder without data files, is a DATA failure. */
     public static DataPaths of(List<Path> paths) {
-        List<Path> files = new ArrayList<>();
+        List<List<Path>> entries = new ArrayList<>();
         List<String> notes = new ArrayList<>();
         for (Path path : paths) {
+            List<Path> files = new ArrayList<>();
+            entries.add(files);
             if (Files.isDirectory(path)) {
                 addFolder(path, files, notes);
             } else if (Files.isRegularFile(path)) {
@@ -37,11 +40,15 @@ public record DataPaths(List<Path> files, List<String> notes) {
                 throw TuttiException.data("%s: no such file; check --data_path", path);
             }
         }
-        return new DataPaths(files, notes);
+        return new DataPaths(entries, notes);
+    }
+
+    /** Of all paths. */
+    public List<Path> files() {
+        return entries.stream().flatMap(List::stream).toList();
     }
 
     private static void addFolder(Path folder, List<Path> files, List<String> notes) {
-        int before = files.size();
         List<String> others = new ArrayList<>();
         for (Path entry : entries(folder)) {
             if (Files.isRegularFile(entry) && Container.ofName(entry).isPresent()) {
@@ -50,7 +57,7 @@ public record DataPaths(List<Path> files, List<String> notes) {
                 others.add(Limits.clip(entry.getFileName().toString()));
             }
         }
-        if (files.size() == before) {
+        if (files.isEmpty()) {
             throw TuttiException.data("%s: a folder without data files; %s", folder, Container.KNOWN);
         }
         if (!others.isEmpty()) {

@@ -17,9 +17,10 @@ public final class Datasets {
     /**
      * Samples in order.
      *
+     * @param counts samples of each path that is configured
      * @param notes a line for each file, on what it held, and for each folder with files that were not read
      */
-    public record Loaded(List<Example> examples, List<String> notes) {}
+    public record Loaded(List<Example> examples, int[] counts, List<String> notes) {}
 
     /** All samples of these files and folders, each of what format its fields say. */
     public static List<Example> load(List<Path> paths) {
@@ -36,26 +37,34 @@ public final class Datasets {
         DataPaths paths = DataPaths.of(config.paths());
         List<Example> examples = new ArrayList<>();
         List<String> notes = new ArrayList<>(paths.notes());
-        for (Path file : paths.files()) {
-            Map<DataFormat, Integer> counts = new EnumMap<>(DataFormat.class);
-            String kind = DataFile.read(file, config.sampleBy(), plain -> {
-                Row row = plain.renamed(config.renamed());
-                DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
-                examples.add(SampleFormats.read(row, format));
-                counts.merge(format, 1, Integer::sum);
-            });
-            if (counts.isEmpty()) {
-                throw TuttiException.data("%s: holds no samples; a data file needs at least one", file);
+        int[] counts = new int[paths.entries().size()];
+        for (int entry = 0; entry < counts.length; entry++) {
+            int before = examples.size();
+            for (Path file : paths.entries().get(entry)) {
+                notes.add(read(file, config, examples));
             }
-            String held = counts.entrySet().stream()
-                    .map(count -> "%,d sample%s of %s"
-                            .formatted(
-                                    count.getValue(),
-                                    count.getValue() == 1 ? "" : "s",
-                                    SampleFormats.name(count.getKey())))
-                    .collect(Collectors.joining(" and "));
-            notes.add("data: %s: %s, %s".formatted(file, held, kind));
+            counts[entry] = examples.size() - before;
         }
-        return new Loaded(examples, notes);
+        return new Loaded(examples, counts, notes);
+    }
+
+    /** Says what it held. */
+    private static String read(Path file, DataConfig config, List<Example> examples) {
+        Map<DataFormat, Integer> counts = new EnumMap<>(DataFormat.class);
+        String kind = DataFile.read(file, config.sampleBy(), plain -> {
+            Row row = plain.renamed(config.renamed());
+            DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
+            examples.add(SampleFormats.read(row, format));
+            counts.merge(format, 1, Integer::sum);
+        });
+        if (counts.isEmpty()) {
+            throw TuttiException.data("%s: holds no samples; a data file needs at least one", file);
+        }
+        String held = counts.entrySet().stream()
+                .map(count -> "%,d sample%s of %s"
+                        .formatted(
+                                count.getValue(), count.getValue() == 1 ? "" : "s", SampleFormats.name(count.getKey())))
+                .collect(Collectors.joining(" and "));
+        return "data: %s: %s, %s".formatted(file, held, kind);
     }
 }

@@ -13,7 +13,9 @@ public sealed interface WorkerReport extends WireMessage {
     /**
      * Model and data are loaded.
      *
-     * @param fingerprint hash of the tokenised samples: all ranks must agree
+     * @param samples that an epoch deals out: what the numbers 0..samples-1 stand for, such as packs, the worker knows
+     * @param labelledTokens of the data set
+     * @param fingerprint hash of the tokenised samples and of what the numbers stand for: all ranks must agree
      * @param notes one line each, for the person at the terminal; only rank 0's are shown
      * @param firstStep 0, or the step after the checkpoint that was loaded; -1 if the state of another rank is to come
      * @param plannedBytes peak of this worker beyond its base, as its memory plan has it

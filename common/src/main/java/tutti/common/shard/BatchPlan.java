@@ -5,6 +5,7 @@ import static tutti.common.error.TuttiException.require;
 import java.util.Arrays;
 import java.util.function.LongFunction;
 import java.util.stream.IntStream;
+import tutti.common.config.RunConfig;
 
 /**
  * Cuts every epoch into global batches and every global batch into one shard for each virtual rank. Each sample occurs exactly
@@ -17,30 +18,36 @@ public final class BatchPlan {
     private final int samples;
     private final int virtualRanks;
     private final int globalBatch;
-    private final boolean shuffle;
+    private final EpochOrder order;
     private final LongFunction<int[]> orders;
 
     private long cachedEpoch = -1;
     private int[] cachedOrder;
 
+    /** @param samples that workers have; see {@code WorkerReport.Ready} */
+    public static BatchPlan of(RunConfig config, int worldSize, int samples) {
+        EpochOrder shuffled = config.batches().groupByLength() ? EpochOrder.LENGTH_GROUPED : EpochOrder.SHUFFLED;
+        return new BatchPlan(
+                samples,
+                config.train().virtualRanks(worldSize),
+                config.train().globalBatch(worldSize),
+                config.data().shuffle() ? shuffled : EpochOrder.FILE,
+                config.train().seed());
+    }
+
     /**
-     * @param samples in the data set; at least one for each virtual rank
+     * @param samples of an epoch; at least one for each virtual rank
      * @param globalBatch samples of one optimizer step over all virtual ranks
      */
-    public BatchPlan(int samples, int virtualRanks, int globalBatch, boolean shuffle, long seed) {
-        this(
-                samples,
-                virtualRanks,
-                globalBatch,
-                shuffle,
-                epoch -> shuffle ? EpochOrder.shuffled(samples, seed, epoch) : EpochOrder.fileOrder(samples));
+    BatchPlan(int samples, int virtualRanks, int globalBatch, EpochOrder order, long seed) {
+        this(samples, virtualRanks, globalBatch, order, epoch -> order.of(samples, globalBatch, seed, epoch));
     }
 
     /** @param orders the order of an epoch: as long as the data set, so it is asked for once an epoch */
-    BatchPlan(int samples, int virtualRanks, int globalBatch, boolean shuffle, LongFunction<int[]> orders) {
+    BatchPlan(int samples, int virtualRanks, int globalBatch, EpochOrder order, LongFunction<int[]> orders) {
         require(
                 samples >= virtualRanks,
-                "data set: %d usable samples are fewer than %d virtual ranks; use at most --virtual_ranks %d, or without it "
+                "data set: %d usable samples (or packs of them) are fewer than %d virtual ranks; use at most --virtual_ranks %d, or without it "
                         + "--nproc_per_node %d",
                 samples,
                 virtualRanks,
@@ -54,7 +61,7 @@ public final class BatchPlan {
         this.samples = samples;
         this.virtualRanks = virtualRanks;
         this.globalBatch = globalBatch;
-        this.shuffle = shuffle;
+        this.order = order;
         this.orders = orders;
     }
 
@@ -110,7 +117,7 @@ public final class BatchPlan {
     }
 
     private int[] order(long epoch) {
-        if (!shuffle) {
+        if (order == EpochOrder.FILE) {
             epoch = 0;
         }
         if (epoch != cachedEpoch) {

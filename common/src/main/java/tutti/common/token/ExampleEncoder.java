@@ -2,6 +2,7 @@ package tutti.common.token;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
@@ -56,8 +57,12 @@ public final class ExampleEncoder {
         return chat.map(ChatEncoder::templateName).orElse("");
     }
 
-    /** @param examples those with something to learn, in the order of the samples */
-    public record Result(List<TokenizedExample> examples, EncodeReport report) {}
+    /**
+     * Those with something to learn, in the order of the samples.
+     *
+     * @param kept which samples those are
+     */
+    public record Result(List<TokenizedExample> examples, BitSet kept, EncodeReport report) {}
 
     /**
      * One sample.
@@ -74,19 +79,21 @@ public final class ExampleEncoder {
 
     /** Encodes all. If nothing to learn remains, that is a DATA failure. */
     public Result encodeAll(List<Example> samples) {
-        List<TokenizedExample> kept = new ArrayList<>(samples.size());
+        List<TokenizedExample> examples = new ArrayList<>(samples.size());
+        BitSet kept = new BitSet(samples.size());
         List<String> droppedNames = new ArrayList<>();
         Map<Finding, Integer> findings = new EnumMap<>(Finding.class);
         long labelled = 0;
         long total = 0;
-        for (Example one : samples) {
-            Sample sample = describe(one);
+        for (int number = 0; number < samples.size(); number++) {
+            Sample sample = describe(samples.get(number));
             sample.findings().forEach(finding -> findings.merge(finding, 1, Integer::sum));
             if (!sample.kept()) {
-                droppedNames.add(one.source());
+                droppedNames.add(samples.get(number).source());
                 continue;
             }
-            kept.add(sample.example());
+            examples.add(sample.example());
+            kept.set(number);
             labelled += sample.example().labelledTokens();
             total += sample.example().length();
         }
@@ -99,7 +106,9 @@ public final class ExampleEncoder {
                     samples.size(), maxLength, findings.getOrDefault(Finding.TRUNCATED, 0), names);
         }
         return new Result(
-                List.copyOf(kept), new EncodeReport(samples.size(), dropped, names, labelled, total, findings));
+                List.copyOf(examples),
+                kept,
+                new EncodeReport(samples.size(), dropped, names, labelled, total, findings));
     }
 
     /** One sample, truncated; it may have nothing to learn. */

@@ -18,12 +18,7 @@ public final class RunPlan {
     public RunPlan(RunConfig config, int worldSize, int samples) {
         this.config = config;
         this.worldSize = worldSize;
-        this.batches = new BatchPlan(
-                samples,
-                config.train().virtualRanks(worldSize),
-                config.train().globalBatch(worldSize),
-                config.data().shuffle(),
-                config.train().seed());
+        this.batches = BatchPlan.of(config, worldSize, samples);
         this.totalSteps =
                 batches.totalSteps(config.train().epochs(), config.train().maxSteps());
     }

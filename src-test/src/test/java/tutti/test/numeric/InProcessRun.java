@@ -140,12 +140,7 @@ final class InProcessRun {
                         collectives,
                         new Origin.Model(),
                         new Host(0, 1, clock, new Progress(System::nanoTime), () -> 0, gradients -> 0))) {
-            BatchPlan plan = new BatchPlan(
-                    trainer.samples(),
-                    config.train().virtualRanks(worldSize),
-                    config.train().globalBatch(worldSize),
-                    config.data().shuffle(),
-                    42);
+            BatchPlan plan = BatchPlan.of(config, worldSize, trainer.samples());
             long total = plan.totalSteps(config.train().epochs(), config.train().maxSteps());
             long[] next = {0};
             new TrainLoop(trainer, config.output())
@@ -155,7 +150,10 @@ final class InProcessRun {
                                     : new Begin(1, 0, total, OptionalDouble.empty()),
                             () -> new Lease(
                                     1,
-                                    List.of(new StepShard(next[0], plan.shards(next[0]++, rank, worldSize), 0)),
+                                    List.of(new StepShard(
+                                            next[0],
+                                            plan.shards(next[0], rank, worldSize),
+                                            plan.epochAfter(++next[0]))),
                                     false),
                             new Recorder(rank));
         }

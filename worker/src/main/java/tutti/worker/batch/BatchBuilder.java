@@ -13,9 +13,10 @@ import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
 
 /**
- * Packs up to {@code maxSequences} samples into one {@link Batch}. Sequences are padded to the longest one when that wastes
- * little, because equal lengths let attention run as one batched product; else they stay ragged. A padded row carries no label,
- * and causal attention keeps it out of every real row.
+ * Lays the samples of a micro-batch one after the other into one {@link Batch}: each is a sequence of its own, which attention never
+ * leaves, whether samples were packed or not. Sequences are padded to the longest one when that wastes little, because equal lengths
+ * let attention run as one batched product; else they stay ragged. A padded row carries no label, and causal attention keeps it out of
+ * every real row.
  */
 public final class BatchBuilder {
     /** Padding is taken while it makes the batch at most this much longer. */
@@ -26,13 +27,15 @@ public final class BatchBuilder {
     private final Tensor ids;
     private final Tensor positions;
     private final Tensor labels;
+    private final int maxRows;
     private final int maxLength;
     private final ByteBuffer host;
 
-    /** Takes its buffers from {@code arena}: three I32 tensors of maxSequences * maxLength rows. */
+    /** Takes its buffers from {@code arena}: three I32 tensors of maxSequences * maxLength rows, for as many sequences as they hold. */
     public BatchBuilder(Arena arena, int maxSequences, int maxLength) {
         this.maxLength = maxLength;
-        Shape shape = Shape.of((long) maxSequences * maxLength);
+        this.maxRows = Math.multiplyExact(maxSequences, maxLength);
+        Shape shape = Shape.of(maxRows);
         this.ids = arena.take("batch ids", DType.I32, shape);
         this.positions = arena.take("batch positions", DType.I32, shape);
         this.labels = arena.take("batch labels", DType.I32, shape);
@@ -40,12 +43,14 @@ public final class BatchBuilder {
                 ByteBuffer.allocateDirect(Math.toIntExact(labels.byteSize())).order(ByteOrder.LITTLE_ENDIAN);
     }
 
+    /** @param samples whose {@link #rows} are no more than the buffers have */
     public Batch build(List<TokenizedExample> samples) {
         int[] lengths = samples.stream().mapToInt(TokenizedExample::length).toArray();
         int tokens = Arrays.stream(lengths).sum();
-        int[] padded = Arrays.stream(lengths).map(this::roundUp).toArray();
+        int[] padded =
+                Arrays.stream(lengths).map(length -> rows(length, maxLength)).toArray();
         int longest = Arrays.stream(padded).max().orElseThrow();
-        boolean uniform = (long) longest * lengths.length <= WORTH_PADDING * tokens;
+        boolean uniform = (long) longest * lengths.length <= Math.min(maxRows, WORTH_PADDING * tokens);
         Segments segments = uniform ? Segments.uniform(lengths.length, longest) : Segments.of(padded);
         int rows = segments.queryStart()[segments.count()];
         int[] id = new int[rows];
@@ -67,7 +72,8 @@ public final class BatchBuilder {
                 write(ids, id), write(positions, position), write(labels, label), segments, rows, tokens, labelled);
     }
 
-    private int roundUp(int length) {
+    /** Rows that a sample of so many tokens takes at least. */
+    public static int rows(int length, int maxLength) {
         return Math.min(maxLength, (length + GRAIN - 1) / GRAIN * GRAIN);
     }
 

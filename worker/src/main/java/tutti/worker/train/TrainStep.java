@@ -31,7 +31,6 @@ import tutti.worker.tune.Replica;
  * and not even those on how many of the virtual ranks this worker holds.
  *
  * @param saving what a checkpoint still reads must not change
- * @param batchSize most samples of one micro-batch
  * @param clock nanoseconds
  */
 record TrainStep(
@@ -45,7 +44,6 @@ record TrainStep(
         GradientBuckets buckets,
         Collectives collectives,
         PartWriter saving,
-        int batchSize,
         OnNonfinite onNonfinite,
         Progress progress,
         LongSupplier clock) {
@@ -69,17 +67,15 @@ record TrainStep(
 
     /**
      * @param step from 0
-     * @param shards of the global batch, one for each virtual rank of this rank; any may be empty
+     * @param shards of the global batch, one for each virtual rank of this rank
      * @throws NonfiniteStep if a gradient is infinite or no number, unless such steps are to be left out
      */
-    Result run(long step, List<List<TokenizedExample>> shards) {
+    Result run(long step, List<Shard> shards) {
         CollectiveCounts before = collectives.counts();
         long start = clock.getAsLong();
         progress.at("counting the labelled tokens of step " + (step + 1));
-        long labelled = sumOverRanks(shards.stream()
-                .flatMap(List::stream)
-                .mapToLong(TokenizedExample::labelledTokens)
-                .sum());
+        long labelled =
+                sumOverRanks(shards.stream().mapToLong(Shard::labelledTokens).sum());
         long counted = clock.getAsLong();
 
         buckets.begin();
@@ -166,14 +162,15 @@ record TrainStep(
          * @param listener hears its last backward, or for an empty shard that its gradients are zero
          * @return sum of its losses
          */
-        double run(List<TokenizedExample> shard, GradientListener listener) {
+        double run(Shard shard, GradientListener listener) {
             long start = clock.getAsLong();
             replica.beginGradients();
             zeroing += clock.getAsLong() - start;
             double lossSum = 0;
-            for (int from = 0; from < shard.size(); from += batchSize) {
-                int to = Math.min(shard.size(), from + batchSize);
-                lossSum += microBatch(shard.subList(from, to), to == shard.size() ? listener : GradientListener.NONE);
+            int last = shard.microBatches().size() - 1;
+            for (int number = 0; number <= last; number++) {
+                lossSum +=
+                        microBatch(shard.microBatches().get(number), number == last ? listener : GradientListener.NONE);
             }
             for (int part = replica.layout().parts() - 1; shard.isEmpty() && part >= 0; part--) {
                 listener.begins(part);
@@ -216,7 +213,7 @@ record TrainStep(
     }
 
     /** Sums lie where the gradients were, so each rank computes its own once more: no weight has changed. */
-    private String nonfinite(long step, double gradNorm, double gradScale, List<List<TokenizedExample>> shards) {
+    private String nonfinite(long step, double gradNorm, double gradScale, List<Shard> shards) {
         NonfiniteSearch search = new NonfiniteSearch(replica, kernels);
         Passes again = new Passes(step, gradScale);
         shards.forEach(shard -> again.run(shard, search));

@@ -15,6 +15,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
 import tutti.common.token.ChatTemplates;
+import tutti.common.token.TokenizedExample;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.allreduce.SymmetricMemory;
 import tutti.worker.checkpoint.CheckpointWriter;
@@ -43,6 +44,7 @@ public final class Trainer implements AutoCloseable {
     private final LongSupplier clock;
     private final Progress progress;
     private final TrainingSet data;
+    private final Numbering numbering;
     /** As it was when training began: its file may be gone when a later generation begins. */
     private final Optional<String> chatTemplate;
 
@@ -72,6 +74,7 @@ public final class Trainer implements AutoCloseable {
             Collectives collectives,
             Host host,
             TrainingSet data,
+            Numbering numbering,
             LlamaConfig model,
             Kernels kernels,
             Optional<SymmetricMemory> symmetric,
@@ -83,11 +86,12 @@ public final class Trainer implements AutoCloseable {
         this.clock = host.clock();
         this.progress = host.progress();
         this.data = data;
+        this.numbering = numbering;
         this.kernels = kernels;
         this.symmetric = symmetric;
         this.notes = notes;
         this.chatTemplate = ChatTemplates.toKeep(config.encoding().chatTemplate());
-        int longest = data.longest();
+        int longest = numbering.longest();
         int rank = collectives.rank();
         int worldSize = collectives.worldSize();
         this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, rank, worldSize, host.communication());
@@ -153,7 +157,17 @@ public final class Trainer implements AutoCloseable {
             notes.add("data: " + data.report().summary()
                     + (data.template().isEmpty() ? "" : "; chat template " + data.template()));
             notes.addAll(data.report().warnings());
-            Trainer trainer = new Trainer(config, collectives, host, data, model, kernels, symmetric, origin, notes);
+            Numbering numbering = new Numbering(
+                    config.batches(),
+                    config.data(),
+                    config.train().seed(),
+                    data.lengths(),
+                    data.counts(),
+                    data.fingerprint(),
+                    maxLength);
+            notes.addAll(numbering.notes());
+            Trainer trainer =
+                    new Trainer(config, collectives, host, data, numbering, model, kernels, symmetric, origin, notes);
             notes.add("model: %,d parameters in %s on %s, %,d MiB a worker%s"
                     .formatted(
                             trainer.parameters(),
@@ -203,7 +217,7 @@ public final class Trainer implements AutoCloseable {
     /** Virtual ranks are dealt anew, and so are the elements whose squares a rank sums. */
     private void cutFor(Collectives next, LongUnaryOperator communication) {
         plan = MemoryPlan.of(
-                config.plan(), model, kernels, data.longest(), next.rank(), next.worldSize(), communication);
+                config.plan(), model, kernels, numbering.longest(), next.rank(), next.worldSize(), communication);
         sums.close();
         sums = kernels.arena("waiting sums", plan.sumBytes());
         parts = parts.cutFor(config.plan(), model, kernels, next.worldSize(), sums);
@@ -270,9 +284,10 @@ public final class Trainer implements AutoCloseable {
     private long resume(Path checkpoint) {
         TrainerState state = TrainerState.read(checkpoint);
         require(
-                state.fingerprint().equals(data.fingerprint()),
+                state.fingerprint().equals(fingerprint()),
                 Category.USER,
-                "--resume_from_checkpoint %s: it was trained on other data (or cut at another --model_max_length)",
+                "--resume_from_checkpoint %s: it was trained on other data (or cut at another --model_max_length, or with another"
+                        + " --packing, --group_by_length or --data_weights)",
                 checkpoint);
         if (state.globalBatch() != globalBatch()
                 || state.seed() != config.train().seed()) {
@@ -304,8 +319,9 @@ public final class Trainer implements AutoCloseable {
         return config.train().virtualRanks(collectives.worldSize());
     }
 
+    /** That an epoch deals out. */
     public int samples() {
-        return data.samples().size();
+        return numbering.count();
     }
 
     public long labelledTokens() {
@@ -313,7 +329,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     public String fingerprint() {
-        return data.fingerprint();
+        return numbering.fingerprint();
     }
 
     public long parameters() {
@@ -374,7 +390,6 @@ public final class Trainer implements AutoCloseable {
                 buckets,
                 collectives,
                 saving,
-                config.train().batchSize(),
                 config.guards().onNonfinite(),
                 progress,
                 clock);
@@ -386,7 +401,10 @@ public final class Trainer implements AutoCloseable {
         completed = holdsWhole() ? whole : NOTHING;
         try {
             TrainStep.Result result = step.run(
-                    shard.step(), Arrays.stream(shard.samples()).map(data::pick).toList());
+                    shard.step(),
+                    Arrays.stream(shard.samples())
+                            .map(numbers -> shard(shard.inEpoch(), numbers))
+                            .toList());
             completed = shard.step() + 1;
             leftOut = result.leftOut().isEmpty() ? 0 : leftOut + 1;
             return result;
@@ -395,6 +413,16 @@ public final class Trainer implements AutoCloseable {
             completed = e instanceof TuttiException || e instanceof NonfiniteStep ? completed : NOTHING;
             throw e;
         }
+    }
+
+    private Shard shard(long epoch, int[] numbers) {
+        int batchSize = config.train().batchSize();
+        List<List<TokenizedExample>> microBatches = new ArrayList<>();
+        for (int from = 0; from < numbers.length; from += batchSize) {
+            int[] dealt = Arrays.copyOfRange(numbers, from, Math.min(numbers.length, from + batchSize));
+            microBatches.add(data.pick(numbering.samples(epoch, dealt)));
+        }
+        return new Shard(microBatches);
     }
 
     /** @throws TuttiException (numeric) if too many steps in a row were left out up to this one */

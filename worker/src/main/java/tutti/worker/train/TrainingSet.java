@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import tutti.common.checkpoint.FileDigest;
@@ -20,12 +21,18 @@ import tutti.common.token.Tokenizer;
 /**
  * The tokenised samples that a worker holds in memory, in file order.
  *
+ * @param counts samples of each entry of {@code --data_path}
  * @param notes a line for each file that was read
  * @param template of chats; empty where all samples were tokenised before
  * @param fingerprint hash of all tokens and labels: ranks that differ must not train together
  */
 record TrainingSet(
-        List<TokenizedExample> samples, EncodeReport report, List<String> notes, String template, String fingerprint) {
+        List<TokenizedExample> samples,
+        int[] counts,
+        EncodeReport report,
+        List<String> notes,
+        String template,
+        String fingerprint) {
 
     /**
      * @param folder the model's, with its tokenizer; not opened if all samples are tokenised already
@@ -40,6 +47,7 @@ record TrainingSet(
             ExampleEncoder.Result result = encoder.encodeAll(examples);
             return new TrainingSet(
                     result.examples(),
+                    kept(loaded.counts(), result.kept()),
                     result.report(),
                     loaded.notes(),
                     encoder.template(),
@@ -51,8 +59,19 @@ record TrainingSet(
         return Arrays.stream(numbers).mapToObj(samples::get).toList();
     }
 
-    int longest() {
-        return samples.stream().mapToInt(TokenizedExample::length).max().orElseThrow();
+    /** Of each sample. */
+    int[] lengths() {
+        return samples.stream().mapToInt(TokenizedExample::length).toArray();
+    }
+
+    private static int[] kept(int[] loaded, BitSet kept) {
+        int[] counts = new int[loaded.length];
+        int first = 0;
+        for (int entry = 0; entry < counts.length; entry++) {
+            counts[entry] = kept.get(first, first + loaded[entry]).cardinality();
+            first += loaded[entry];
+        }
+        return counts;
     }
 
     private static String fingerprint(List<TokenizedExample> samples) {

@@ -49,6 +49,24 @@ class BatchBuilderTest {
         assertThat(positions).isEqualTo(IntStream.range(0, 32).map(i -> i % 16).toArray());
     }
 
+    /** More sequences than the buffers were made for, in no more rows: those of packs. */
+    @Test
+    void shouldTakeAsManySequencesAsItsRowsHold() {
+        Batch batch =
+                build(IntStream.range(0, 25).mapToObj(i -> sample(2 + i % 15)).toArray(TokenizedExample[]::new));
+        assertThat(batch.segments().count()).isEqualTo(25);
+        assertThat(batch.rows()).isEqualTo(4 * MAX);
+        assertThat(ints(batch.positions()))
+                .isEqualTo(IntStream.range(0, 4 * MAX).map(i -> i % 16).toArray());
+    }
+
+    /** Padding to 96 would waste little, but there are no rows for it. */
+    @Test
+    void shouldNotPadBeyondItsRows() {
+        Batch batch = build(sample(96), sample(80), sample(80), sample(80), sample(64));
+        assertThat(batch.segments().queryStart()).containsExactly(0, 96, 176, 256, 336, 4 * MAX);
+    }
+
     private static Batch build(TokenizedExample... samples) {
         Kernels kernels = new ReferenceKernels();
         Arena arena = kernels.arena("test", 1 << 16);
