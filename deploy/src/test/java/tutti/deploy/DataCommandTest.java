@@ -69,13 +69,26 @@ class DataCommandTest {
         assertThat(error).contains(data + ":3: 6 tokens, more than --model_max_length=5");
     }
 
+    /** Of the samples that are trained on: two of three. */
+    @Test
+    void shouldSayHowOftenTheSamplesOfEachEntryAreUsed() throws IOException {
+        Path other = Files.copy(data, folder.resolve("other.jsonl"));
+        String flags = data + "," + other;
+        assertThat(data(0, "--data_path", flags, "--data_weights", "0.5,2", "--model_max_length", "5"))
+                .contains("weights: an epoch has 1 of the 2 samples of %s, 4 of the 2 samples of %s"
+                        .formatted(data, other));
+        assertThat(data(0, "--data_path", flags)).doesNotContain("weights:");
+    }
+
     private String data(int code, String... flags) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         PrintStream errors = new PrintStream(err, true, StandardCharsets.UTF_8);
         DataCommand command = new DataCommand(new PrintStream(out, true, StandardCharsets.UTF_8), errors, false);
-        List<String> words = new ArrayList<>(
-                List.of("data", "--model_name_or_path", folder.toString(), "--data_path", data.toString()));
+        List<String> words = new ArrayList<>(List.of("data", "--model_name_or_path", folder.toString()));
+        if (!List.of(flags).contains("--data_path")) {
+            words.addAll(List.of("--data_path", data.toString()));
+        }
         words.addAll(List.of(flags));
         assertThat(Tutti.execute(Tutti.commandLine(RunFlags.data(command)), errors, words.toArray(String[]::new)))
                 .as(() -> err.toString(StandardCharsets.UTF_8))
