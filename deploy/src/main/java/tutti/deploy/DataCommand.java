@@ -3,6 +3,7 @@ package tutti.deploy;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import tutti.common.config.SampleConfig;
 import tutti.common.config.Settings;
+import tutti.common.dataset.DataPaths;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Tokens;
@@ -38,20 +40,33 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
         settings.answers().forEach(answer -> err.println("tutti: note: " + answer));
         LlamaConfig model = LlamaConfig.read(run.model().folder());
         int maxLength = Math.min(run.model().maxLength(), model.maxPositions());
-        Datasets.Loaded loaded = Datasets.load(run.data());
-        List<Example> examples = loaded.examples();
-        boolean text = !examples.stream().allMatch(Tokens.class::isInstance);
-        Optional<Tokenizer> tokenizer = text || Tokenizer.isIn(run.model().folder())
-                ? Optional.of(Tokenizer.open(run.model().folder()))
-                : Optional.empty();
+        Path folder = run.model().folder();
+        DataPaths paths = DataPaths.of(run.data().paths());
+        Optional<Tokenizer> tokenizer = Tokenizer.isIn(folder) ? Optional.of(Tokenizer.open(folder)) : Optional.empty();
         try {
             ExampleEncoder encoder = new ExampleEncoder(tokenizer, run.encoding(), maxLength, model.vocabulary());
-            if (json) {
-                examples.forEach(example -> out.println(json(example, encoder.describe(example))));
-            } else {
-                loaded.notes().forEach(out::println);
-                int[] kept = print(loaded, encoder, tokenizer);
-                weights(run, kept).ifPresent(out::println);
+            DataSummary summary = new DataSummary();
+            int[] kept = new int[paths.files().size()];
+            List<String> held = Datasets.read(paths.files(), run.data(), (file, example) -> {
+                if (tokenizer.isEmpty() && !(example instanceof Tokens)) {
+                    // Says what is missing.
+                    Tokenizer.open(folder).close();
+                }
+                ExampleEncoder.Sample sample = encoder.describe(example);
+                kept[file] += sample.kept() ? 1 : 0;
+                if (json) {
+                    out.println(json(example, sample));
+                } else if (summary.add(example, sample) <= SHOWN) {
+                    show(example, sample, tokenizer);
+                }
+            });
+            if (!json) {
+                paths.notes(held).forEach(out::println);
+                if (!encoder.template().isEmpty()) {
+                    out.println("chat template: " + encoder.template());
+                }
+                summary.lines().forEach(out::println);
+                weights(run, paths.sums(kept)).ifPresent(out::println);
             }
             return 0;
         } finally {
@@ -75,29 +90,6 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
         }
-    }
-
-    /** Returns the samples of each entry that are trained on. */
-    private int[] print(Datasets.Loaded loaded, ExampleEncoder encoder, Optional<Tokenizer> tokenizer) {
-        DataSummary summary = new DataSummary();
-        int[] kept = new int[loaded.counts().length];
-        int number = 0;
-        for (int entry = 0; entry < kept.length; entry++) {
-            for (int end = number + loaded.counts()[entry]; number < end; number++) {
-                Example example = loaded.examples().get(number);
-                ExampleEncoder.Sample sample = encoder.describe(example);
-                summary.add(example, sample);
-                kept[entry] += sample.kept() ? 1 : 0;
-                if (number < SHOWN) {
-                    show(example, sample, tokenizer);
-                }
-            }
-        }
-        if (!encoder.template().isEmpty()) {
-            out.println("chat template: " + encoder.template());
-        }
-        summary.lines().forEach(out::println);
-        return kept;
     }
 
     private static Optional<String> weights(SampleConfig run, int[] kept) {

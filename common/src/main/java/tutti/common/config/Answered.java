@@ -15,7 +15,9 @@ public final class Answered {
                     "each worker holds a whole replica; --zero 1 or 2 shards optimizer state and gradients"),
             Map.entry("deepspeed", "there is no DeepSpeed here; batch and optimizer settings are flags of their own"),
             Map.entry("tf32", "a mode of Nvidia's float32 matmul; has no meaning on a CPU"),
-            Map.entry("lazy_preprocess", "samples are tokenised once, before the first step"),
+            Map.entry(
+                    "lazy_preprocess",
+                    "samples are tokenised before the first step; large files once for all runs, see --cache_dir"),
             Map.entry("evaluation_strategy", "no evaluation during training; run `tutti eval` on the final folder"),
             Map.entry("eval_strategy", "no evaluation during training; run `tutti eval` on the final folder"),
             Map.entry("per_device_eval_batch_size", "no evaluation during training"),
@@ -27,9 +29,10 @@ public final class Answered {
             Map.entry("logging_dir", "logs lie in output_dir/logs"),
             Map.entry("do_train", "`tutti run` always trains"),
             Map.entry("optim", "AdamW, as torch.optim.AdamW"),
-            Map.entry("cache_dir", "models are read from the folder that is given; nothing is downloaded"),
             Map.entry("ddp_timeout", "see --allreduce_timeout"),
-            Map.entry("dataloader_num_workers", "samples are tokenised before the first step"),
+            Map.entry(
+                    "dataloader_num_workers",
+                    "samples are tokenised before the first step, on all threads of a worker"),
             Map.entry("remove_unused_columns", "unknown fields of a sample are ignored"),
             Map.entry("flash_attn", "attention is chosen by the backend"),
             Map.entry("rdzv_backend", "the coordinator forms the group"),

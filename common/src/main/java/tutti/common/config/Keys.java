@@ -149,6 +149,13 @@ public final class Keys {
             MODEL,
             "one number for each entry of data_path: how often its samples are used in an epoch; 0.5: half of them, the others in the next");
 
+    public static final Key CACHE_DIR = key(
+            "cache_dir",
+            Kind.WORD,
+            "",
+            MODEL,
+            "where tokens of data sets above 64 MiB are kept for the next run; default: tutti in $XDG_CACHE_HOME, else ~/.cache/tutti");
+
     public static final Key BF16 = key(
             "bf16", Kind.SWITCH, "false", TRAIN, "matrices compute in bfloat16; master weights and sums stay float32");
     public static final Key PER_DEVICE_TRAIN_BATCH_SIZE = key(

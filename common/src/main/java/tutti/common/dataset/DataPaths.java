@@ -48,6 +48,32 @@ public record DataPaths(List<List<Path>> entries, List<String> notes) {
         return entries.stream().flatMap(List::stream).toList();
     }
 
+    /** Of each entry, from those of each file. */
+    public int[] sums(int[] ofFiles) {
+        int[] sums = new int[entries.size()];
+        int file = 0;
+        for (int entry = 0; entry < sums.length; entry++) {
+            for (int end = file + entries.get(entry).size(); file < end; file++) {
+                sums[entry] += ofFiles[file];
+            }
+        }
+        return sums;
+    }
+
+    /**
+     * All lines for the person at the terminal.
+     *
+     * @param held of each file, what was in it
+     */
+    public List<String> notes(List<String> held) {
+        List<String> all = new ArrayList<>(notes);
+        List<Path> files = files();
+        for (int file = 0; file < held.size(); file++) {
+            all.add("data: %s: %s".formatted(files.get(file), held.get(file)));
+        }
+        return all;
+    }
+
     private static void addFolder(Path folder, List<Path> files, List<String> notes) {
         List<String> others = new ArrayList<>();
         for (Path entry : entries(folder)) {

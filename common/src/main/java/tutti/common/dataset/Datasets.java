@@ -10,61 +10,69 @@ import tutti.common.config.DataConfig;
 import tutti.common.config.DataFormat;
 import tutti.common.error.TuttiException;
 
-/** Loads data files into memory. */
+/** Reads data files, sample by sample or all into memory. */
 public final class Datasets {
     private Datasets() {}
 
     /**
      * Samples in order.
      *
-     * @param counts samples of each path that is configured
      * @param notes a line for each file, on what it held, and for each folder with files that were not read
      */
-    public record Loaded(List<Example> examples, int[] counts, List<String> notes) {}
+    public record Loaded(List<Example> examples, List<String> notes) {}
 
     /** All samples of these files and folders, each of what format its fields say. */
     public static List<Example> load(List<Path> paths) {
         return load(new DataConfig(paths)).examples();
     }
 
-    /**
-     * Reads all samples of all files, in order. What kind of file each is, and what a sample is where that is not configured, is seen
-     * from names and content, and may differ from file to file and from sample to sample.
-     *
-     * <p>A file that is missing, empty, malformed or of another format is a DATA failure that names file and line or sample.
-     */
+    /** As {@link #read}, with all samples in memory. */
     public static Loaded load(DataConfig config) {
         DataPaths paths = DataPaths.of(config.paths());
         List<Example> examples = new ArrayList<>();
-        List<String> notes = new ArrayList<>(paths.notes());
-        int[] counts = new int[paths.entries().size()];
-        for (int entry = 0; entry < counts.length; entry++) {
-            int before = examples.size();
-            for (Path file : paths.entries().get(entry)) {
-                notes.add(read(file, config, examples));
-            }
-            counts[entry] = examples.size() - before;
-        }
-        return new Loaded(examples, counts, notes);
+        List<String> held = read(paths.files(), config, (file, example) -> examples.add(example));
+        return new Loaded(examples, paths.notes(held));
     }
 
-    /** Says what it held. */
-    private static String read(Path file, DataConfig config, List<Example> examples) {
-        Map<DataFormat, Integer> counts = new EnumMap<>(DataFormat.class);
-        String kind = DataFile.read(file, config.sampleBy(), plain -> {
-            Row row = plain.renamed(config.renamed());
-            DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
-            examples.add(SampleFormats.read(row, format));
-            counts.merge(format, 1, Integer::sum);
-        });
-        if (counts.isEmpty()) {
-            throw TuttiException.data("%s: holds no samples; a data file needs at least one", file);
+    /** Who takes samples one by one. */
+    @FunctionalInterface
+    public interface Taker {
+        /** @param file number of the one that it came from */
+        void take(int file, Example example);
+    }
+
+    /**
+     * Reads all samples of all files, in order, and holds none. What kind of file each is, and what a sample is where that is not
+     * configured, is seen from names and content, and may differ from file to file and from sample to sample.
+     *
+     * <p>A file that is missing, empty, malformed or of another format is a DATA failure that names file and line or sample.
+     *
+     * @param files as {@link DataPaths} has them
+     * @return what each file held, for {@link DataPaths#notes(List)}
+     */
+    public static List<String> read(List<Path> files, DataConfig config, Taker into) {
+        List<String> held = new ArrayList<>();
+        for (int number = 0; number < files.size(); number++) {
+            int file = number;
+            Map<DataFormat, Integer> counts = new EnumMap<>(DataFormat.class);
+            String kind = DataFile.read(files.get(file), config.sampleBy(), plain -> {
+                Row row = plain.renamed(config.renamed());
+                DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
+                into.take(file, SampleFormats.read(row, format));
+                counts.merge(format, 1, Integer::sum);
+            });
+            if (counts.isEmpty()) {
+                throw TuttiException.data("%s: holds no samples; a data file needs at least one", files.get(file));
+            }
+            String samples = counts.entrySet().stream()
+                    .map(count -> "%,d sample%s of %s"
+                            .formatted(
+                                    count.getValue(),
+                                    count.getValue() == 1 ? "" : "s",
+                                    SampleFormats.name(count.getKey())))
+                    .collect(Collectors.joining(" and "));
+            held.add(samples + ", " + kind);
         }
-        String held = counts.entrySet().stream()
-                .map(count -> "%,d sample%s of %s"
-                        .formatted(
-                                count.getValue(), count.getValue() == 1 ? "" : "s", SampleFormats.name(count.getKey())))
-                .collect(Collectors.joining(" and "));
-        return "data: %s: %s, %s".formatted(file, held, kind);
+        return held;
     }
 }

@@ -11,6 +11,13 @@ public sealed interface WorkerReport extends WireMessage {
     int generation();
 
     /**
+     * Loading goes on; told now and then where it takes long, as where large data are tokenised.
+     *
+     * @param doing for a person
+     */
+    record Loading(int rank, int generation, String doing) implements WorkerReport {}
+
+    /**
      * Model and data are loaded.
      *
      * @param samples that an epoch deals out: what the numbers 0..samples-1 stand for, such as packs, the worker knows

@@ -28,13 +28,29 @@ public final class ChatTemplates {
     static ChatTemplate of(String wanted, Path folder, String endText, Map<String, String> specialTokens) {
         if (wanted.isEmpty()) {
             return ofFolder(folder)
-                    .<ChatTemplate>map(source -> new JinjaChatTemplate("of " + folder, source, specialTokens))
+                    .<ChatTemplate>map(source -> new JinjaChatTemplate(nameOf(folder), source, specialTokens))
                     .orElseGet(() -> new VicunaTemplate(endText));
         }
         if (wanted.equals(VicunaTemplate.NAME)) {
             return new VicunaTemplate(endText);
         }
         return new JinjaChatTemplate(wanted, source(wanted), specialTokens);
+    }
+
+    /**
+     * As {@link ExampleEncoder#template} has it, without a tokenizer.
+     *
+     * @param wanted as {@code --chat_template} has it
+     */
+    public static String name(String wanted, Path folder) {
+        if (!wanted.isEmpty()) {
+            return wanted;
+        }
+        return ofFolder(folder).isPresent() ? nameOf(folder) : VicunaTemplate.NAME;
+    }
+
+    private static String nameOf(Path folder) {
+        return "of " + folder;
     }
 
     /** The Jinja of one that was asked for. */

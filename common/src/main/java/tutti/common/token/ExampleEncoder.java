@@ -2,11 +2,8 @@ package tutti.common.token;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
-import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -24,8 +21,6 @@ import tutti.common.error.TuttiException;
  * samples lose their tail. What it cuts or drops is counted and named.
  */
 public final class ExampleEncoder {
-    private static final int NAMES_KEPT = 5;
-
     private final Optional<Tokenizer> tokenizer;
     private final EncodingConfig options;
     private final int maxLength;
@@ -57,12 +52,8 @@ public final class ExampleEncoder {
         return chat.map(ChatEncoder::templateName).orElse("");
     }
 
-    /**
-     * Those with something to learn, in the order of the samples.
-     *
-     * @param kept which samples those are
-     */
-    public record Result(List<TokenizedExample> examples, BitSet kept, EncodeReport report) {}
+    /** @param examples those with something to learn, in the order of the samples */
+    public record Result(List<TokenizedExample> examples, EncodeReport report) {}
 
     /**
      * One sample.
@@ -77,38 +68,17 @@ public final class ExampleEncoder {
         }
     }
 
-    /** Encodes all. If nothing to learn remains, that is a DATA failure. */
+    /** Encodes all, and holds them all in memory. If nothing to learn remains, that is a DATA failure. */
     public Result encodeAll(List<Example> samples) {
-        List<TokenizedExample> examples = new ArrayList<>(samples.size());
-        BitSet kept = new BitSet(samples.size());
-        List<String> droppedNames = new ArrayList<>();
-        Map<Finding, Integer> findings = new EnumMap<>(Finding.class);
-        long labelled = 0;
-        long total = 0;
-        for (int number = 0; number < samples.size(); number++) {
-            Sample sample = describe(samples.get(number));
-            sample.findings().forEach(finding -> findings.merge(finding, 1, Integer::sum));
-            if (!sample.kept()) {
-                droppedNames.add(samples.get(number).source());
-                continue;
+        List<TokenizedExample> kept = new ArrayList<>(samples.size());
+        EncodeTally tally = new EncodeTally();
+        for (Example one : samples) {
+            Sample sample = describe(one);
+            if (tally.add(one.source(), sample)) {
+                kept.add(sample.example());
             }
-            examples.add(sample.example());
-            kept.set(number);
-            labelled += sample.example().labelledTokens();
-            total += sample.example().length();
         }
-        int dropped = droppedNames.size();
-        List<String> names = droppedNames.subList(0, Math.min(NAMES_KEPT, dropped));
-        if (kept.isEmpty()) {
-            throw TuttiException.data(
-                    "none of %d samples has a token to learn within --model_max_length=%d (%d were truncated; first: %s);"
-                            + " raise it, or check that the data has answers",
-                    samples.size(), maxLength, findings.getOrDefault(Finding.TRUNCATED, 0), names);
-        }
-        return new Result(
-                List.copyOf(examples),
-                kept,
-                new EncodeReport(samples.size(), dropped, names, labelled, total, findings));
+        return new Result(List.copyOf(kept), tally.report(maxLength));
     }
 
     /** One sample, truncated; it may have nothing to learn. */

@@ -12,10 +12,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SortedSet;
+import java.util.stream.Stream;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -48,6 +50,21 @@ public final class Tokenizer implements AutoCloseable {
     /** Is there one that {@link #open} would try? */
     public static boolean isIn(Path folder) {
         return Files.isRegularFile(folder.resolve(FILE_NAME)) || Files.isRegularFile(folder.resolve(SENTENCE_PIECE));
+    }
+
+    /** The files of {@code folder}, as far as they are there, that say what a tokenizer and its chats become. */
+    public static List<Path> files(Path folder) {
+        return Stream.of(
+                        FILE_NAME,
+                        SENTENCE_PIECE,
+                        "tokenizer_config.json",
+                        "special_tokens_map.json",
+                        "generation_config.json",
+                        "config.json",
+                        "chat_template.jinja")
+                .map(folder::resolve)
+                .filter(Files::isRegularFile)
+                .toList();
     }
 
     /**

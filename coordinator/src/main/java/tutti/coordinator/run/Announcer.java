@@ -9,6 +9,7 @@ import tutti.common.checkpoint.Checkpoints;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.WorkerReport.Loading;
 import tutti.common.protocol.WorkerReport.Ready;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.coordinator.plan.Member;
@@ -54,6 +55,14 @@ public final class Announcer {
                 0,
                 0)));
         publish(board.status().withWorkers(generation, workers).withState(RunState.FORMING, "loading model and data"));
+    }
+
+    /** Only what rank 0 says goes to the terminal: others do the same, or wait for it. */
+    void loading(Loading loading) {
+        if (loading.rank() == 0) {
+            terminal.line("loading: " + loading.doing());
+            publish(board.status().withState(RunState.FORMING, loading.doing()));
+        }
     }
 
     void ready(Ready ready) {

@@ -168,6 +168,8 @@ final class Regrouping {
                         training.gather.add(done).ifPresent(metrics -> run.announce(training, metrics));
                     } else if (partOfRollback(regroup, report)) {
                         return regrouped(regroup);
+                    } else if (report instanceof WorkerReport.Loading) {
+                        run.expectWithin(HOLD_DEADLINE, "holding their state for the next generation");
                     } else if (report instanceof WorkerReport.Holding holding) {
                         regroup.answered(run.members.get(holding.rank()), holding);
                     } else if (report instanceof WorkerReport.Held held) {

@@ -37,6 +37,7 @@ import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
 import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Finished;
+import tutti.common.protocol.WorkerReport.Loading;
 import tutti.common.protocol.WorkerReport.Nonfinite;
 import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
@@ -60,7 +61,7 @@ import tutti.coordinator.plan.StepGather;
  * the first cause.
  */
 public final class RunActor {
-    /** Loading ends long before; this is for a worker that hangs in it. */
+    /** Loading ends long before, or is told of; this is for a worker that hangs in it. */
     static final Duration LOADING_DEADLINE = Duration.ofMinutes(30);
     /** So long after a worker could not reach another somebody should be lost; else it is looked for who does not answer. */
     private static final Duration SUSPICION = Duration.ofSeconds(5);
@@ -312,6 +313,11 @@ public final class RunActor {
                     }
                     if (worker.report() instanceof StepDone done) {
                         told.add(done);
+                        return Behaviors.same();
+                    }
+                    if (worker.report() instanceof Loading loading) {
+                        expectWithin(LOADING_DEADLINE, "loading model and data");
+                        announcer.loading(loading);
                         return Behaviors.same();
                     }
                     if (!(worker.report() instanceof Ready ready)) {

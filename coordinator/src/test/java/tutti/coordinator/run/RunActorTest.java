@@ -187,6 +187,26 @@ class RunActorTest {
     }
 
     @Test
+    void shouldWaitAsLongAsItHearsThatLoadingGoesOn() throws Exception {
+        form();
+        for (int sample = 1; sample <= 3; sample++) {
+            String doing = "tokenising sample " + sample;
+            time.timePasses(Duration.ofMinutes(29));
+            run.tell(new WorkerReport.Loading(1, 1, "not shown"));
+            run.tell(new WorkerReport.Loading(0, 1, doing));
+            workers.get(0)
+                    .awaitAssert(
+                            Duration.ofSeconds(20),
+                            () -> assertThat(terminal.toString(StandardCharsets.UTF_8))
+                                    .contains("loading: " + doing));
+        }
+        assertThat(terminal.toString(StandardCharsets.UTF_8)).doesNotContain("not shown");
+        assertThat(outcome).isNotDone();
+        time.timePasses(Duration.ofMinutes(31));
+        assertFailed(Category.PEER, "loading model and data");
+    }
+
+    @Test
     void shouldEndWhenNoWorkerReportsForTooLong() throws Exception {
         form();
         ready(0, "same");

@@ -146,6 +146,7 @@ class ProtocolTest {
                                 new StepShard(9, new int[][] {{}, {7}}, 1)),
                         true),
                 WorkerCommand.Leave.failed(tutti.common.error.Category.NUMERIC, "step 3: \"ü\""),
+                new WorkerReport.Loading(1, 2, "tokenising sample 1,000, data.jsonl:1000"),
                 new WorkerReport.Ready(1, 1, 16, 1235, "ab12", 260_032, 8, 1L << 35, List.of("one", "two")),
                 new WorkerReport.Holding(1, 1, "forward of step 3", 1L << 40),
                 new WorkerReport.Held(1, 1, 8),

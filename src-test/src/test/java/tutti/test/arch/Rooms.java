@@ -29,6 +29,7 @@ final class Rooms {
             "tutti.worker.tensor.torch",
             "tutti.worker.tensor.nd4j",
             "tutti.worker.tensor.contract",
+            "tutti.worker.samples",
             "tutti.worker.batch",
             "tutti.worker.model",
             "tutti.worker.tune",

@@ -139,7 +139,7 @@ final class InProcessRun {
                         config,
                         collectives,
                         new Origin.Model(),
-                        new Host(0, 1, clock, new Progress(System::nanoTime), () -> 0, gradients -> 0))) {
+                        new Host(0, 1, clock, new Progress(System::nanoTime), doing -> {}, () -> 0, gradients -> 0))) {
             BatchPlan plan = BatchPlan.of(config, worldSize, trainer.samples());
             long total = plan.totalSteps(config.train().epochs(), config.train().maxSteps());
             long[] next = {0};

@@ -27,9 +27,11 @@ class StepPhasesTest {
         AtomicLong ticks = new AtomicLong();
         InProcessRun run = InProcessRun.of(flags, 1, () -> ticks.addAndGet(MILLISECOND));
 
-        // Two micro-batches: each adds a tick to data, forward and backward, and one between them and what comes
+        // Reading the samples is a tick of data. Two micro-batches: each adds a tick to data, forward and backward, and
+        // one
+        // between them and what comes
         // before. So does their virtual rank, to zeroing. One rank has no buckets to wait for.
-        StepTimes expected = new StepTimes(17, 2, 2, 0, 2, 3, 1, 2, 1);
+        StepTimes expected = new StepTimes(18, 3, 2, 0, 2, 3, 1, 2, 1);
         assertThat(run.times()).hasSize(2).containsOnly(expected);
     }
 }

@@ -251,6 +251,11 @@ public final class TrainingThread {
                     seat.threads(),
                     System::nanoTime,
                     progress,
+                    new LoadingReports(
+                            progress,
+                            System::nanoTime,
+                            doing -> assign.replyTo()
+                                    .tell(new WorkerReport.Loading(assign.rank(), assign.generation(), doing))),
                     ProcessMemory::startOfPeak,
                     gradients::bytes);
             trainer = Trainer.load(config, opened, origin, host);

@@ -1,5 +1,6 @@
 package tutti.worker.train;
 
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.LongUnaryOperator;
 
@@ -10,6 +11,7 @@ import java.util.function.LongUnaryOperator;
  * @param threads that compute
  * @param clock nanoseconds
  * @param progress hears what the trainer does
+ * @param loading hears how far a long loading is, for those who wait for it
  * @param heldBytes what the process holds now; 0 where the system does not tell
  * @param communication what the collectives hold, for the memory plan: of the bytes of gradients that lie in the host's memory
  */
@@ -18,5 +20,6 @@ public record Host(
         int threads,
         LongSupplier clock,
         Progress progress,
+        Consumer<String> loading,
         LongSupplier heldBytes,
         LongUnaryOperator communication) {}

@@ -68,9 +68,10 @@ record TrainStep(
     /**
      * @param step from 0
      * @param shards of the global batch, one for each virtual rank of this rank
+     * @param begun when the shards began to be read
      * @throws NonfiniteStep if a gradient is infinite or no number, unless such steps are to be left out
      */
-    Result run(long step, List<Shard> shards) {
+    Result run(long step, List<Shard> shards, long begun) {
         CollectiveCounts before = collectives.counts();
         long start = clock.getAsLong();
         progress.at("counting the labelled tokens of step " + (step + 1));
@@ -113,8 +114,8 @@ record TrainStep(
         long end = clock.getAsLong();
 
         StepTimes times = new StepTimes(
-                millis(end - start),
-                millis(passes.data),
+                millis(end - begun),
+                millis(start - begun + passes.data),
                 millis(passes.forward),
                 millis(passes.recompute),
                 millis(passes.backward - early),

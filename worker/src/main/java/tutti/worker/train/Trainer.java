@@ -26,6 +26,8 @@ import tutti.worker.checkpoint.WeightLoader;
 import tutti.worker.gradient.GradientBuckets;
 import tutti.worker.model.LlamaConfig;
 import tutti.worker.optim.LearningRate;
+import tutti.worker.samples.SampleSource;
+import tutti.worker.samples.TokenCache;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
@@ -112,6 +114,7 @@ public final class Trainer implements AutoCloseable {
             sums.close();
             gradients.close();
             arena.close();
+            data.close();
             throw e;
         }
     }
@@ -151,8 +154,11 @@ public final class Trainer implements AutoCloseable {
                 symmetric = collectives.symmetricMemory(
                         Parts.gradientBytes(config.plan(), model, kernels.masterDType(), collectives.worldSize()));
             }
-            TrainingSet data =
-                    TrainingSet.load(config.data(), config.encoding(), folder, maxLength, model.vocabulary());
+            TrainingSet data = TrainingSet.load(
+                    SampleSource.of(
+                            config.data(), config.encoding(), folder, maxLength, model.vocabulary(), host.threads()),
+                    new TokenCache(config.cache().folder(System.getenv(), Path.of(System.getProperty("user.home")))),
+                    host.loading());
             notes.addAll(data.notes());
             notes.add("data: " + data.report().summary()
                     + (data.template().isEmpty() ? "" : "; chat template " + data.template()));
@@ -400,11 +406,13 @@ public final class Trainer implements AutoCloseable {
         // A step that fails on its way may have changed some weights and not others, where they are sharded.
         completed = holdsWhole() ? whole : NOTHING;
         try {
+            long begun = clock.getAsLong();
             TrainStep.Result result = step.run(
                     shard.step(),
                     Arrays.stream(shard.samples())
                             .map(numbers -> shard(shard.inEpoch(), numbers))
-                            .toList());
+                            .toList(),
+                    begun);
             completed = shard.step() + 1;
             leftOut = result.leftOut().isEmpty() ? 0 : leftOut + 1;
             return result;
@@ -485,5 +493,6 @@ public final class Trainer implements AutoCloseable {
         symmetric.ifPresent(SymmetricMemory::close);
         arena.close();
         kernels.close();
+        data.close();
     }
 }

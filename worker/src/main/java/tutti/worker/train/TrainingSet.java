@@ -1,94 +1,63 @@
 package tutti.worker.train;
 
-import java.nio.ByteBuffer;
-import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.List;
-import java.util.Optional;
-import tutti.common.checkpoint.FileDigest;
-import tutti.common.config.DataConfig;
-import tutti.common.config.EncodingConfig;
-import tutti.common.dataset.Datasets;
-import tutti.common.dataset.Example;
-import tutti.common.dataset.Tokens;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import tutti.common.token.EncodeReport;
-import tutti.common.token.ExampleEncoder;
 import tutti.common.token.TokenizedExample;
-import tutti.common.token.Tokenizer;
+import tutti.worker.samples.LoadedSamples;
+import tutti.worker.samples.SampleSource;
+import tutti.worker.samples.TokenCache;
 
 /**
- * The tokenised samples that a worker holds in memory, in file order.
+ * The tokenised samples that a worker trains on, in file order.
  *
  * @param counts samples of each entry of {@code --data_path}
- * @param notes a line for each file that was read
- * @param template of chats; empty where all samples were tokenised before
- * @param fingerprint hash of all tokens and labels: ranks that differ must not train together
  */
-record TrainingSet(
-        List<TokenizedExample> samples,
-        int[] counts,
-        EncodeReport report,
-        List<String> notes,
-        String template,
-        String fingerprint) {
+record TrainingSet(LoadedSamples loaded, int[] counts) implements AutoCloseable {
 
-    /**
-     * @param folder the model's, with its tokenizer; not opened if all samples are tokenised already
-     * @param vocabulary token ids must be below it
-     */
-    static TrainingSet load(DataConfig data, EncodingConfig encoding, Path folder, int maxLength, int vocabulary) {
-        Datasets.Loaded loaded = Datasets.load(data);
-        List<Example> examples = loaded.examples();
-        boolean text = !examples.stream().allMatch(Tokens.class::isInstance);
-        try (Opened tokenizer = new Opened(text ? Optional.of(Tokenizer.open(folder)) : Optional.empty())) {
-            ExampleEncoder encoder = new ExampleEncoder(tokenizer.value(), encoding, maxLength, vocabulary);
-            ExampleEncoder.Result result = encoder.encodeAll(examples);
-            return new TrainingSet(
-                    result.examples(),
-                    kept(loaded.counts(), result.kept()),
-                    result.report(),
-                    loaded.notes(),
-                    encoder.template(),
-                    fingerprint(result.examples()));
-        }
+    /** @param progress what is done now, for a person */
+    static TrainingSet load(SampleSource source, TokenCache cache, Consumer<String> progress) {
+        LoadedSamples loaded = LoadedSamples.load(source, cache, LoadedSamples.SMALL, progress);
+        int[] kept = loaded.summary().kept().stream().mapToInt(count -> count).toArray();
+        return new TrainingSet(loaded, source.paths().sums(kept));
+    }
+
+    int count() {
+        return loaded.samples().count();
     }
 
     List<TokenizedExample> pick(int[] numbers) {
-        return Arrays.stream(numbers).mapToObj(samples::get).toList();
+        return Arrays.stream(numbers).mapToObj(loaded.samples()::get).toList();
     }
 
-    /** Of each sample. */
+    /** Tokens of each sample. */
     int[] lengths() {
-        return samples.stream().mapToInt(TokenizedExample::length).toArray();
+        return IntStream.range(0, count()).map(loaded.samples()::length).toArray();
     }
 
-    private static int[] kept(int[] loaded, BitSet kept) {
-        int[] counts = new int[loaded.length];
-        int first = 0;
-        for (int entry = 0; entry < counts.length; entry++) {
-            counts[entry] = kept.get(first, first + loaded[entry]).cardinality();
-            first += loaded[entry];
-        }
-        return counts;
+    EncodeReport report() {
+        return loaded.summary().report();
     }
 
-    private static String fingerprint(List<TokenizedExample> samples) {
-        MessageDigest sha256 = FileDigest.newSha256();
-        for (TokenizedExample sample : samples) {
-            ByteBuffer bytes = ByteBuffer.allocate((2 * sample.length() + 1) * Integer.BYTES);
-            bytes.putInt(sample.length());
-            bytes.asIntBuffer().put(sample.inputIds()).put(sample.labels());
-            sha256.update(bytes.array());
-        }
-        return FileDigest.hex(sha256);
+    /** A line for each file that was read, and for the cache. */
+    List<String> notes() {
+        return loaded.notes();
     }
 
-    private record Opened(Optional<Tokenizer> value) implements AutoCloseable {
-        @Override
-        public void close() {
-            value.ifPresent(Tokenizer::close);
-        }
+    /** Of chats; empty where all samples were tokenised before. */
+    String template() {
+        return loaded.template();
+    }
+
+    /** Hash of all tokens and labels: ranks that differ must not train together. */
+    String fingerprint() {
+        return loaded.summary().fingerprint();
+    }
+
+    @Override
+    public void close() {
+        loaded.samples().close();
     }
 }
