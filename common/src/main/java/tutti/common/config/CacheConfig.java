@@ -2,6 +2,7 @@ package tutti.common.config;
 
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Where what is made of data sets is kept for the next run.
@@ -15,17 +16,21 @@ public record CacheConfig(String given) {
     }
 
     /**
-     * Need not be there.
+     * Need not be there. As the XDG base directory specification has it; relative paths in the environment are ignored, as it says.
      *
-     * @param environment of the process; XDG_CACHE_HOME is read, as the XDG base directory specification has it
-     * @param home the user's
+     * @param environment of the process: XDG_CACHE_HOME, else HOME
+     * @param home the user's where the environment has none
      */
     public Path folder(Map<String, String> environment, Path home) {
         if (!given.isEmpty()) {
             return Path.of(given);
         }
         String caches = environment.getOrDefault("XDG_CACHE_HOME", "");
-        // Relative ones are to be ignored, says the specification.
-        return (caches.startsWith("/") ? Path.of(caches) : home.resolve(".cache")).resolve("tutti");
+        return Stream.of(caches, environment.getOrDefault("HOME", "") + "/.cache")
+                .filter(path -> path.startsWith("/") && !path.equals("/.cache"))
+                .map(Path::of)
+                .findFirst()
+                .orElse(home.resolve(".cache"))
+                .resolve("tutti");
     }
 }
