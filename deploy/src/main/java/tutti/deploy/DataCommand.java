@@ -47,7 +47,7 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
             ExampleEncoder encoder = new ExampleEncoder(tokenizer, run.encoding(), maxLength, model.vocabulary());
             DataSummary summary = new DataSummary();
             int[] kept = new int[paths.files().size()];
-            List<String> held = Datasets.read(paths.files(), run.data(), (file, example) -> {
+            List<String> held = Datasets.read(paths.files(), run.data(), (file, format, example) -> {
                 if (tokenizer.isEmpty() && !(example instanceof Tokens)) {
                     // Says what is missing.
                     Tokenizer.open(folder).close();

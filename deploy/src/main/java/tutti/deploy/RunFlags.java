@@ -143,7 +143,8 @@ final class RunFlags {
         return Settings.of(given(parsed), file == null ? null : Path.of(file));
     }
 
-    private static Map<String, String> given(ParseResult parsed) {
+    /** Flags of {@link Keys}, or others that take text, as they were written. */
+    static Map<String, String> given(ParseResult parsed) {
         Map<String, String> flags = new LinkedHashMap<>();
         for (OptionSpec option : parsed.matchedOptions()) {
             if (option.getValue() instanceof String[] words) {
@@ -177,7 +178,7 @@ final class RunFlags {
         return option.names()[0].substring(2);
     }
 
-    private static OptionSpec option(Key key) {
+    static OptionSpec option(Key key) {
         OptionSpec.Builder builder = OptionSpec.builder("--" + key.name()).paramLabel("VALUE");
         return switch (key.kind()) {
             case SWITCH, POLICY ->

@@ -129,7 +129,7 @@ class RunFlagsTest {
         int code = Tutti.execute(
                 Tutti.commandLine(
                         new CommandLine(new GenerateCommand(System.out)),
-                        new CommandLine(new EvalCommand(System.out)),
+                        EvalCommand.commandLine(System.out, err),
                         new CommandLine(new QuickstartCommand(System.out))),
                 err,
                 words);

@@ -3,11 +3,14 @@ package tutti.common.dataset;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import tutti.common.config.DataConfig;
 import tutti.common.config.DataFormat;
+import tutti.common.config.SampleBy;
 import tutti.common.error.TuttiException;
 
 /** Reads data files, sample by sample or all into memory. */
@@ -18,8 +21,9 @@ public final class Datasets {
      * Samples in order.
      *
      * @param notes a line for each file, on what it held, and for each folder with files that were not read
+     * @param formats of the samples
      */
-    public record Loaded(List<Example> examples, List<String> notes) {}
+    public record Loaded(List<Example> examples, List<String> notes, Set<DataFormat> formats) {}
 
     /** All samples of these files and folders, each of what format its fields say. */
     public static List<Example> load(List<Path> paths) {
@@ -30,15 +34,22 @@ public final class Datasets {
     public static Loaded load(DataConfig config) {
         DataPaths paths = DataPaths.of(config.paths());
         List<Example> examples = new ArrayList<>();
-        List<String> held = read(paths.files(), config, (file, example) -> examples.add(example));
-        return new Loaded(examples, paths.notes(held));
+        Set<DataFormat> formats = EnumSet.noneOf(DataFormat.class);
+        List<String> held = read(paths.files(), config, (file, format, example) -> {
+            formats.add(format);
+            examples.add(example);
+        });
+        return new Loaded(examples, paths.notes(held), formats);
     }
 
     /** Who takes samples one by one. */
     @FunctionalInterface
     public interface Taker {
-        /** @param file number of the one that it came from */
-        void take(int file, Example example);
+        /**
+         * @param file number of the one that it came from
+         * @param format that it had there
+         */
+        void take(int file, DataFormat format, Example example);
     }
 
     /**
@@ -58,7 +69,7 @@ public final class Datasets {
             String kind = DataFile.read(files.get(file), config.sampleBy(), plain -> {
                 Row row = plain.renamed(config.renamed());
                 DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
-                into.take(file, SampleFormats.read(row, format));
+                into.take(file, format, SampleFormats.read(row, format));
                 counts.merge(format, 1, Integer::sum);
             });
             if (counts.isEmpty()) {
@@ -74,5 +85,18 @@ public final class Datasets {
             held.add(samples + ", " + kind);
         }
         return held;
+    }
+
+    /** Texts to be continued: the lines of a text file that are not blank; field {@code prompt} of the rows of any other. */
+    public static List<String> prompts(Path file) {
+        List<String> prompts = new ArrayList<>();
+        DataFile.read(file, SampleBy.LINE, row -> {
+            String field = row.has("prompt") ? "prompt" : "text";
+            if (!row.has(field)) {
+                throw row.refused("no field 'prompt'; its keys are %s", row.keys());
+            }
+            prompts.add(row.text(field));
+        });
+        return prompts;
     }
 }

@@ -49,6 +49,11 @@ public final class ChatEncoder {
         return encode(template.prompt(turns)).ids();
     }
 
+    /** Ids of a text that is to be continued, beginning token included where the tokenizer has one. */
+    public int[] beginning(String text) {
+        return encode(new Rendered(text, List.of(), false)).ids();
+    }
+
     /**
      * @param sample of any kind that is text
      * @param all answers that are not learned have to be told, too

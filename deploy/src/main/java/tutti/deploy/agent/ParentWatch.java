@@ -21,6 +21,11 @@ public final class ParentWatch {
         start(aeronDir, () -> {}, () -> {}, () -> {});
     }
 
+    /** As above, where the agent has no folder. */
+    public static void start() {
+        start(null);
+    }
+
     /**
      * As above, and obeys the agent's words.
      *
@@ -37,7 +42,9 @@ public final class ParentWatch {
     private static void outlive(Path aeronDir, Runnable preempt, Runnable coordinatorLost, Runnable end) {
         listenToTheEnd(preempt, coordinatorLost, end);
         try {
-            Trees.delete(aeronDir);
+            if (aeronDir != null) {
+                Trees.delete(aeronDir);
+            }
             // Fetched late: logging starts slowly, and most children never need it here.
             LoggerFactory.getLogger(ParentWatch.class).error("the agent is gone; this process ends");
         } catch (IOException e) {

@@ -7,6 +7,7 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,7 +54,7 @@ final class Pump {
                 Files.newOutputStream(log, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
         return new Pump(name, () -> {
             try (LogFile kept = new LogFile(log, file, terminal)) {
-                forEachLine(from, (line, length) -> {
+                forEachLine(from, MAX_LINE_BYTES, (line, length) -> {
                     terminal.workerLine(prefix, line, length);
                     kept.line(line, length);
                 });
@@ -63,20 +64,26 @@ final class Pump {
 
     /** Whole lines to a reader, which must not throw. */
     static Pump lines(String name, InputStream from, LineReader reader) {
-        return new Pump(name, () -> forEachLine(from, reader));
+        return lines(name, from, MAX_LINE_BYTES, reader);
     }
 
-    private static void forEachLine(InputStream from, LineReader reader) throws IOException {
+    /** As above, for a child that may say so much in a line. */
+    static Pump lines(String name, InputStream from, int maxLineBytes, LineReader reader) {
+        return new Pump(name, () -> forEachLine(from, maxLineBytes, reader));
+    }
+
+    private static void forEachLine(InputStream from, int maxLineBytes, LineReader reader) throws IOException {
         byte[] chunk = new byte[CHUNK_BYTES];
-        byte[] line = new byte[MAX_LINE_BYTES];
+        byte[] line = new byte[CHUNK_BYTES];
         int length = 0;
         for (int count; (count = from.read(chunk)) >= 0; ) {
             for (int i = 0; i < count; i++) {
                 boolean end = chunk[i] == '\n';
                 if (!end) {
+                    line = length < line.length ? line : Arrays.copyOf(line, 2 * length);
                     line[length++] = chunk[i];
                 }
-                if (end || length == MAX_LINE_BYTES) {
+                if (end || length == maxLineBytes) {
                     reader.line(line, length);
                     length = 0;
                 }

@@ -19,6 +19,7 @@ import java.util.function.Consumer;
 import tutti.common.config.AllReduceConfig.ReduceDType;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.deploy.agent.RankGroup;
+import tutti.deploy.agent.RankGroup.Driver;
 
 /**
  * The float32 all-reduce of a run between real processes, one for each rank, size by size. Every sum is checked.
@@ -84,13 +85,17 @@ public record AllReduceBench(RankGroup ranks, List<String> command) {
         AtomicInteger told = new AtomicInteger();
         int code = ranks.run(
                 options.worldSize(),
-                together,
+                together ? Driver.SHARED : Driver.EACH,
                 START.plus(EACH_SIZE.multipliedBy(options.bytes().size())),
                 words,
-                line -> result(line).ifPresent(result -> {
-                    results.accept(result);
-                    told.incrementAndGet();
-                }));
+                (rank, line) -> {
+                    Optional<AllReduceResult> result = rank == 0 ? result(line) : Optional.empty();
+                    result.ifPresent(one -> {
+                        results.accept(one);
+                        told.incrementAndGet();
+                    });
+                    return result.isPresent();
+                });
         if (code == 0 && told.get() < options.bytes().size()) {
             throw bug("rank 0 told %d of %d sizes", told.get(), options.bytes().size());
         }

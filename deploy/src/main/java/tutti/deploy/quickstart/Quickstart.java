@@ -14,8 +14,9 @@ import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.dataset.Datasets;
+import tutti.common.dataset.Example;
 import tutti.common.token.VicunaTemplate;
-import tutti.worker.generate.Evaluation;
+import tutti.worker.generate.Evaluator;
 import tutti.worker.generate.TextModel;
 
 /**
@@ -56,7 +57,8 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
         int threads = TextModel.usefulThreads(folder.model(), System.getenv());
         report.stage(2, "what the untrained model answers");
         Scores before;
-        try (TextModel model = TextModel.random(folder.model(), true, Backend.AUTO, threads, seed)) {
+        TextModel.Engine engine = new TextModel.Engine(Backend.AUTO, true, threads);
+        try (TextModel model = TextModel.random(folder.model(), engine, seed)) {
             before = score(folder, samples, model);
         }
         report.line(before);
@@ -72,7 +74,7 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
 
         report.stage(4, "what the trained model answers");
         Scores after;
-        try (TextModel model = TextModel.load(folder.run(), true, Backend.AUTO, threads)) {
+        try (TextModel model = TextModel.load(folder.run(), engine)) {
             after = score(folder, samples, model);
         }
         report.result(before, after, trained, (clock.getAsLong() - begin) / NANOS);
@@ -98,10 +100,11 @@ public record Quickstart(Launcher launcher, PrintStream out, String command, Lon
     }
 
     private static Scores score(QuickstartFolder folder, SampleSplit samples, TextModel model) {
-        Evaluation evaluation = Evaluation.of(
-                model, Datasets.load(List.of(folder.heldout())), "", Recipe.HELDOUT_SAMPLES, Recipe.MAX_NEW_TOKENS);
         Map<String, Sample.Kind> kinds =
                 samples.heldout().stream().collect(Collectors.toMap(Sample::question, Sample::kind));
-        return new Scores(evaluation, kinds);
+        List<Example> heldout = Datasets.load(List.of(folder.heldout()));
+        try (Evaluator evaluator = new Evaluator(model, heldout, Recipe.EVALUATION)) {
+            return new Scores(evaluator.all(), kinds);
+        }
     }
 }

@@ -5,6 +5,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import tutti.common.config.EncodingConfig;
+import tutti.worker.generate.AnswerRule;
+import tutti.worker.generate.Evaluator;
+import tutti.worker.generate.Metric;
 
 /** The size of everything: chosen so that two cores get from random weights to right answers in about two minutes. */
 final class Recipe {
@@ -20,6 +25,9 @@ final class Recipe {
     private static final int HEADS = 4;
     private static final int MAX_POSITIONS = 128;
     private static final int VOCABULARY_STEP = 64;
+
+    static final Evaluator.Options EVALUATION = new Evaluator.Options(
+            Set.of(Metric.values()), AnswerRule.TEXT, EncodingConfig.USUAL, 8, MAX_POSITIONS, MAX_NEW_TOKENS);
 
     private Recipe() {}
 

@@ -6,6 +6,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -109,6 +110,20 @@ final class TuttiProcess implements AutoCloseable {
         List<String> words = new ArrayList<>(List.of("run"));
         flags.forEach((name, value) -> words.addAll(List.of("--" + name, value)));
         return start(folder, prefix, environment, words);
+    }
+
+    /** Writes lines to the standard input. */
+    void say(String... lines) throws IOException {
+        OutputStream in = process.getOutputStream();
+        for (String line : lines) {
+            in.write((line + "\n").getBytes(StandardCharsets.UTF_8));
+        }
+        in.flush();
+    }
+
+    /** Ends the standard input. */
+    void endInput() throws IOException {
+        process.getOutputStream().close();
     }
 
     /** Of the agent: the script becomes the JVM. */

@@ -1,7 +1,9 @@
 package tutti.worker.generate;
 
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import tutti.common.config.DataFormat;
 
 /** When a given answer is as good as the wanted one. */
 public enum AnswerRule {
@@ -38,6 +40,14 @@ public enum AnswerRule {
     private static final Pattern STRICT = Pattern.compile("#### (-?[0-9.,]+)");
     private static final Pattern FLEXIBLE = Pattern.compile("-?[$0-9.,]{2,}|-?[0-9]+");
     private static final Pattern LAST_DOT = Pattern.compile("\\.$");
+
+    /** The one for data of these formats: their own where all samples are of one that has one. */
+    public static AnswerRule of(Set<DataFormat> formats) {
+        if (formats.equals(Set.of(DataFormat.GSM8K))) {
+            return GSM8K;
+        }
+        return formats.equals(Set.of(DataFormat.SQL_CREATE_CONTEXT)) ? SQL : TEXT;
+    }
 
     /** Is {@code given}, which a model has said, as good as {@code wanted}, which the data has? */
     public abstract boolean matches(String wanted, String given);

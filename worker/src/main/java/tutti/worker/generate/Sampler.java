@@ -3,6 +3,7 @@ package tutti.worker.generate;
 import static tutti.common.error.TuttiException.require;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -13,21 +14,43 @@ import java.util.stream.IntStream;
  * @param temperature 0 takes the largest logit (the lowest id among equals)
  * @param topK keep the so many largest; 0 keeps all
  * @param topP keep the smallest set of tokens whose probability reaches this (Holtzman et al. 2020)
+ * @param repetitionPenalty makes tokens that the sequence has already, in its prompt too, less likely; 1: does not (Keskar et al. 2019,
+ *     as in transformers: a positive logit is divided by it, a negative one multiplied, before anything else)
  */
-public record Sampler(double temperature, int topK, double topP, SplittableRandom random) {
-    public static final Sampler GREEDY = new Sampler(0, 0, 1, new SplittableRandom(0));
+public record Sampler(double temperature, int topK, double topP, double repetitionPenalty, SplittableRandom random) {
+    public static final Sampler GREEDY = new Sampler(0, 0, 1, 1, new SplittableRandom(0));
 
     public Sampler {
         require(temperature >= 0, "--temperature=%s: not below 0", temperature);
         require(topK >= 0, "--top_k=%d: not below 0; 0 keeps all", topK);
         require(topP > 0 && topP <= 1, "--top_p=%s: more than 0, at most 1", topP);
+        require(
+                repetitionPenalty > 0 && Double.isFinite(repetitionPenalty),
+                "--repetition_penalty=%s: more than 0; 1 changes nothing, 1.2 is usual",
+                repetitionPenalty);
     }
 
-    public int next(float[] logits) {
+    /** One for another sequence, whose draws do not depend on this one's. */
+    public Sampler split() {
+        return new Sampler(temperature, topK, topP, repetitionPenalty, random.split());
+    }
+
+    /**
+     * @param logits (V), changed by the penalty
+     * @param seen ids that the sequence has already
+     */
+    public int next(float[] logits, BitSet seen) {
+        if (repetitionPenalty != 1) {
+            seen.stream().forEach(id -> logits[id] = penalised(logits[id]));
+        }
         if (temperature == 0) {
             return argmax(logits);
         }
         return topK == 0 && topP == 1 ? drawFromAll(logits) : drawFromLikeliest(logits);
+    }
+
+    private float penalised(float logit) {
+        return (float) (logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty);
     }
 
     private static int argmax(float[] logits) {

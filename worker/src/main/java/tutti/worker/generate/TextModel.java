@@ -12,6 +12,7 @@ import tutti.worker.model.LlamaDecoder;
 import tutti.worker.model.ParameterSpec;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.PlanningArena;
 import tutti.worker.train.Backends;
@@ -45,18 +46,30 @@ public final class TextModel implements AutoCloseable {
         }
     }
 
+    /**
+     * What computes.
+     *
+     * @param threads on the CPU
+     */
+    public record Engine(Backend backend, Device device, boolean bf16, int threads) {
+        /** On the device that {@code --device auto} takes. */
+        public Engine(Backend backend, boolean bf16, int threads) {
+            this(backend, Backends.device(backend, DeviceKind.AUTO, 0), bf16, threads);
+        }
+    }
+
     /** The weights of a folder in Hugging Face layout. */
-    public static TextModel load(Path folder, boolean bf16, Backend backend, int threads) {
-        return open(folder, bf16, backend, threads, model -> WeightLoader.load(folder, model.config, model.replica));
+    public static TextModel load(Path folder, Engine engine) {
+        return open(folder, engine, model -> WeightLoader.load(folder, model.config, model.replica));
     }
 
     /** Random weights for a folder that has config and tokenizer only: what a run with the same seed starts from. */
-    public static TextModel random(Path folder, boolean bf16, Backend backend, int threads, long seed) {
-        return open(folder, bf16, backend, threads, model -> WeightLoader.random(model.config, model.replica, seed));
+    public static TextModel random(Path folder, Engine engine, long seed) {
+        return open(folder, engine, model -> WeightLoader.random(model.config, model.replica, seed));
     }
 
     /** What was opened is closed again when a later step fails. */
-    private static TextModel open(Path folder, boolean bf16, Backend backend, int threads, Consumer<TextModel> fill) {
+    private static TextModel open(Path folder, Engine engine, Consumer<TextModel> fill) {
         LlamaConfig config = LlamaConfig.read(folder);
         Tokenizer tokenizer = Tokenizer.open(folder);
         TextModel model;
@@ -64,8 +77,8 @@ public final class TextModel implements AutoCloseable {
             model = of(
                     config,
                     tokenizer,
-                    bf16,
-                    Backends.open(backend, Backends.device(backend, DeviceKind.AUTO, 0), threads));
+                    engine.bf16(),
+                    Backends.open(engine.backend(), engine.device(), engine.threads()));
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -90,6 +103,11 @@ public final class TextModel implements AutoCloseable {
 
     /** Threads that serve a model of this size best: {@code OMP_NUM_THREADS} if set, else one for a small model, else all cores. */
     public static int usefulThreads(Path folder, Map<String, String> environment) {
+        return usefulThreads(folder, environment, 1);
+    }
+
+    /** As above for each of so many processes, which share the cores. */
+    public static int usefulThreads(Path folder, Map<String, String> environment, int processes) {
         String given = environment.getOrDefault("OMP_NUM_THREADS", "");
         if (given.matches("[1-9]\\d{0,3}")) {
             return Integer.parseInt(given);
@@ -97,7 +115,7 @@ public final class TextModel implements AutoCloseable {
         long weights = ParameterSpec.of(LlamaConfig.read(folder)).stream()
                 .mapToLong(spec -> spec.shape().count())
                 .sum();
-        return weights < WORTH_THREADS ? 1 : Runtime.getRuntime().availableProcessors();
+        return weights < WORTH_THREADS ? 1 : Math.max(1, Runtime.getRuntime().availableProcessors() / processes);
     }
 
     public Tokenizer tokenizer() {
@@ -120,21 +138,31 @@ public final class TextModel implements AutoCloseable {
         return replica;
     }
 
-    /** @param capacity most tokens of one sequence; the caller closes it before this model */
+    /** For one sequence at a time. */
     public Generator generator(int capacity) {
+        return generator(1, capacity);
+    }
+
+    /**
+     * The caller closes it before this model.
+     *
+     * @param slots most sequences at once
+     * @param capacity most tokens of one sequence
+     */
+    public Generator generator(int slots, int capacity) {
         PlanningArena plan = new PlanningArena();
-        decoder(plan, capacity);
+        decoder(plan, slots, capacity);
         Arena memory = kernels.arena("decoder", plan.used());
         try {
-            return new Generator(decoder(memory, capacity), memory);
+            return new Generator(decoder(memory, slots, capacity), memory);
         } catch (RuntimeException e) {
             memory.close();
             throw e;
         }
     }
 
-    private LlamaDecoder decoder(Arena memory, int capacity) {
-        return new LlamaDecoder(config, kernels, compute, replica, memory, capacity);
+    private LlamaDecoder decoder(Arena memory, int slots, int capacity) {
+        return new LlamaDecoder(config, kernels, compute, replica, memory, slots, capacity);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package tutti.worker.model;
 
+import java.util.List;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Segments;
 import tutti.worker.tensor.Shape;
@@ -41,38 +42,42 @@ final class Block {
 
     /** Overwrites {@code a} from the block input x (N,C). What backward needs is then there; {@link #finish} gives the output. */
     void forward(BlockActivations a, Tensor x, Tensor positions, Segments segments) {
+        project(a, x, positions);
+        kernels.attention(heads(a.attended()), heads(a.q()), heads(a.k()), heads(a.v()), segments, scale);
+        feedForward(a, x);
+    }
+
+    /**
+     * As {@link #forward}, for new rows of sequences whose earlier keys and values lie in a cache. Products take all rows at once;
+     * attention goes sequence by sequence, since their caches have gaps between them.
+     *
+     * @param keys (slots*P,G*D); the new rows are written behind those that are there
+     * @param values as keys
+     * @param runs cover the rows of x in their order
+     */
+    void decode(BlockActivations a, Tensor x, Tensor positions, Tensor keys, Tensor values, List<CachedRun> runs) {
+        project(a, x, positions);
+        for (CachedRun run : runs) {
+            kernels.copy(run.added(keys), run.of(a.k()));
+            kernels.copy(run.added(values), run.of(a.v()));
+            kernels.attention(
+                    heads(run.of(a.attended())),
+                    heads(run.of(a.q())),
+                    heads(run.all(keys)),
+                    heads(run.all(values)),
+                    Segments.decode(run.rows(), run.past() + run.rows()),
+                    scale);
+        }
+        feedForward(a, x);
+    }
+
+    private void project(BlockActivations a, Tensor x, Tensor positions) {
         kernels.rmsNorm(a.normed1(), a.rstd1(), x, norm1.value(), config.normEps());
         query.forward(a.q(), a.normed1());
         key.forward(a.k(), a.normed1());
         value.forward(a.v(), a.normed1());
         kernels.rope(heads(a.q()), rope.cos(), rope.sin(), positions, false);
         kernels.rope(heads(a.k()), rope.cos(), rope.sin(), positions, false);
-        kernels.attention(heads(a.attended()), heads(a.q()), heads(a.k()), heads(a.v()), segments, scale);
-        feedForward(a, x);
-    }
-
-    /**
-     * As {@link #forward}, for new rows of one sequence whose earlier keys and values lie in a cache.
-     *
-     * @param keys (P,G*D); the new rows are written behind the {@code past} ones that are there
-     */
-    void decode(BlockActivations a, Tensor x, Tensor positions, Tensor keys, Tensor values, int past) {
-        int rows = Math.toIntExact(x.shape().size(0));
-        Tensor newKeys = keys.rows(past, rows);
-        kernels.rmsNorm(a.normed1(), a.rstd1(), x, norm1.value(), config.normEps());
-        query.forward(a.q(), a.normed1());
-        key.forward(newKeys, a.normed1());
-        value.forward(values.rows(past, rows), a.normed1());
-        kernels.rope(heads(a.q()), rope.cos(), rope.sin(), positions, false);
-        kernels.rope(heads(newKeys), rope.cos(), rope.sin(), positions, false);
-        kernels.attention(
-                heads(a.attended()),
-                heads(a.q()),
-                heads(keys.rows(0, past + rows)),
-                heads(values.rows(0, past + rows)),
-                Segments.decode(rows, past + rows),
-                scale);
-        feedForward(a, x);
     }
 
     private void feedForward(BlockActivations a, Tensor x) {

@@ -13,6 +13,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import tutti.common.config.DataFormat;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Tokens;
@@ -84,7 +85,7 @@ final class SampleEncoding implements AutoCloseable {
         }
     }
 
-    private void take(int file, Example example) {
+    private void take(int file, DataFormat format, Example example) {
         if (tokenizer.isEmpty() && !(example instanceof Tokens)) {
             // Only now: samples that are tokens already need none, and are not examined by what it would know of them.
             tokenizer = Optional.of(Tokenizer.open(source.folder()));

@@ -1,0 +1,65 @@
+package tutti.test.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tutti.common.error.Category;
+import tutti.test.support.Shared;
+
+/** {@code tutti chat} by a real process whose input and output are pipes. */
+class ChatTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void shouldAnswerEachLineAndRememberTheOnesBefore() throws Exception {
+        try (TuttiProcess chat = chat("--max_new_tokens", "6")) {
+            chat.say("Tell me of Lily.");
+            chat.awaitLine("^tutti: note: the answer is cut at --max_new_tokens=6$");
+            String first = chat.out();
+            assertThat(first).isNotBlank().hasLineCount(1);
+            chat.say("", "Tell me of Lily.");
+            chat.awaitLines(List.of("the answer is cut", "the answer is cut"));
+            chat.say("/reset", "Tell me of Lily.", "/exit", "Never asked.");
+            chat.succeed();
+            List<String> answers = chat.out().lines().toList();
+            assertThat(answers).hasSize(3);
+            assertThat(answers.get(1)).as("it sees what it said").isNotEqualTo(first);
+            assertThat(answers.get(2)).as("it has forgotten").isEqualTo(first);
+        }
+    }
+
+    @Test
+    void shouldSayWhenTheContextIsFullAndGoOnAfterAReset() throws Exception {
+        try (TuttiProcess chat = chat("--system", "Be brief.", "--model_max_length", "40", "--max_new_tokens", "30")) {
+            chat.say("Tell me of the big red dog and the park.");
+            chat.awaitLine("^tutti: note: the context of 40 tokens is full; /reset begins anew$");
+            chat.say("And then?");
+            chat.awaitLine(
+                    "^tutti: note: not answered: .* more than the 40 tokens of its context; /reset begins anew$");
+            chat.say("/reset", "Hi");
+            chat.endInput();
+            chat.succeed();
+            assertThat(chat.out().lines()).as("answers").hasSizeGreaterThanOrEqualTo(2);
+        }
+    }
+
+    @Test
+    void shouldRefuseAnEmptyStopString() throws Exception {
+        try (TuttiProcess chat = chat("--stop", "")) {
+            Refusal.assertEnd(chat, Category.USER, "--stop: an empty text");
+        }
+    }
+
+    private TuttiProcess chat(String... more) {
+        List<String> words = new ArrayList<>(
+                List.of("chat", "--model", Shared.path("models/stories260k").toString(), "--temperature", "0"));
+        words.addAll(List.of("--chat_template", "chatml"));
+        words.addAll(List.of(more));
+        return TuttiProcess.start(folder, words.toArray(String[]::new));
+    }
+}
