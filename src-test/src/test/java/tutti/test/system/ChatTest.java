@@ -17,7 +17,8 @@ class ChatTest {
 
     @Test
     void shouldAnswerEachLineAndRememberTheOnesBefore() throws Exception {
-        try (TuttiProcess chat = chat("--max_new_tokens", "6")) {
+        // What was said is less likely to be said again, so an answer tells whether it was remembered.
+        try (TuttiProcess chat = chat("--max_new_tokens", "6", "--repetition_penalty", "1.5")) {
             chat.say("Tell me of Lily.");
             chat.awaitLine("^tutti: note: the answer is cut at --max_new_tokens=6$");
             String first = chat.out();
