@@ -15,18 +15,33 @@ import java.util.Map;
  * @param shuffle a new order each epoch, drawn from the run's seed; otherwise file order
  * @param renamed field of the format to the name that it has in the files, where that is another
  * @param sampleBy for text files
+ * @param answerAfter words of a plain text behind which the answer is; empty: none is a prompt
  */
 public record DataConfig(
-        List<Path> paths, boolean shuffle, DataFormat format, Map<String, String> renamed, SampleBy sampleBy) {
+        List<Path> paths,
+        boolean shuffle,
+        DataFormat format,
+        Map<String, String> renamed,
+        SampleBy sampleBy,
+        String answerAfter) {
     public DataConfig {
         paths = List.copyOf(paths);
         renamed = Map.copyOf(renamed);
+        require(
+                answerAfter.isEmpty() || !answerAfter.isBlank(),
+                "--answer_after '%s': only white space; give the words before an answer, as in \"A:\"",
+                answerAfter);
         require(!paths.isEmpty(), "--data_path is missing: a file or folder of JSON, CSV, Parquet or text to train on");
     }
 
     /** These files, with everything else seen from their content. */
     public DataConfig(List<Path> paths) {
-        this(paths, true, DataFormat.AUTO, Map.of(), SampleBy.LINE);
+        this(paths, true, DataFormat.AUTO, Map.of(), SampleBy.LINE, "");
+    }
+
+    /** Other files, read in the same way. */
+    public DataConfig with(List<Path> others) {
+        return new DataConfig(others, shuffle, format, renamed, sampleBy, answerAfter);
     }
 
     static DataConfig read(Settings settings) {
@@ -44,7 +59,8 @@ public record DataConfig(
                 settings.flag(Keys.SHUFFLE),
                 format,
                 renamed(format, named),
-                settings.choice(Keys.SAMPLE_BY, SampleBy.class));
+                settings.choice(Keys.SAMPLE_BY, SampleBy.class),
+                settings.text(Keys.ANSWER_AFTER));
     }
 
     private static DataFormat implied(DataFormat format, Map<Key, String> named) {

@@ -127,6 +127,13 @@ public final class Keys {
             "truncate",
             MODEL,
             "what becomes of samples longer than model_max_length: truncate, drop, or error");
+    public static final Key ANSWER_AFTER = key(
+            "answer_after",
+            Kind.WORD,
+            "",
+            MODEL,
+            "of plain text samples only what follows the last of these words is the answer, as in \"A:\": the rest is a prompt, "
+                    + "which is not learned; empty: all of a text is learned");
     public static final Key SHUFFLE =
             key("shuffle", Kind.SWITCH, "true", MODEL, "new order each epoch from the seed; False: file order");
     public static final Key PACKING = key(

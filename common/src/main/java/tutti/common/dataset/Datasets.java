@@ -69,7 +69,7 @@ public final class Datasets {
             String kind = DataFile.read(files.get(file), config.sampleBy(), plain -> {
                 Row row = plain.renamed(config.renamed());
                 DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
-                into.take(file, format, SampleFormats.read(row, format));
+                into.take(file, format, Answers.apart(SampleFormats.read(row, format), config.answerAfter()));
                 counts.merge(format, 1, Integer::sum);
             });
             if (counts.isEmpty()) {

@@ -152,7 +152,9 @@ class ContainersTest {
     void shouldCutTextAsHuggingFaceDoes(SampleBy by, String samples) throws IOException {
         Path file = write("a.txt.gz", "a\r\nb\n\n \nc\n\nd\n");
         List<String> read =
-                Datasets.load(new DataConfig(List.of(file), true, DataFormat.AUTO, Map.of(), by)).examples().stream()
+                Datasets.load(new DataConfig(List.of(file), true, DataFormat.AUTO, Map.of(), by, ""))
+                        .examples()
+                        .stream()
                         .map(PlainText.class::cast)
                         .map(text -> text.text().replace("\n", "/").replace(" ", "")
                                 + text.source().substring(file.toString().length()))

@@ -156,7 +156,7 @@ class SampleFormatsTest {
 
     private Datasets.Loaded load(String json, DataFormat format, Map<String, String> names) throws IOException {
         Path file = Files.writeString(folder.resolve("a.jsonl"), json.replace('\'', '"'));
-        return Datasets.load(new DataConfig(List.of(file), true, format, names, SampleBy.LINE));
+        return Datasets.load(new DataConfig(List.of(file), true, format, names, SampleBy.LINE, ""));
     }
 
     private static String shown(Conversation read) {

@@ -71,7 +71,7 @@ class SharedDataTest {
     void shouldReadParquetByTheNamesOfItsFields() {
         Path file = Shared.file("data/spider/validation.parquet");
         Map<String, String> names = Map.of("prompt", "question", "completion", "query");
-        DataConfig config = new DataConfig(List.of(file), true, DataFormat.PROMPT_COMPLETION, names, SampleBy.LINE);
+        DataConfig config = new DataConfig(List.of(file), true, DataFormat.PROMPT_COMPLETION, names, SampleBy.LINE, "");
         Datasets.Loaded loaded = Datasets.load(config);
         assertThat(loaded.notes()).containsExactly("data: " + file + ": 1,034 samples of prompt_completion, Parquet");
         assertThat(loaded.examples().get(0))
