@@ -111,6 +111,8 @@ function Tiles({ status, last }) {
       note=${`${workers}, generation ${status.generation}`} />
     <${Tile} name="Last checkpoint" value=${status.last_checkpoint ?? 'none yet'}
       note=${sinceCheckpoint(status)} />
+    ${status.last_evaluation && html`<${Tile} name="Held-out loss" value=${number(status.last_evaluation.eval_loss)}
+      note=${`after step ${count(status.last_evaluation.step)}`} />`}
   </section>`;
 }
 

@@ -5,6 +5,7 @@ import static tutti.common.error.TuttiException.require;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import tutti.common.config.RunConfig;
 import tutti.common.dataset.DataPaths;
 import tutti.common.error.Category;
@@ -16,8 +17,15 @@ final class DataPreflight implements Preflight {
 
     @Override
     public void check(RunConfig config) {
-        for (Path file : DataPaths.of(config.data().paths()).files()) {
-            require(Files.isReadable(file), Category.DATA, "%s: no permission to read it; check --data_path", file);
+        check("--data_path", config.data().paths());
+        if (config.eval().evaluates()) {
+            check("--eval_data_path", config.eval().paths());
+        }
+    }
+
+    private static void check(String flag, List<Path> paths) {
+        for (Path file : DataPaths.of(paths).files()) {
+            require(Files.isReadable(file), Category.DATA, "%s: no permission to read it; check %s", file, flag);
             require(
                     size(file) > 0,
                     Category.DATA,

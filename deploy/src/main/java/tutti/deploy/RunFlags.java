@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.BiFunction;
 import java.util.function.ToIntFunction;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -179,7 +180,10 @@ final class RunFlags {
     }
 
     static OptionSpec option(Key key) {
-        OptionSpec.Builder builder = OptionSpec.builder("--" + key.name()).paramLabel("VALUE");
+        String[] names = Stream.concat(Stream.of(key.name()), Keys.olderNames(key).stream())
+                .map("--"::concat)
+                .toArray(String[]::new);
+        OptionSpec.Builder builder = OptionSpec.builder(names).paramLabel("VALUE");
         return switch (key.kind()) {
             case SWITCH, POLICY ->
                 builder.type(String.class).arity("0..1").fallbackValue("true").build();

@@ -42,7 +42,7 @@ class RunFlagsTest {
         assertThat(config.launch().worldSize()).isEqualTo(4);
         assertThat(config.train().bf16()).isTrue();
         assertThat(config.train().checkpointing()).isEqualTo(GradientCheckpointing.of(Policy.FULL));
-        assertThat(settings.answers()).hasSize(6);
+        assertThat(settings.answers()).hasSize(4);
     }
 
     @ParameterizedTest

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import tutti.common.error.Category;
@@ -34,13 +35,19 @@ public final class Checkpoints {
         return "checkpoint-" + step;
     }
 
+    /** What its name says; empty: it is no checkpoint's. */
+    public static OptionalLong stepOf(Path folder) {
+        Matcher name = NAME.matcher(String.valueOf(folder.getFileName()));
+        return name.matches() ? OptionalLong.of(Long.parseLong(name.group(1))) : OptionalLong.empty();
+    }
+
     /** All of them, newest first, whole or not. */
     public static List<Found> list(Path output) {
         List<Found> found = new ArrayList<>();
         for (Path path : children(output)) {
-            Matcher name = NAME.matcher(path.getFileName().toString());
-            if (name.matches() && isFolder(path)) {
-                found.add(new Found(Long.parseLong(name.group(1)), path));
+            OptionalLong step = stepOf(path);
+            if (step.isPresent() && isFolder(path)) {
+                found.add(new Found(step.getAsLong(), path));
             }
         }
         found.sort(Comparator.comparingLong(Found::step).reversed());
@@ -80,19 +87,21 @@ public final class Checkpoints {
      *
      * @param committed step of a checkpoint that is whole and durable
      * @param keep {@code --save_total_limit}; below 1 deletes nothing
+     * @param best step of one that stays beside those, if there is one
      * @return what was deleted
      */
-    public static List<Path> prune(Path output, long committed, int keep) {
+    public static List<Path> prune(Path output, long committed, int keep, OptionalLong best) {
         List<Path> deleted = new ArrayList<>();
         int kept = 1;
         for (Found checkpoint : list(output)) {
             if (keep < 1 || checkpoint.step() >= committed) {
                 continue;
             }
+            boolean isBest = best.isPresent() && best.getAsLong() == checkpoint.step();
             if (kept < keep) {
                 // Sizes are enough here: newest() has the last word when a run resumes.
                 kept += Manifest.verifySizes(checkpoint.path()).ok() ? 1 : 0;
-            } else {
+            } else if (!isBest) {
                 delete(output, checkpoint.path());
                 deleted.add(checkpoint.path());
             }

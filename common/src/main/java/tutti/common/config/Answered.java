@@ -18,11 +18,8 @@ public final class Answered {
             Map.entry(
                     "lazy_preprocess",
                     "samples are tokenised before the first step; large files once for all runs, see --cache_dir"),
-            Map.entry("evaluation_strategy", "no evaluation during training; run `tutti eval` on the final folder"),
-            Map.entry("eval_strategy", "no evaluation during training; run `tutti eval` on the final folder"),
-            Map.entry("per_device_eval_batch_size", "no evaluation during training"),
-            Map.entry("eval_steps", "no evaluation during training"),
-            Map.entry("eval_data_path", "no evaluation during training; run `tutti eval` on the final folder"),
+            Map.entry("do_eval", "see --eval_data_path and --eval_strategy"),
+            Map.entry("greater_is_better", "follows from --metric_for_best_model"),
             Map.entry("report_to", "metrics go to metrics.jsonl, the console and /metrics"),
             Map.entry("run_name", "runs are named by their output folder"),
             Map.entry("logging_strategy", "steps; see --logging_steps"),

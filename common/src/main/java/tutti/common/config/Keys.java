@@ -15,6 +15,7 @@ public final class Keys {
     private static final String LAUNCH = "Launch (as torchrun)";
     private static final String MODEL = "Model and data";
     private static final String TRAIN = "Training (as TrainingArguments)";
+    private static final String EVAL = "Evaluation in training (as TrainingArguments)";
     private static final String OUTPUT = "Output";
     private static final String CLUSTER = "Cluster";
     private static final String GUARDS = "Guards";
@@ -228,6 +229,66 @@ public final class Keys {
             TRAIN,
             "cpu, or cuda: one CUDA device a worker, by its local rank; auto takes cuda in a build with -Pcuda");
 
+    public static final Key EVAL_DATA_PATH = key(
+            "eval_data_path",
+            Kind.LIST,
+            "",
+            EVAL,
+            "held-out files or folders, read as those of data_path: their loss and perplexity are measured while it trains");
+    public static final Key EVAL_STRATEGY = key(
+            "eval_strategy",
+            Kind.WORD,
+            "auto",
+            EVAL,
+            "when: no, steps or epoch, the last step always included; auto: epoch where eval_data_path is given "
+                    + "(TrainingArguments: no)");
+    public static final Key EVAL_STEPS = key(
+            "eval_steps", Kind.INTEGER, "500", EVAL, "optimizer steps between evaluations, for eval_strategy steps");
+    public static final Key EVAL_ON_START =
+            key("eval_on_start", Kind.SWITCH, "false", EVAL, "before the first step, too: what the model knew before");
+    public static final Key PER_DEVICE_EVAL_BATCH_SIZE = key(
+            "per_device_eval_batch_size",
+            Kind.INTEGER,
+            "8",
+            EVAL,
+            "sequences of one micro-batch of an evaluation; at most per_device_train_batch_size, whose memory they use");
+    public static final Key EVAL_LIMIT =
+            key("eval_limit", Kind.INTEGER, "1000", EVAL, "most samples to evaluate, the first ones of the files");
+    public static final Key EVAL_METRIC = key(
+            "eval_metric",
+            Kind.LIST,
+            "loss",
+            EVAL,
+            "loss, always; exact_match: answers the samples' last questions greedily and compares, which takes longer");
+    public static final Key EVAL_RULE = key(
+            "eval_rule",
+            Kind.WORD,
+            "text",
+            EVAL,
+            "what of two answers exact_match compares: text (all but white space around), gsm8k (the last number), sql (without "
+                    + "differences of writing)");
+    public static final Key EVAL_MAX_NEW_TOKENS =
+            key("eval_max_new_tokens", Kind.INTEGER, "64", EVAL, "longest answer of an evaluation, in tokens");
+    public static final Key SAMPLE_PROMPTS = key(
+            "sample_prompts",
+            Kind.WORD,
+            "",
+            EVAL,
+            "a prompt that is answered greedily after each evaluation, or @FILE with one a line: shown, and kept in samples.jsonl; a "
+                    + "question of a chat where the evaluation's samples are chats");
+    public static final Key LOAD_BEST_MODEL_AT_END = key(
+            "load_best_model_at_end",
+            Kind.SWITCH,
+            "false",
+            EVAL,
+            "the final model is that of the best checkpoint that was evaluated, which save_total_limit leaves alone");
+    public static final Key METRIC_FOR_BEST_MODEL = key(
+            "metric_for_best_model",
+            Kind.WORD,
+            "eval_loss",
+            EVAL,
+            "eval_loss, of which less is better, or exact_match, of which more is");
+
     public static final Key OUTPUT_DIR = key("output_dir", Kind.WORD, "", OUTPUT, "where everything is written");
     public static final Key OVERWRITE_OUTPUT_DIR = key(
             "overwrite_output_dir",
@@ -315,6 +376,9 @@ public final class Keys {
             GUARDS,
             "report a loss that is so many standard deviations above the mean of the 50 before it; 0: none");
 
+    /** Names that TrainingArguments has had before. */
+    private static final Map<String, Key> OLDER_NAMES = Map.of("evaluation_strategy", EVAL_STRATEGY);
+
     private static final Map<String, Key> ALL = collect();
 
     private Keys() {}
@@ -326,6 +390,19 @@ public final class Keys {
     /** In the order of this page. */
     public static List<Key> all() {
         return List.copyOf(ALL.values());
+    }
+
+    /** Other names under which this key is known. */
+    public static List<String> olderNames(Key key) {
+        return OLDER_NAMES.entrySet().stream()
+                .filter(older -> older.getValue().equals(key))
+                .map(Map.Entry::getKey)
+                .toList();
+    }
+
+    /** The name of today. */
+    static String newName(String name) {
+        return OLDER_NAMES.containsKey(name) ? OLDER_NAMES.get(name).name() : name;
     }
 
     static Map<String, Key> byName() {

@@ -16,11 +16,13 @@ public record RunConfig(
         LedgerConfig ledger,
         ConsoleConfig console,
         AllReduceConfig allReduce,
-        GuardConfig guards) {
+        GuardConfig guards,
+        EvalConfig eval) {
 
     public RunConfig {
         train.requireHeldBy(launch);
         allReduce.requireGradientsOf(train.backend());
+        eval.requireCheckpoints(output);
         require(
                 (long) train.batchSize() * train.accumulation() * train.virtualRanks(launch.worldSize())
                         <= Integer.MAX_VALUE,
@@ -32,7 +34,7 @@ public record RunConfig(
     }
 
     public PlanConfig plan() {
-        return new PlanConfig(launch, model, train, optim, allReduce);
+        return new PlanConfig(launch, model, train, optim, allReduce, eval);
     }
 
     /** @throws tutti.common.error.TuttiException (user) naming the first key that is wrong */
@@ -52,6 +54,7 @@ public record RunConfig(
                 LedgerConfig.read(settings),
                 ConsoleConfig.read(settings),
                 AllReduceConfig.read(settings),
-                GuardConfig.read(settings));
+                GuardConfig.read(settings),
+                EvalConfig.read(settings));
     }
 }

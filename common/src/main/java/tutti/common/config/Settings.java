@@ -138,7 +138,7 @@ public final class Settings {
     }
 
     private void put(String name, String value, String origin) {
-        String key = name.replace('-', '_');
+        String key = Keys.newName(name.replace('-', '_'));
         if (Keys.byName().containsKey(key)) {
             values.put(key, value);
             return;

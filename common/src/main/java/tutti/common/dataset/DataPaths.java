@@ -37,7 +37,7 @@ public record DataPaths(List<List<Path>> entries, List<String> notes) {
             } else if (Files.isRegularFile(path)) {
                 files.add(path);
             } else {
-                throw TuttiException.data("%s: no such file; check --data_path", path);
+                throw TuttiException.data("%s: no such file; check --data_path (or --eval_data_path)", path);
             }
         }
         return new DataPaths(entries, notes);

@@ -50,8 +50,10 @@ public sealed interface WorkerCommand extends WireMessage {
      *
      * @param saveAtEpoch a checkpoint of what all begin with was due before, and was lost: write this rank's part of it before the first
      *     step, as for {@link Lease}; so many epochs are behind it. Empty: none is due
+     * @param evaluateAtEpoch what all begin with is to be evaluated before the first step, likewise: nobody knows how good it is
      */
-    record Begin(int generation, long firstStep, long totalSteps, OptionalDouble saveAtEpoch)
+    record Begin(
+            int generation, long firstStep, long totalSteps, OptionalDouble saveAtEpoch, OptionalDouble evaluateAtEpoch)
             implements WorkerCommand {}
 
     /**
@@ -60,8 +62,17 @@ public sealed interface WorkerCommand extends WireMessage {
      * @param shards none where only a checkpoint is due
      * @param save write this rank's part of a checkpoint after the last step that was leased, these shards included. Answered by
      *     PartWritten or PartFailed, while training goes on
+     * @param evaluate how good the weights are after that step: all ranks together, before the next step. Answered by Evaluated
      */
-    record Lease(int generation, List<StepShard> shards, boolean save) implements WorkerCommand {}
+    record Lease(int generation, List<StepShard> shards, boolean save, boolean evaluate) implements WorkerCommand {}
+
+    /**
+     * All steps are done, and what was evaluated is known: write the final model. Only where the best one is to be that. Answered by
+     * Finished.
+     *
+     * @param best the checkpoint whose weights it has; empty: those that all hold
+     */
+    record Finish(int generation, String best) implements WorkerCommand {}
 
     /**
      * The run is over for this worker.

@@ -140,6 +140,39 @@ public sealed interface WorkerReport extends WireMessage {
      */
     record BucketTimes(int bucket, double total, double exposed) {}
 
+    /**
+     * How good the weights are, the same on all ranks, each of which says it.
+     *
+     * @param step steps behind the weights
+     * @param epoch passes over the training data behind them
+     * @param lossSum over the labelled tokens of all samples, in nats
+     * @param exact answers that were right; -1 where none was asked for
+     * @param questions that were answered
+     * @param answers to the prompts of {@code --sample_prompts}
+     */
+    record Evaluated(
+            int rank,
+            int generation,
+            long step,
+            double epoch,
+            double lossSum,
+            long labelledTokens,
+            int samples,
+            int exact,
+            int questions,
+            double millis,
+            List<SampleAnswer> answers)
+            implements WorkerReport {
+        /** The same, told in another generation, in which this worker may have another rank. */
+        public Evaluated in(int another, int itsRank) {
+            return new Evaluated(
+                    itsRank, another, step, epoch, lossSum, labelledTokens, samples, exact, questions, millis, answers);
+        }
+    }
+
+    /** What the model says to a prompt of {@code --sample_prompts}. */
+    record SampleAnswer(String prompt, String answer) {}
+
     /** This rank's node is to make room: the run should end behind a checkpoint. */
     record Preempted(int rank, int generation) implements WorkerReport {}
 

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tutti.common.error.TuttiException;
@@ -122,11 +123,23 @@ class CheckpointsTest {
             commit(step, "w" + step);
         }
         Files.delete(output.resolve("checkpoint-9/weights"));
-        assertThat(Checkpoints.prune(output, 10, 0)).isEmpty();
-        assertThat(Checkpoints.prune(output, 10, 2)).containsExactly(output.resolve("checkpoint-1"));
-        assertThat(Checkpoints.prune(output, 10, 1))
+        assertThat(Checkpoints.prune(output, 10, 0, OptionalLong.empty())).isEmpty();
+        assertThat(Checkpoints.prune(output, 10, 2, OptionalLong.empty()))
+                .containsExactly(output.resolve("checkpoint-1"));
+        assertThat(Checkpoints.prune(output, 10, 1, OptionalLong.empty()))
                 .containsExactly(output.resolve("checkpoint-9"), output.resolve("checkpoint-2"));
         assertThat(Checkpoints.newest(output).checkpoint().orElseThrow().step()).isEqualTo(10);
+    }
+
+    @Test
+    void shouldKeepTheBestBesideTheNewest() throws IOException {
+        for (int step : new int[] {1, 2, 9, 10}) {
+            commit(step, "w" + step);
+        }
+        assertThat(Checkpoints.prune(output, 10, 2, OptionalLong.of(2)))
+                .containsExactly(output.resolve("checkpoint-1"));
+        assertThat(Checkpoints.prune(output, 10, 1, OptionalLong.of(9)))
+                .containsExactly(output.resolve("checkpoint-2"));
     }
 
     /** Its sizes are right, and a run that went on from an older one has just saved between the two. */
@@ -136,7 +149,8 @@ class CheckpointsTest {
         commit(12, "flipped");
         Files.writeString(output.resolve("checkpoint-12/weights"), "flipqed");
         commit(10, "newer");
-        assertThat(Checkpoints.prune(output, 10, 1)).containsExactly(output.resolve("checkpoint-8"));
+        assertThat(Checkpoints.prune(output, 10, 1, OptionalLong.empty()))
+                .containsExactly(output.resolve("checkpoint-8"));
         assertThat(Checkpoints.newest(output).checkpoint().orElseThrow().step()).isEqualTo(10);
     }
 

@@ -52,7 +52,7 @@ class SettingsTest {
         List<String> answers = Settings.of(fastChat(), null).answers();
 
         assertThat(answers)
-                .hasSize(6)
+                .hasSize(4)
                 .anyMatch(line -> line.startsWith("--fsdp full_shard auto_wrap: no effect: "))
                 .anyMatch(line -> line.startsWith("--tf32 True: no effect: "));
     }

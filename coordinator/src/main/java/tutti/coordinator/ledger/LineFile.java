@@ -9,8 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.function.Predicate;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -52,12 +54,14 @@ final class LineFile implements AutoCloseable {
         }
     }
 
-    /** The last whole line, if it is not longer than any that this writes. */
-    Optional<String> last() {
+    /** The last whole line of this kind, if it lies in the last {@value #LONGEST} bytes. */
+    Optional<String> last(Predicate<String> kind) {
         try (FileChannel reading = FileChannel.open(file, StandardOpenOption.READ)) {
             String[] lines =
                     StandardCharsets.UTF_8.decode(tail(reading)).toString().split("\n");
-            return Optional.of(lines[lines.length - 1]).filter(line -> !line.isEmpty());
+            return Arrays.stream(lines)
+                    .filter(line -> !line.isEmpty() && kind.test(line))
+                    .reduce((earlier, later) -> later);
         } catch (IOException e) {
             throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
         }

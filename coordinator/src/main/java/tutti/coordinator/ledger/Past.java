@@ -2,6 +2,7 @@ package tutti.coordinator.ledger;
 
 import java.nio.file.Path;
 import java.util.List;
+import tutti.common.metrics.EvalMetrics;
 
 /**
  * What coordinators before this one have decided in a run.
@@ -15,6 +16,7 @@ import java.util.List;
  * @param rolledBackIn the generation in which that was
  * @param rollbacks how many there were
  * @param measured the last step of which {@code metrics.jsonl} has a line; 0: none
+ * @param evaluations in the order in which they happened
  */
 public record Past(
         String resumedFrom,
@@ -25,15 +27,17 @@ public record Past(
         long leftOut,
         int rolledBackIn,
         int rollbacks,
-        long measured) {
+        long measured,
+        List<EvalMetrics> evaluations) {
     /** @param member described */
     public record Loss(int generation, int node, String member) {}
 
     /** A run begins. */
-    public static final Past NONE = new Past("", List.of(), 0, 0, List.of(), 0, 0, 0, 0);
+    public static final Past NONE = new Past("", List.of(), 0, 0, List.of(), 0, 0, 0, 0, List.of());
 
     public Past {
         commits = List.copyOf(commits);
         lost = List.copyOf(lost);
+        evaluations = List.copyOf(evaluations);
     }
 }

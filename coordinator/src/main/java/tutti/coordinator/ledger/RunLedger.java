@@ -1,6 +1,7 @@
 package tutti.coordinator.ledger;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -18,7 +19,9 @@ import java.util.concurrent.locks.LockSupport;
 import tutti.common.config.LedgerConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.common.metrics.EvalMetrics;
 import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.WorkerReport.SampleAnswer;
 
 /**
  * What happened in a run, twice: in a database, which the next coordinator trusts, and behind it as lines for people. Both are
@@ -29,6 +32,7 @@ public final class RunLedger implements AutoCloseable {
     public static final Duration BEAT = Duration.ofSeconds(3);
 
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String EVALUATED = "evaluated";
     /** Long enough for two that make the tables at the same time. */
     private static final Duration AT_THE_START = Duration.ofSeconds(2);
 
@@ -38,6 +42,9 @@ public final class RunLedger implements AutoCloseable {
     private final EventTable events;
     private final LineFile eventLines;
     private final LineFile metricLines;
+    private final Path samples;
+    /** From the first line on. */
+    private Optional<LineFile> sampleLines = Optional.empty();
 
     /**
      * Waits for up to 10 seconds where a coordinator that was killed may still be alive.
@@ -69,6 +76,7 @@ public final class RunLedger implements AutoCloseable {
     RunLedger(EventTable events, Path output, InstantSource clock) {
         this.clock = clock;
         this.events = events;
+        this.samples = output.resolve("samples.jsonl");
         try {
             this.eventLines = new LineFile(output.resolve("events.jsonl"));
             this.metricLines = new LineFile(output.resolve("metrics.jsonl"));
@@ -110,6 +118,7 @@ public final class RunLedger implements AutoCloseable {
         long leftOut = 0;
         int rolledBackIn = 0;
         int rollbacks = 0;
+        List<EvalMetrics> evaluations = new ArrayList<>();
         for (Event event : events.all()) {
             JsonNode details = parse(event.details());
             switch (event.event()) {
@@ -123,7 +132,9 @@ public final class RunLedger implements AutoCloseable {
                     leftOut = 0;
                     rolledBackIn = 0;
                     rollbacks = 0;
+                    evaluations.clear();
                 }
+                case EVALUATED -> evaluations.add(JSON.convertValue(details, EvalMetrics.class));
                 case "rolled_back" -> {
                     leftOut = details.path("step").asLong();
                     rolledBackIn = details.path("generation").asInt();
@@ -157,12 +168,17 @@ public final class RunLedger implements AutoCloseable {
                         leftOut,
                         rolledBackIn,
                         rollbacks,
-                        lastMeasured()))
+                        lastMeasured(),
+                        evaluations))
                 : Optional.empty();
     }
 
     private long lastMeasured() {
-        return metricLines.last().map(line -> parse(line).path("step").asLong()).orElse(0L);
+        // Behind the line of a step there may be one of its evaluation, or before it.
+        return metricLines
+                .last(line -> !parse(line).has("eval_loss"))
+                .map(line -> parse(line).path("step").asLong())
+                .orElse(0L);
     }
 
     private static JsonNode parse(String line) {
@@ -178,6 +194,28 @@ public final class RunLedger implements AutoCloseable {
         write(metricLines, step);
     }
 
+    /** How good the weights are. Throws as {@link #happened} does. */
+    public void evaluated(EvalMetrics found) {
+        // First, since an event is not told again.
+        write(metricLines, found);
+        happened(EVALUATED, JSON.convertValue(found, new TypeReference<Map<String, Object>>() {}));
+    }
+
+    /**
+     * What the model said then to a prompt: a line of {@code samples.jsonl}, which is there from the first one on.
+     *
+     * @param step steps behind the weights
+     */
+    public void answered(long step, SampleAnswer answer) {
+        LineFile lines = sampleLines.orElseGet(() -> new LineFile(samples));
+        sampleLines = Optional.of(lines);
+        ObjectNode line = JSON.createObjectNode();
+        line.put("step", step);
+        line.put("prompt", answer.prompt());
+        line.put("answer", answer.answer());
+        write(lines, line);
+    }
+
     private static void write(LineFile lines, Object value) {
         try {
             lines.add((JSON.writeValueAsString(value) + '\n').getBytes(StandardCharsets.UTF_8));
@@ -189,8 +227,9 @@ public final class RunLedger implements AutoCloseable {
     @Override
     public void close() {
         try (events;
-                eventLines) {
-            metricLines.close();
+                eventLines;
+                metricLines) {
+            sampleLines.ifPresent(LineFile::close);
         }
     }
 }

@@ -2,6 +2,7 @@ package tutti.coordinator.plan;
 
 import java.util.ArrayList;
 import java.util.List;
+import tutti.common.config.EvalConfig;
 import tutti.common.config.OutputConfig.SaveStrategy;
 import tutti.common.config.RunConfig;
 import tutti.common.protocol.StepShard;
@@ -44,6 +45,19 @@ public final class RunPlan {
         SaveStrategy strategy = config.output().saveStrategy();
         return (strategy == SaveStrategy.STEPS && (step + 1) % config.output().saveSteps() == 0)
                 || (strategy == SaveStrategy.EPOCH && (batches.endsEpoch(step) || step + 1 == totalSteps));
+    }
+
+    /** Whether the weights that have so many steps behind them are evaluated. */
+    public boolean evaluatesBehind(long completed) {
+        EvalConfig eval = config.eval();
+        if (completed == 0) {
+            return eval.onStart();
+        }
+        return switch (eval.strategy()) {
+            case NO -> false;
+            case STEPS -> completed % eval.steps() == 0 || completed == totalSteps;
+            case EPOCH -> batches.endsEpoch(completed - 1) || completed == totalSteps;
+        };
     }
 
     /** Whether a line of {@code metrics.jsonl} is written for this step. */

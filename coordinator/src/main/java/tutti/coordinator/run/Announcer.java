@@ -8,9 +8,11 @@ import java.util.function.LongSupplier;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.common.metrics.EvalMetrics;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.WorkerReport.Loading;
 import tutti.common.protocol.WorkerReport.Ready;
+import tutti.common.protocol.WorkerReport.SampleAnswer;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.coordinator.plan.Member;
 import tutti.coordinator.plan.RunPlan;
@@ -114,6 +116,12 @@ public final class Announcer {
                 .withState(RunState.TRAINING, "")
                 .withStep(metrics.step(), eta));
         terminal.step(metrics, totalSteps, eta);
+    }
+
+    void evaluated(EvalMetrics found, List<SampleAnswer> answers) {
+        meters.evaluated(found);
+        publish(board.status().withLastEvaluation(found));
+        terminal.evaluated(found, answers);
     }
 
     void lost(Member member, Losses losses) {

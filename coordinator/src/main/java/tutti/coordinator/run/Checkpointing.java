@@ -3,6 +3,7 @@ package tutti.coordinator.run;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.error.TuttiException;
@@ -66,9 +67,9 @@ final class Checkpointing implements AutoCloseable {
     }
 
     /** See {@link Commits#settle}; what comes of it is for {@link #ended}. */
-    CompletableFuture<Commits.Outcome> settle(long step) {
+    CompletableFuture<Commits.Outcome> settle(long step, OptionalLong best) {
         settling++;
-        return commits.settle(step);
+        return commits.settle(step, best);
     }
 
     boolean settling() {

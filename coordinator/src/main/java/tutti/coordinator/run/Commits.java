@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -98,8 +99,12 @@ final class Commits implements AutoCloseable {
         return pending.ranks().size() == worldSize;
     }
 
-    /** Commits or abandons, when every rank's part has ended. Completes exceptionally with faults of ours alone. */
-    CompletableFuture<Outcome> settle(long step) {
+    /**
+     * Commits or abandons, when every rank's part has ended. Completes exceptionally with faults of ours alone.
+     *
+     * @param best step of an older one that stays, however many there may be
+     */
+    CompletableFuture<Outcome> settle(long step, OptionalLong best) {
         Pending pending = open.remove(step);
         return CompletableFuture.supplyAsync(
                 () -> {
@@ -108,7 +113,7 @@ final class Commits implements AutoCloseable {
                     }
                     try {
                         Path folder = pending.folder().commit(step, pending.files());
-                        return new Committed(step, folder, prune(step));
+                        return new Committed(step, folder, prune(step, best));
                     } catch (TuttiException e) {
                         if (e.category() != Category.ENVIRONMENT) {
                             throw e;
@@ -130,9 +135,9 @@ final class Commits implements AutoCloseable {
     }
 
     /** What cannot be deleted now is deleted behind the next commit. */
-    private List<Path> prune(long step) {
+    private List<Path> prune(long step, OptionalLong best) {
         try {
-            return Checkpoints.prune(output.folder(), step, output.saveTotalLimit());
+            return Checkpoints.prune(output.folder(), step, output.saveTotalLimit(), best);
         } catch (TuttiException e) {
             LOG.warn("{}", e.getMessage());
             return List.of();

@@ -11,6 +11,7 @@ import java.util.Optional;
 import tutti.common.error.Category;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.Evaluated;
 import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Nonfinite;
 import tutti.common.protocol.WorkerReport.PartFailed;
@@ -166,6 +167,8 @@ final class Regrouping {
                         run.guards.watch(done);
                         run.announcer.worker(done);
                         training.gather.add(done).ifPresent(metrics -> run.announce(training, metrics));
+                    } else if (report instanceof Evaluated found) {
+                        run.evaluations.add(found);
                     } else if (partOfRollback(regroup, report)) {
                         return regrouped(regroup);
                     } else if (report instanceof WorkerReport.Loading) {

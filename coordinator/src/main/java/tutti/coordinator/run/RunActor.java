@@ -35,6 +35,7 @@ import tutti.common.protocol.GradientKey;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.Evaluated;
 import tutti.common.protocol.WorkerReport.Failed;
 import tutti.common.protocol.WorkerReport.Finished;
 import tutti.common.protocol.WorkerReport.Loading;
@@ -81,6 +82,7 @@ public final class RunActor {
     final Losses losses;
     final Guards guards;
     final Resizing resizing;
+    final Evaluations evaluations;
     private final Regrouping regrouping = new Regrouping(this);
     final ActorRef<WireMessage> membership;
 
@@ -167,6 +169,7 @@ public final class RunActor {
         ActorRef<MembershipEvent> events = context.messageAdapter(MembershipEvent.class, Members::new);
         this.guards = new Guards(config.guards(), past.rollbacks(), ledger, announcer);
         this.resizing = new Resizing(config, announcer);
+        this.evaluations = new Evaluations(config.eval(), past, resumeFrom, ledger, announcer);
         membership = context.spawn(
                 Membership.create(
                         runId,
@@ -320,6 +323,10 @@ public final class RunActor {
                         announcer.loading(loading);
                         return Behaviors.same();
                     }
+                    if (worker.report() instanceof Evaluated found) {
+                        evaluations.add(found);
+                        return Behaviors.same();
+                    }
                     if (!(worker.report() instanceof Ready ready)) {
                         return unexpected(worker.report(), "loading");
                     }
@@ -365,13 +372,17 @@ public final class RunActor {
         boolean read = first.firstStep() == firstStep;
         boolean saves = !read && saving.owed(plan, firstStep, resumeFrom) && saving.begin(firstStep, members.size());
         OptionalDouble saveAtEpoch = saves ? OptionalDouble.of(plan.epochAfter(firstStep)) : OptionalDouble.empty();
-        tellAll(new WorkerCommand.Begin(generation, firstStep, plan.totalSteps(), saveAtEpoch));
+        OptionalDouble evaluateAtEpoch = evaluations.due(plan, firstStep)
+                ? OptionalDouble.of(plan.epochAfter(firstStep))
+                : OptionalDouble.empty();
+        tellAll(new WorkerCommand.Begin(generation, firstStep, plan.totalSteps(), saveAtEpoch, evaluateAtEpoch));
         rollingBack = false;
         guards.begin(members);
-        Training training =
-                new Training(plan, readies, firstStep, saving, new Leases(members, generation, announcer, clock));
+        Training training = new Training(
+                plan, readies, firstStep, saving, evaluations, new Leases(members, generation, announcer, clock));
         catchUp(training, firstStep);
         training.leases.next(training);
+        conclude(training);
         if (preempted) {
             context.getSelf().tell(new Preempt());
         }
@@ -427,6 +438,8 @@ public final class RunActor {
         }
         if (report instanceof StepDone done) {
             stepDone(training, done);
+        } else if (report instanceof Evaluated found) {
+            evaluations.add(found);
         } else if (report instanceof PartWritten part) {
             partEnded(training, part.step(), training.checkpoints.add(part));
         } else if (report instanceof PartFailed part) {
@@ -481,14 +494,15 @@ public final class RunActor {
     void partEnded(Training training, long step, boolean last) {
         if (last) {
             context.pipeToSelf(
-                    training.checkpoints.settle(step),
+                    training.checkpoints.settle(step, evaluations.best()),
                     (checkpoint, cause) -> cause == null ? new Settled(checkpoint) : new CommitBroken(cause));
         }
     }
 
     void ended(Checkpointing saving, Commits.Outcome checkpoint) {
         saving.ended(checkpoint);
-        if (checkpoint instanceof Commits.Committed) {
+        if (checkpoint instanceof Commits.Committed committed) {
+            evaluations.committed(committed);
             resizing.committed();
         }
     }
@@ -546,7 +560,19 @@ public final class RunActor {
 
     // ---- finishing: every rank is done and every checkpoint is committed ----
 
+    /** Where the best model is to be the final one: all steps are done, and it is known how good each checkpoint is. */
+    private void conclude(Training training) {
+        long total = training.plan.totalSteps();
+        boolean known = training.completed == total && !evaluations.due(training.plan, total);
+        boolean writing = training.checkpoints.schedule().inFlight() || training.checkpoints.settling();
+        if (config.eval().loadBest() && known && !writing && !training.concluded) {
+            training.concluded = true;
+            tellAll(new WorkerCommand.Finish(generation, evaluations.conclude(total)));
+        }
+    }
+
     private Behavior<Message> finishing(Training training) {
+        conclude(training);
         if (training.finished.size() < members.size()
                 || training.checkpoints.schedule().inFlight()) {
             return resized(training);
@@ -569,6 +595,7 @@ public final class RunActor {
         training.memory.summary().ifPresent(announcer::note);
         announcer.done(
                 training.completed, hashes.iterator().next(), config.output().saveFinalModel());
+        evaluations.table().forEach(announcer::note);
         dismissAll(WorkerCommand.Leave.done());
         outcome.complete(null);
         return Behaviors.stopped();

@@ -5,7 +5,9 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import tutti.common.metrics.EvalMetrics;
 import tutti.common.metrics.Meter;
 import tutti.common.metrics.StepMetrics;
 import tutti.common.protocol.WorkerReport.BucketTimes;
@@ -13,8 +15,8 @@ import tutti.common.protocol.WorkerReport.StepWire;
 
 /**
  * The one emitter of every {@link Meter}. Subscribe it to the {@link StatusBoard}; report checkpoints with {@link
- * #checkpointCommitted}, {@link #checkpointAbandoned} and {@link #waitedForCheckpoint}, and what workers counted with {@link
- * #collectives}. Gauges are not-a-number until there is something to show. Any thread may call.
+ * #checkpointCommitted}, {@link #checkpointAbandoned} and {@link #waitedForCheckpoint}, evaluations with {@link #evaluated}, and what
+ * workers counted with {@link #collectives}. Gauges are not-a-number until there is something to show. Any thread may call.
  */
 public final class RunMeters implements StatusBoard.Listener {
     private final MeterRegistry registry;
@@ -24,6 +26,8 @@ public final class RunMeters implements StatusBoard.Listener {
     private final AtomicReference<Double> gradNorm;
     private final AtomicReference<Double> tokensPerSecond;
     private final AtomicReference<Double> busBandwidth;
+    private final AtomicReference<Double> evalLoss;
+    private final AtomicReference<Double> evalExactMatch;
     private final AtomicReference<Double> workers;
     private final AtomicReference<Double> generation;
     private final Counter tokens;
@@ -35,6 +39,7 @@ public final class RunMeters implements StatusBoard.Listener {
     private final Timer stepTime;
     private final Timer allreduceTime;
     private final Timer allreduceExposed;
+    private final Timer evalTime;
     private final Timer checkpointTime;
     private final Timer checkpointWait;
 
@@ -46,6 +51,8 @@ public final class RunMeters implements StatusBoard.Listener {
         gradNorm = gauge(Meter.GRAD_NORM);
         tokensPerSecond = gauge(Meter.TOKENS_PER_SECOND);
         busBandwidth = gauge(Meter.BUS_BANDWIDTH);
+        evalLoss = gauge(Meter.EVAL_LOSS);
+        evalExactMatch = gauge(Meter.EVAL_EXACT_MATCH);
         workers = gauge(Meter.WORKERS);
         generation = gauge(Meter.GENERATION);
         tokens = counter(Meter.TOKENS);
@@ -57,6 +64,7 @@ public final class RunMeters implements StatusBoard.Listener {
         stepTime = timer(Meter.STEP_TIME);
         allreduceTime = timer(Meter.ALLREDUCE_TIME);
         allreduceExposed = timer(Meter.ALLREDUCE_EXPOSED);
+        evalTime = timer(Meter.EVAL_TIME);
         checkpointTime = timer(Meter.CHECKPOINT_TIME);
         checkpointWait = timer(Meter.CHECKPOINT_WAIT);
     }
@@ -96,6 +104,13 @@ public final class RunMeters implements StatusBoard.Listener {
     /** No step was handed out for so long; what steps waited comes with them. */
     public void waitedForCheckpoint(Duration stoodStill) {
         checkpointWait.record(stoodStill);
+    }
+
+    /** How good the weights are. */
+    public void evaluated(EvalMetrics found) {
+        evalLoss.set(found.evalLoss());
+        Optional.ofNullable(found.evalExactMatch()).ifPresent(evalExactMatch::set);
+        evalTime.record(milliseconds(found.evalRuntime() * 1e3));
     }
 
     /** Adds what one rank did in one step. */

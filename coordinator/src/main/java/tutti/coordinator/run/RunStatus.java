@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
 import java.util.Objects;
+import tutti.common.metrics.EvalMetrics;
 
 /**
  * Where a run stands at one moment; {@code /api/status} of the console, in snake_case.
@@ -18,6 +19,7 @@ import java.util.Objects;
  * @param etaSeconds estimated seconds until the last step; null while there is nothing to estimate from
  * @param workers in the order of their ranks
  * @param lastCheckpoint folder name of the newest committed checkpoint; null before the first
+ * @param lastEvaluation null before the first
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record RunStatus(
@@ -34,7 +36,8 @@ public record RunStatus(
         Long etaSeconds,
         String outputDir,
         List<WorkerStatus> workers,
-        String lastCheckpoint) {
+        String lastCheckpoint,
+        EvalMetrics lastEvaluation) {
 
     public RunStatus {
         Objects.requireNonNull(state, "state");
@@ -58,6 +61,7 @@ public record RunStatus(
                 null,
                 outputDir,
                 List.of(),
+                null,
                 null);
     }
 
@@ -76,7 +80,8 @@ public record RunStatus(
                 etaSeconds,
                 outputDir,
                 workers,
-                lastCheckpoint);
+                lastCheckpoint,
+                lastEvaluation);
     }
 
     /** When the data set has been counted. */
@@ -95,7 +100,8 @@ public record RunStatus(
                 etaSeconds,
                 outputDir,
                 workers,
-                lastCheckpoint);
+                lastCheckpoint,
+                lastEvaluation);
     }
 
     /** After a step. {@code newEtaSeconds} may be null: not known. */
@@ -114,7 +120,8 @@ public record RunStatus(
                 newEtaSeconds,
                 outputDir,
                 workers,
-                lastCheckpoint);
+                lastCheckpoint,
+                lastEvaluation);
     }
 
     /** The world size becomes the number of workers. */
@@ -133,7 +140,8 @@ public record RunStatus(
                 etaSeconds,
                 outputDir,
                 newWorkers,
-                lastCheckpoint);
+                lastCheckpoint,
+                lastEvaluation);
     }
 
     public RunStatus withLastCheckpoint(String newLastCheckpoint) {
@@ -151,6 +159,26 @@ public record RunStatus(
                 etaSeconds,
                 outputDir,
                 workers,
-                newLastCheckpoint);
+                newLastCheckpoint,
+                lastEvaluation);
+    }
+
+    public RunStatus withLastEvaluation(EvalMetrics newLastEvaluation) {
+        return new RunStatus(
+                runId,
+                model,
+                state,
+                message,
+                step,
+                totalSteps,
+                epochs,
+                worldSize,
+                generation,
+                startedAt,
+                etaSeconds,
+                outputDir,
+                workers,
+                lastCheckpoint,
+                newLastEvaluation);
     }
 }

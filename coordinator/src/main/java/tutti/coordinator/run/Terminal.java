@@ -1,9 +1,12 @@
 package tutti.coordinator.run;
 
 import java.io.PrintStream;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.LongSupplier;
+import tutti.common.metrics.EvalMetrics;
 import tutti.common.metrics.StepMetrics;
+import tutti.common.protocol.WorkerReport.SampleAnswer;
 
 /**
  * What the person at the terminal sees: a bar that is drawn over itself, or plain lines, at most one a second, where nobody could
@@ -61,6 +64,31 @@ public final class Terminal {
         out.print("\r" + pad(drawn));
         out.flush();
         barOpen = true;
+    }
+
+    void evaluated(EvalMetrics found, List<SampleAnswer> answers) {
+        line(String.format(
+                Locale.ROOT,
+                "eval step %d: loss %.4f, perplexity %.2f%s (%d samples, %.1f s)",
+                found.step(),
+                found.evalLoss(),
+                found.evalPerplexity(),
+                found.evalExactMatch() == null
+                        ? ""
+                        : String.format(Locale.ROOT, ", exact match %.1f %%", 100 * found.evalExactMatch()),
+                found.evalSamples(),
+                found.evalRuntime()));
+        for (SampleAnswer answer : answers) {
+            line("  " + clip(answer.prompt()));
+            line("    " + clip(answer.answer()));
+        }
+    }
+
+    /** What people and models write, in one short line, and without characters that would move the cursor. */
+    private String clip(String text) {
+        String flat = text.strip().replaceAll("\\s+", " ").replaceAll("\\p{Cc}", "?");
+        int most = Math.max(20, columns - 8);
+        return flat.length() > most ? flat.substring(0, most) + "..." : flat;
     }
 
     void done(String text) {

@@ -14,6 +14,7 @@ final class Training {
     final LeaseWindow window;
     final StepGather gather;
     final Checkpointing checkpoints;
+    final Evaluations evaluations;
     final Map<Integer, String> finished = new TreeMap<>();
     final Leases leases;
     final PeakMemory memory = new PeakMemory();
@@ -25,17 +26,26 @@ final class Training {
     boolean leaving;
     /** Others will make up the next generation: nothing more is handed out in this one. */
     boolean pausing;
+    /** All were told which model is the final one. */
+    boolean concluded;
     /** A checkpoint was asked for with which they can begin. */
     boolean saving;
     /** Since when nothing is handed out because a checkpoint is due while another is written. */
     OptionalLong heldSince = OptionalLong.empty();
 
-    Training(RunPlan plan, TreeMap<Integer, Ready> readies, long firstStep, Checkpointing checkpoints, Leases leases) {
+    Training(
+            RunPlan plan,
+            TreeMap<Integer, Ready> readies,
+            long firstStep,
+            Checkpointing checkpoints,
+            Evaluations evaluations,
+            Leases leases) {
         readies.values().forEach(memory::add);
         this.plan = plan;
         this.window = new LeaseWindow(plan.totalSteps());
         this.gather = new StepGather(leases.members().size(), plan);
         this.checkpoints = checkpoints;
+        this.evaluations = evaluations;
         this.leases = leases;
         this.firstStep = firstStep;
         this.completed = firstStep;

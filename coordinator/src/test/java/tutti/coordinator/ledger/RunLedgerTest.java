@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tutti.common.config.LedgerConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
+import tutti.common.metrics.EvalMetrics;
 
 /** The ledger in the output folder. */
 class RunLedgerTest {
@@ -29,6 +30,7 @@ class RunLedgerTest {
 
     @Test
     void shouldTellTheNextCoordinatorWhereTheRunStands() throws Exception {
+        EvalMetrics found = new EvalMetrics(10, 0.5, 1.25, Math.exp(1.25), null, 300, 1.2, 250);
         try (RunLedger ledger = open(RUN)) {
             assertThat(ledger.past()).as("nobody came so far as to start it").isEmpty();
             ledger.happened("run_started", Map.of("resume_from", "out/checkpoint-5"));
@@ -41,10 +43,12 @@ class RunLedgerTest {
             ledger.happened("checkpoint_committed", Map.of("folder", "out/checkpoint-20"));
             ledger.happened("rolled_back", Map.of("step", 17));
             ledger.happened("rolled_back", Map.of("generation", 2, "step", 19));
+            ledger.evaluated(found);
         }
         // Lines are for people, who may do with them what they like.
         Files.delete(output.resolve("events.jsonl"));
-        Files.writeString(output.resolve("metrics.jsonl"), "{\"step\":21}\n{\"step\":22}\n{\"st");
+        Files.writeString(
+                output.resolve("metrics.jsonl"), "{\"step\":21}\n{\"step\":22}\n{\"step\":30,\"eval_loss\":2}\n{\"st");
 
         try (RunLedger ledger = open(RUN)) {
             assertThat(ledger.past())
@@ -57,11 +61,12 @@ class RunLedgerTest {
                             19,
                             2,
                             2,
-                            22));
+                            22,
+                            List.of(found)));
             ledger.happened("run_started", Map.of("resume_from", ""));
             assertThat(ledger.past())
                     .as("started anew under the same name")
-                    .contains(new Past("", List.of(), 0, 0, List.of(), 0, 0, 0, 22));
+                    .contains(new Past("", List.of(), 0, 0, List.of(), 0, 0, 0, 22, List.of()));
         }
         try (RunLedger ledger = open("another-run")) {
             assertThat(ledger.past()).isEmpty();

@@ -33,6 +33,23 @@ class RunPlanTest {
     }
 
     @Test
+    void shouldEvaluateAsToldAndBehindTheLastStep() {
+        assertThat(evaluates(Map.of("eval_strategy", "steps", "eval_steps", "4")))
+                .containsExactly(4L, 8L, 10L);
+        assertThat(evaluates(Map.of("eval_on_start", "True", "eval_strategy", "no")))
+                .containsExactly(0L);
+        assertThat(evaluates(Map.of("eval_on_start", "True"))).containsExactly(0L, 7L, 10L);
+        assertThat(evaluates(Map.of("eval_strategy", "no"))).isEmpty();
+    }
+
+    private static LongStream evaluates(Map<String, String> more) {
+        Map<String, String> flags = new LinkedHashMap<>(Map.of("max_steps", "10", "eval_data_path", "e"));
+        flags.putAll(more);
+        RunPlan plan = plan(flags, 100);
+        return LongStream.rangeClosed(0, 10).filter(plan::evaluatesBehind);
+    }
+
+    @Test
     void shouldLogTheLastStepWhateverLoggingStepsSays() {
         RunPlan plan = plan(Map.of("logging_steps", "4", "max_steps", "10"), 100);
         assertThat(LongStream.range(0, 10).filter(plan::logs)).containsExactly(3L, 7L, 9L);

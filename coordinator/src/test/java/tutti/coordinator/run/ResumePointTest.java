@@ -105,7 +105,7 @@ class ResumePointTest {
         List<Path> commits = LongStream.of(steps)
                 .mapToObj(step -> output.resolve(Checkpoints.name(step)))
                 .toList();
-        return ResumePoint.lastCommit(new Past("/before", commits, 1, 1, List.of(), 0, 0, 0, 0));
+        return ResumePoint.lastCommit(new Past("/before", commits, 1, 1, List.of(), 0, 0, 0, 0, List.of()));
     }
 
     private String find(String resume) {

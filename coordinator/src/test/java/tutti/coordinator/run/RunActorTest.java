@@ -476,7 +476,8 @@ class RunActorTest {
         loseRank1(4);
         ready(0, 2, -1);
         ready(1, 2, -1);
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 4, 4, OptionalDouble.of(1))));
+        workers.forEach(worker ->
+                worker.expectMessage(new WorkerCommand.Begin(2, 4, 4, OptionalDouble.of(1), OptionalDouble.empty())));
         writeParts(2, 4);
         run.tell(new WorkerReport.Finished(0, 2, 4, HASH, 0));
         run.tell(new WorkerReport.Finished(1, 2, 4, HASH, 0));
@@ -498,14 +499,16 @@ class RunActorTest {
         loseRank1(1);
         ready(0, 2, -1);
         ready(1, 2, -1);
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 1, 4, OptionalDouble.empty())));
+        workers.forEach(worker ->
+                worker.expectMessage(new WorkerCommand.Begin(2, 1, 4, OptionalDouble.empty(), OptionalDouble.empty())));
         assertLease(false, 1, 2);
         control.tell(RunActor.saveNow());
         assertLease(true);
         loseRank1(2, 1);
         ready(0, 3, -1);
         ready(1, 3, -1);
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(3, 1, 4, OptionalDouble.empty())));
+        workers.forEach(worker ->
+                worker.expectMessage(new WorkerCommand.Begin(3, 1, 4, OptionalDouble.empty(), OptionalDouble.empty())));
         assertLease(true, 1, 2);
         assertThat(output.resolve(".checkpoint-3.partial")).isDirectory();
     }
@@ -574,7 +577,8 @@ class RunActorTest {
 
     @Test
     void shouldGoOnCountingGenerationsAndLossesWhereTheCoordinatorBeforeStopped() {
-        past = new Past("", List.of(), 3, 2, List.of(new Past.Loss(1, 0, "rank 0 (pid 9 on host)")), 0, 0, 0, 0);
+        past = new Past(
+                "", List.of(), 3, 2, List.of(new Past.Loss(1, 0, "rank 0 (pid 9 on host)")), 0, 0, 0, 0, List.of());
         assertThat(form(Map.of("max_restarts", "1")))
                 .extracting(WorkerCommand.Assign::generation)
                 .containsOnly(4);
@@ -693,7 +697,8 @@ class RunActorTest {
         }
         ready(0, 2, 2);
         ready(1, 2, 2);
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(2, 3, 6, OptionalDouble.empty())));
+        workers.forEach(worker ->
+                worker.expectMessage(new WorkerCommand.Begin(2, 3, 6, OptionalDouble.empty(), OptionalDouble.empty())));
         workers.forEach(worker -> assertThat(worker.expectMessageClass(WorkerCommand.Lease.class)
                         .shards()
                         .get(0)
@@ -738,7 +743,8 @@ class RunActorTest {
         }
         ready(0, 3, 0);
         ready(1, 3, 0);
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Begin(3, 2, 50, OptionalDouble.empty())));
+        workers.forEach(worker -> worker.expectMessage(
+                new WorkerCommand.Begin(3, 2, 50, OptionalDouble.empty(), OptionalDouble.empty())));
     }
 
     @Test
@@ -786,6 +792,128 @@ class RunActorTest {
         begin();
         nonfinite(1, 0);
         assertFailed(Category.NUMERIC, "step 1: grad norm is NaN", "--learning_rate", "--on_nonfinite skip");
+    }
+
+    /** Rank 1 dies between the first evaluation and the second; each rank tells of each, and once more in the next generation. */
+    @Test
+    void shouldHearOfEachEvaluationOnceAndAskForOneThatALossHasCostAgain() throws Exception {
+        form(Map.of(
+                "save_strategy",
+                "no",
+                "max_steps",
+                "4",
+                "eval_data_path",
+                "e",
+                "eval_strategy",
+                "steps",
+                "eval_steps",
+                "2",
+                "eval_on_start",
+                "True"));
+        ready(0, "same");
+        ready(1, "same");
+        workers.forEach(worker ->
+                worker.expectMessage(new WorkerCommand.Begin(1, 0, 4, OptionalDouble.empty(), OptionalDouble.of(0))));
+        evaluated(1, 0, 30);
+        evaluated(1, 0, 30);
+        assertEvaluating(0, 1);
+        trainThrough(0, 1);
+        assertEvaluating(2, 3);
+        evaluated(1, 2, 20);
+        trainThrough(2, 3);
+        loseRank1(4);
+        // What the one that is left has told before, and nobody has told of the last.
+        run.tell(evaluation(0, 2, 2, 20, List.of()));
+        ready(0, 2, -1);
+        ready(1, 2, -1);
+        workers.forEach(worker ->
+                worker.expectMessage(new WorkerCommand.Begin(2, 4, 4, OptionalDouble.empty(), OptionalDouble.of(1))));
+        run.tell(evaluation(0, 2, 4, 10, List.of(new WorkerReport.SampleAnswer("Who\nare you?", "I am \u001b[31m"))));
+        run.tell(new WorkerReport.Finished(0, 2, 4, HASH, 0));
+        run.tell(new WorkerReport.Finished(1, 2, 4, HASH, 0));
+        outcome.get(20, TimeUnit.SECONDS);
+        assertThat(Files.readAllLines(output.resolve("metrics.jsonl")).stream()
+                        .filter(line -> line.contains("eval_loss")))
+                .hasSize(3)
+                .last()
+                .asString()
+                .contains("\"step\":4", "\"eval_loss\":1.0", "\"eval_exact_match\":0.25", "\"eval_samples\":16");
+        assertThat(Files.readString(output.resolve("samples.jsonl")))
+                .isEqualTo("{\"step\":4,\"prompt\":\"Who\\nare you?\",\"answer\":\"I am \\u001B[31m\"}\n");
+        assertThat(terminal.toString(StandardCharsets.UTF_8))
+                .containsOnlyOnce("eval step 2: loss 2.0000, perplexity 7.39, exact match 25.0 % (16 samples, 0.5 s)")
+                .contains("  Who are you?", "    I am ?[31m")
+                .containsPattern("on 16 held-out samples +step 0 +step 4 \\(best\\)")
+                .containsPattern("perplexity +20.09 +2.72");
+        assertThat(board.status().lastEvaluation().evalLoss()).isEqualTo(1);
+        assertThat(registry.get(Meter.EVAL_LOSS.id()).gauge().value()).isEqualTo(1);
+    }
+
+    /** The second of three checkpoints is the best; the limit would keep the last alone. */
+    @Test
+    void shouldKeepTheBestCheckpointAndFinishWithIt() throws Exception {
+        form(Map.of(
+                "save_steps",
+                "2",
+                "max_steps",
+                "6",
+                "save_total_limit",
+                "1",
+                "eval_data_path",
+                "e",
+                "eval_strategy",
+                "steps",
+                "eval_steps",
+                "2",
+                "load_best_model_at_end",
+                "True"));
+        begin();
+        for (long step = 2; step <= 6; step += 2) {
+            workers.forEach(worker -> worker.expectMessageClass(WorkerCommand.Lease.class));
+            trainThrough(step - 2, step - 1);
+            evaluated(1, step, step == 4 ? 5 : 10 + step);
+            if (step < 6) {
+                workers.forEach(worker -> worker.expectMessageClass(WorkerCommand.Lease.class));
+            }
+            writeParts(step);
+        }
+        String best = output.resolve("checkpoint-4").toString();
+        workers.forEach(worker -> {
+            WorkerCommand next = worker.expectMessageClass(WorkerCommand.class);
+            while (next instanceof WorkerCommand.Lease) {
+                next = worker.expectMessageClass(WorkerCommand.class);
+            }
+            assertThat(next).isEqualTo(new WorkerCommand.Finish(1, best));
+        });
+        run.tell(new WorkerReport.Finished(0, 1, 6, HASH, 0));
+        run.tell(new WorkerReport.Finished(1, 1, 6, HASH, 0));
+        outcome.get(20, TimeUnit.SECONDS);
+        assertThat(output.resolve("checkpoint-2")).doesNotExist();
+        assertThat(Manifest.verify(output.resolve("checkpoint-4")).ok()).isTrue();
+        assertThat(Manifest.verify(output.resolve("checkpoint-6")).ok()).isTrue();
+        assertThat(terminal.toString(StandardCharsets.UTF_8))
+                .contains("the best model is that of step 4 (eval loss 0.5000): it is the final one");
+        assertThat(Files.readString(output.resolve("events.jsonl"))).contains("\"best_model_chosen\"", "\"step\":4");
+    }
+
+    private void assertEvaluating(long... steps) {
+        for (TestProbe<WorkerCommand> worker : workers) {
+            WorkerCommand.Lease lease = worker.expectMessageClass(WorkerCommand.Lease.class);
+            assertThat(lease.shards().stream().mapToLong(StepShard::step).toArray())
+                    .containsExactly(steps);
+            assertThat(lease.evaluate()).isTrue();
+        }
+    }
+
+    /** By both ranks. */
+    private void evaluated(int generation, long step, double lossSum) {
+        run.tell(evaluation(1, generation, step, lossSum, List.of()));
+        run.tell(evaluation(0, generation, step, lossSum, List.of()));
+    }
+
+    private static WorkerReport evaluation(
+            int rank, int generation, long step, double lossSum, List<WorkerReport.SampleAnswer> answers) {
+        return new WorkerReport.Evaluated(rank, generation, step, 0, lossSum, 10, 16, 4, 16, 500, answers);
     }
 
     private void nonfinite(int generation, long step) {

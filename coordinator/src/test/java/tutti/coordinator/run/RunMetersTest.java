@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import tutti.common.metrics.EvalMetrics;
 import tutti.common.metrics.Meter;
 import tutti.common.metrics.StepMetrics;
 
@@ -42,6 +43,8 @@ class RunMetersTest {
             meters.checkpointCommitted(Duration.ofSeconds(3));
             meters.checkpointAbandoned();
             meters.waitedForCheckpoint(Duration.ofMillis(20));
+            meters.evaluated(new EvalMetrics(2, 0.5, 1.5, Math.exp(1.5), 0.25, 300, 1.2, 250));
+            meters.evaluated(new EvalMetrics(4, 1, 1.25, Math.exp(1.25), null, 300, 1.3, 230));
         }
 
         assertThat(gauge(Meter.STEP)).isEqualTo(2);
@@ -49,6 +52,10 @@ class RunMetersTest {
         assertThat(gauge(Meter.LEARNING_RATE)).isEqualTo(second.learningRate());
         assertThat(gauge(Meter.GRAD_NORM)).isEqualTo(second.gradNorm());
         assertThat(gauge(Meter.TOKENS_PER_SECOND)).isEqualTo(second.tokensPerSecond());
+        assertThat(gauge(Meter.EVAL_LOSS)).isEqualTo(1.25);
+        assertThat(gauge(Meter.EVAL_EXACT_MATCH)).as("of the last that asked").isEqualTo(0.25);
+        assertThat(registry.get(Meter.EVAL_TIME.id()).timer().totalTime(TimeUnit.MILLISECONDS))
+                .isEqualTo(2500);
         assertThat(gauge(Meter.WORKERS)).isEqualTo(4);
         assertThat(gauge(Meter.GENERATION)).isEqualTo(2);
         assertThat(registry.get(Meter.TOKENS.id()).counter().count()).isEqualTo(2.0 * second.tokens());

@@ -58,10 +58,12 @@ class ClusterSimulationTest {
                 .contains(
                         "DONE",
                         "PREEMPTED",
+                        "best_model_chosen",
                         "checkpoint_abandoned",
                         "checkpoint_committed",
                         "checkpoint_by_the_clock",
                         "coordinator_restarted",
+                        "evaluated",
                         "generation_formed",
                         "generation_grew",
                         "node_left",

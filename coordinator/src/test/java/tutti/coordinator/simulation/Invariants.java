@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -62,6 +63,14 @@ final class Invariants implements AutoCloseable {
 
     private record Trained(List<Contribution> all, OptionalLong after) {}
 
+    /** Loss by step. */
+    private final TreeMap<Long, Double> evaluations = new TreeMap<>();
+
+    private final Set<Long> everCommitted = new HashSet<>();
+    /** From the steps behind a commit to those behind which all were that went back to it. */
+    private final Map<Long, Long> passedOver = new HashMap<>();
+
+    private long best;
     private long committed;
     private long leftOut;
     private int rolledBackIn;
@@ -218,6 +227,28 @@ final class Invariants implements AutoCloseable {
         return over;
     }
 
+    /** All evaluate the same, which is what the training has left. */
+    void evaluated(List<Contribution> all) {
+        Contribution first = all.get(0);
+        if (first.generation() < begun) {
+            // Ranks that hung: the next generation has it evaluated.
+            return;
+        }
+        together(all);
+        for (Contribution rank : all) {
+            require(
+                    rank.completed() == first.step() && rank.state() == stateBehind(first.step()),
+                    "%s evaluates other bits than step %d left",
+                    rank,
+                    first.step());
+        }
+    }
+
+    /** Of a state, in [0, 1). */
+    static double loss(long state) {
+        return (state >>> 11) * 0x1p-53;
+    }
+
     private OptionalLong train(List<Contribution> all) {
         together(all);
         long step = all.get(0).step();
@@ -309,6 +340,9 @@ final class Invariants implements AutoCloseable {
     /** New lines of the ledger, whenever the coordinator's actors did something. */
     void ledger() {
         for (JsonNode line : newLines("metrics.jsonl")) {
+            if (line.has("eval_loss")) {
+                continue;
+            }
             long step = line.path("step").asLong();
             require(
                     step == measured + 1 || step > measured && leftOut >= step - 1,
@@ -339,10 +373,19 @@ final class Invariants implements AutoCloseable {
                 lost.accept(Long.parseLong(pid));
             } else if (event.equals("rolled_back")) {
                 leftOut = line.path("step").asLong();
+                passedOver.put(committed, leftOut);
                 rolledBackIn = line.path("generation").asInt();
                 rollingBack = true;
+            } else if (event.equals("evaluated")) {
+                long step = line.path("step").asLong();
+                double loss = line.path("eval_loss").asDouble();
+                Double before = evaluations.put(step, loss);
+                require(before == null, "step %d is evaluated twice: %s and %s", step, before, loss);
+            } else if (event.equals("best_model_chosen")) {
+                chosen(line.path("step").asLong(), line.path("checkpoint").asText());
             } else if (event.equals("checkpoint_committed")) {
                 committed = line.path("step").asLong();
+                everCommitted.add(committed);
                 // Where state is sharded the run itself asks for one, when others are to take part.
                 if (settings.saveSteps() == 0 && !settings.sharded() && !asked) {
                     events.add("checkpoint_by_the_clock");
@@ -353,6 +396,37 @@ final class Invariants implements AutoCloseable {
                         "finished after %d measured steps",
                         measured);
             }
+        }
+    }
+
+    /** None that was committed is better, and it is still there. */
+    private void chosen(long step, String folder) {
+        require(
+                folder.isEmpty() ? step == settings.totalSteps() : Files.isDirectory(Path.of(folder)),
+                "the best is step %d in '%s'",
+                step,
+                folder);
+        evaluations.forEach((other, loss) -> require(
+                loss >= evaluations.get(step) || !everCommitted.contains(other) && other != settings.totalSteps(),
+                "step %d is better than step %d: %s",
+                other,
+                step,
+                evaluations));
+        best = step;
+    }
+
+    /** Each evaluation of the plan has happened, but for those that were left out with their steps. */
+    private void allEvaluated() {
+        for (long step = 1; step <= settings.totalSteps(); step++) {
+            long behind = step;
+            boolean passed =
+                    passedOver.entrySet().stream().anyMatch(span -> span.getKey() < behind && behind < span.getValue());
+            require(
+                    passed || settings.evaluatesBehind(step) == evaluations.containsKey(step),
+                    "step %d: due %s, evaluated are %s",
+                    step,
+                    settings.evaluatesBehind(step),
+                    evaluations);
         }
     }
 
@@ -372,6 +446,8 @@ final class Invariants implements AutoCloseable {
         require(!rollingBack, "done, and was to go back behind step %d", leftOut);
         require(finished.size() == worldSize, "done when ranks %s are", finished);
         require(events.contains("run_finished"), "done without run_finished: %s", events);
+        allEvaluated();
+        require(best > 0 == settings.loadsBest(), "done with step %d for the best", best);
     }
 
     /** Where no disk fails: a checkpoint of the last step, if the plan names one. */

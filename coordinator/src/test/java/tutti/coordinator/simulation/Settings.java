@@ -13,6 +13,8 @@ import tutti.common.config.RunConfig;
  * @param sharded no rank holds all of the optimizer's state: what is lost is read from the last checkpoint
  * @param bad samples with which no gradient is finite: all go back to the last commit, and leave out the steps since then
  * @param saveSteps 0: none
+ * @param evalSteps 0: nothing is evaluated
+ * @param loadsBest the final model is that of the best checkpoint
  * @param saveMinutes 0: the clock makes no checkpoint due
  * @param lastCall seconds for which more nodes than are needed are waited for
  * @param stepMillis what workers say that a step took: the coordinator hands out so many ahead
@@ -28,6 +30,8 @@ record Settings(
         boolean sharded,
         Set<Integer> bad,
         int saveSteps,
+        int evalSteps,
+        boolean loadsBest,
         double saveMinutes,
         int keep,
         int maxRestarts,
@@ -46,6 +50,8 @@ record Settings(
         for (long left = schedule.chance(0.4) ? schedule.between(1, 2) : 0; left > 0; left--) {
             bad.add((int) schedule.between(0, samples - 1));
         }
+        int evalSteps = schedule.chance(0.5) ? (int) schedule.between(1, 4) : 0;
+        boolean loadsBest = evalSteps > 0 && schedule.chance(0.6);
         return new Settings(
                 nodes,
                 elastic ? (int) schedule.between(1, nodes - 1) : nodes,
@@ -54,7 +60,11 @@ record Settings(
                 (int) schedule.between(1, 3),
                 schedule.chance(0.3),
                 bad,
-                schedule.chance(0.3) ? 0 : (int) schedule.between(1, 5),
+                loadsBest
+                        ? evalSteps * (int) schedule.between(1, 2)
+                        : schedule.chance(0.3) ? 0 : (int) schedule.between(1, 5),
+                evalSteps,
+                loadsBest,
                 schedule.chance(0.3) ? schedule.between(1, 10) / 60.0 : 0,
                 (int) schedule.between(0, 3),
                 schedule.chance(0.1) ? (int) schedule.between(1, 2) : 20,
@@ -100,6 +110,10 @@ record Settings(
         return completed / stepsPerEpoch() + Math.min(1, within);
     }
 
+    boolean evaluatesBehind(long completed) {
+        return evalSteps > 0 && completed > 0 && (completed % evalSteps == 0 || completed == totalSteps());
+    }
+
     long totalSteps() {
         return epochs * stepsPerEpoch();
     }
@@ -118,6 +132,12 @@ record Settings(
         flags.put("save_minutes", Double.toString(saveMinutes));
         flags.put("on_nonfinite", bad.isEmpty() ? "stop" : "rollback");
         flags.put("save_steps", Integer.toString(Math.max(1, saveSteps)));
+        if (evalSteps > 0) {
+            flags.put("eval_data_path", "e");
+            flags.put("eval_strategy", "steps");
+            flags.put("eval_steps", Integer.toString(evalSteps));
+            flags.put("load_best_model_at_end", Boolean.toString(loadsBest));
+        }
         flags.put("save_total_limit", Integer.toString(keep));
         flags.put("rdzv_last_call", Integer.toString(lastCall));
         flags.put("max_restarts", Integer.toString(maxRestarts));

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
@@ -17,9 +18,11 @@ import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.Evaluated;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
@@ -28,12 +31,15 @@ import tutti.common.protocol.WorkerReport.StepWire;
 final class SimulatedTraining {
     private static final int RECENT = 64;
     private static final long NOTHING = -1;
+    /** Added to a step: the collective in which it is evaluated. */
+    private static final long EVALUATION = 1 << 20;
 
     private final SimulatedWorker worker;
     private final SimulatedCluster cluster;
     private final Schedule schedule;
     private final Deque<WorkerCommand> orders = new ArrayDeque<>();
     private final Deque<StepDone> recent = new ArrayDeque<>();
+    private final Deque<Evaluated> evaluated = new ArrayDeque<>();
     private final Deque<StepShard> shards = new ArrayDeque<>();
     /** By generation, by collective, by rank. */
     private final Map<Integer, Map<Long, TreeMap<Integer, Contribution>>> frames = new HashMap<>();
@@ -57,6 +63,8 @@ final class SimulatedTraining {
     private long totalSteps;
     private long step;
     private boolean saves;
+    private OptionalDouble evaluates = OptionalDouble.empty();
+    private double epoch;
 
     private enum Doing {
         NOTHING,
@@ -66,6 +74,8 @@ final class SimulatedTraining {
         WAITS_FOR_LEASE,
         COMPUTES,
         REDUCES,
+        EVALUATES,
+        WAITS_FOR_FINISH,
         ENDS,
         WAITS_FOR_HOLD
     }
@@ -115,7 +125,7 @@ final class SimulatedTraining {
     private void close(int generation) {
         if (assign != null && assign.generation() == generation) {
             closed = true;
-            if (doing == Doing.HANDS_OVER || doing == Doing.REDUCES) {
+            if (doing == Doing.HANDS_OVER || doing == Doing.REDUCES || doing == Doing.EVALUATES) {
                 endGeneration();
             }
         }
@@ -142,22 +152,28 @@ final class SimulatedTraining {
                 load(next);
             } else if (doing == Doing.WAITS_FOR_HOLD) {
                 awaitHold();
-            } else if ((doing == Doing.WAITS_FOR_BEGIN || doing == Doing.WAITS_FOR_LEASE) && order instanceof Hold) {
+            } else if ((doing == Doing.WAITS_FOR_BEGIN
+                            || doing == Doing.WAITS_FOR_LEASE
+                            || doing == Doing.WAITS_FOR_FINISH)
+                    && order instanceof Hold) {
                 endGeneration();
             } else if (doing == Doing.WAITS_FOR_BEGIN && order instanceof Begin begin) {
                 begin(begin);
             } else if (doing == Doing.WAITS_FOR_LEASE && order instanceof Lease lease) {
                 shards.addAll(lease.shards());
                 saves = lease.save();
+                evaluates = lease.evaluate() ? OptionalDouble.of(NOTHING) : OptionalDouble.empty();
                 train();
+            } else if (doing == Doing.WAITS_FOR_FINISH && order instanceof Finish finish) {
+                takeBest(finish.best());
             }
         }
     }
 
     private boolean waits() {
         return switch (doing) {
-            case NOTHING, WAITS_FOR_BEGIN, WAITS_FOR_LEASE, WAITS_FOR_HOLD -> true;
-            case LOADS, HANDS_OVER, COMPUTES, REDUCES, ENDS -> false;
+            case NOTHING, WAITS_FOR_BEGIN, WAITS_FOR_LEASE, WAITS_FOR_FINISH, WAITS_FOR_HOLD -> true;
+            case LOADS, HANDS_OVER, COMPUTES, REDUCES, EVALUATES, ENDS -> false;
         };
     }
 
@@ -168,6 +184,7 @@ final class SimulatedTraining {
         closed = false;
         shards.clear();
         saves = false;
+        evaluates = OptionalDouble.empty();
         frames.keySet().removeIf(generation -> generation < next.generation());
         next(Doing.LOADS);
         if (held >= next.generation()) {
@@ -190,6 +207,7 @@ final class SimulatedTraining {
             state = read.state();
         }
         recent.forEach(done -> report(done.in(assign.generation(), assign.rank())));
+        evaluated.forEach(found -> report(found.in(assign.generation(), assign.rank())));
         report(new WorkerReport.Ready(
                 assign.rank(),
                 assign.generation(),
@@ -214,7 +232,9 @@ final class SimulatedTraining {
             completed = firstStep;
         }
         saves = begin.saveAtEpoch().isPresent();
-        begin.saveAtEpoch().ifPresent(epoch -> cluster.invariants().epochs(epoch, firstStep));
+        begin.saveAtEpoch().ifPresent(epochs -> cluster.invariants().epochs(epochs, firstStep));
+        evaluates = begin.evaluateAtEpoch();
+        evaluates.ifPresent(epochs -> cluster.invariants().epochs(epochs, firstStep));
         if (assign.stateFrom() >= 0) {
             next(Doing.HANDS_OVER);
             contribute(0, NOTHING, List.of());
@@ -243,13 +263,30 @@ final class SimulatedTraining {
             part = Optional.of(SimulatedPart.begin(
                     cluster, worker, of, completed, state, told -> cluster.tellRun(worker, of, to, told)));
         }
-        if (step == totalSteps) {
+        if (evaluates.isPresent()) {
+            epoch = evaluates.getAsDouble() < 0 ? epoch : evaluates.getAsDouble();
+            evaluates = OptionalDouble.empty();
+            next(Doing.EVALUATES);
+            contribute(EVALUATION + step, step, List.of());
+        } else if (step == totalSteps && cluster.settings().loadsBest()) {
+            next(Doing.WAITS_FOR_FINISH);
+            wake();
+        } else if (step == totalSteps) {
             next(Doing.ENDS);
             finish();
         } else {
             next(Doing.WAITS_FOR_LEASE);
             wake();
         }
+    }
+
+    private void takeBest(String best) {
+        if (!best.isEmpty()) {
+            completed = NOTHING;
+            state = SimulatedPart.read(best).state();
+        }
+        next(Doing.ENDS);
+        later(schedule.between(1, 500), this::finish);
     }
 
     /** When its part is written, as the worker's own loop. */
@@ -323,7 +360,12 @@ final class SimulatedTraining {
         frames.computeIfAbsent(frame.generation(), key -> new HashMap<>())
                 .computeIfAbsent(frame.index(), key -> new TreeMap<>())
                 .put(frame.rank(), frame);
-        long mine = doing == Doing.HANDS_OVER ? 0 : doing == Doing.REDUCES ? 1 + step - firstStep : NOTHING;
+        long mine = switch (doing) {
+            case HANDS_OVER -> 0;
+            case REDUCES -> 1 + step - firstStep;
+            case EVALUATES -> EVALUATION + step;
+            default -> NOTHING;
+        };
         TreeMap<Integer, Contribution> all =
                 frames.getOrDefault(assign.generation(), Map.of()).get(mine);
         if (!closed && mine >= 0 && all != null && all.size() == assign.worldSize()) {
@@ -336,6 +378,12 @@ final class SimulatedTraining {
             state = cluster.invariants().handedOver(all, assign.stateFrom(), firstStep);
             completed = firstStep;
             schedule.trace(worker.name() + " takes the state behind step " + completed);
+        } else if (doing == Doing.EVALUATES) {
+            cluster.invariants().evaluated(all);
+            schedule.trace(worker.name() + " evaluates step " + completed + " in generation " + assign.generation());
+            Evaluated found = found();
+            report(found);
+            keep(evaluated, found);
         } else {
             OptionalLong after = cluster.invariants().trained(all);
             if (after.isEmpty()) {
@@ -346,16 +394,35 @@ final class SimulatedTraining {
             }
             state = after.getAsLong();
             completed = ++step;
-            shards.remove();
+            epoch = shards.remove().epoch();
             schedule.trace(worker.name() + " completes step " + completed + " in generation " + assign.generation());
             StepDone done = done();
             report(done);
-            if (recent.size() == RECENT) {
-                recent.removeFirst();
-            }
-            recent.addLast(done);
+            keep(recent, done);
         }
         train();
+    }
+
+    private static <T> void keep(Deque<T> told, T last) {
+        if (told.size() == RECENT) {
+            told.removeFirst();
+        }
+        told.addLast(last);
+    }
+
+    private Evaluated found() {
+        return new Evaluated(
+                assign.rank(),
+                assign.generation(),
+                completed,
+                epoch,
+                Invariants.loss(state),
+                1,
+                4,
+                -1,
+                0,
+                10,
+                List.of());
     }
 
     private StepDone done() {

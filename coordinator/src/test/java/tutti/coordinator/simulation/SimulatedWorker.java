@@ -7,6 +7,7 @@ import tutti.common.protocol.Join;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
@@ -222,7 +223,8 @@ final class SimulatedWorker {
         if (command instanceof Assign next && next.generation() > now.generation()) {
             accept(next, from);
         } else if (command instanceof Begin begin && begin.generation() == now.generation()
-                || command instanceof Lease lease && lease.generation() == now.generation()) {
+                || command instanceof Lease lease && lease.generation() == now.generation()
+                || command instanceof Finish finish && finish.generation() == now.generation()) {
             training.order(command, from);
         } else if (command instanceof Hold hold && hold.generation() == now.generation()) {
             cluster.tellRun(this, now, from, new WorkerReport.Holding(now.rank(), now.generation(), "training", 0));

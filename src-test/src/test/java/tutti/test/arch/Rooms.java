@@ -40,6 +40,7 @@ final class Rooms {
             "tutti.worker.checkpoint",
             "tutti.worker.train",
             "tutti.worker.generate",
+            "tutti.worker.evaluate",
             "tutti.worker.agent",
             "tutti.worker",
             "tutti.coordinator.plan",

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
@@ -22,11 +23,13 @@ import tutti.common.config.Settings;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.common.shard.BatchPlan;
+import tutti.coordinator.plan.RunPlan;
 import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.InMemoryNetwork;
@@ -34,10 +37,12 @@ import tutti.worker.allreduce.PlainAddition;
 import tutti.worker.allreduce.SharedSegments;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
+import tutti.worker.evaluate.HeldOutEvaluation;
 import tutti.worker.train.Host;
 import tutti.worker.train.Origin;
 import tutti.worker.train.Progress;
 import tutti.worker.train.TrainLoop;
+import tutti.worker.train.TrainLoop.Found;
 import tutti.worker.train.Trainer;
 
 /**
@@ -54,6 +59,7 @@ final class InProcessRun {
     private final List<List<StepTimes>> times = new ArrayList<>();
     private final List<List<StepWire>> wires = new ArrayList<>();
     private final List<List<String>> leftOut = new ArrayList<>();
+    private final List<Map<Long, Found>> evaluations = new ArrayList<>();
     private final List<Long> allocatedBytes = new ArrayList<>();
     private final List<String> hashes = new ArrayList<>();
     private final List<WrittenFile> written = new CopyOnWriteArrayList<>();
@@ -105,6 +111,7 @@ final class InProcessRun {
             run.times.add(new ArrayList<>());
             run.wires.add(new ArrayList<>());
             run.leftOut.add(new ArrayList<>());
+            run.evaluations.add(new TreeMap<>());
             run.hashes.add("");
             ranks.add(CompletableFuture.runAsync(
                     () -> run.rank(
@@ -142,20 +149,53 @@ final class InProcessRun {
                         new Host(0, 1, clock, new Progress(System::nanoTime), doing -> {}, () -> 0, gradients -> 0))) {
             BatchPlan plan = BatchPlan.of(config, worldSize, trainer.samples());
             long total = plan.totalSteps(config.train().epochs(), config.train().maxSteps());
-            long[] next = {0};
-            new TrainLoop(trainer, config.output())
+            RunPlan evaluations = new RunPlan(config, worldSize, trainer.samples());
+            OptionalDouble atStart = evaluations.evaluatesBehind(0) ? OptionalDouble.of(0) : OptionalDouble.empty();
+            new TrainLoop(
+                            trainer,
+                            config.output(),
+                            false,
+                            new HeldOutEvaluation(
+                                    trainer, config.eval(), config.plan().evalBatchSize()))
                     .run(
                             owesTheLast
-                                    ? new Begin(1, total, total, OptionalDouble.of(plan.epochAfter(total)))
-                                    : new Begin(1, 0, total, OptionalDouble.empty()),
-                            () -> new Lease(
-                                    1,
-                                    List.of(new StepShard(
-                                            next[0],
-                                            plan.shards(next[0], rank, worldSize),
-                                            plan.epochAfter(++next[0]))),
-                                    false),
+                                    ? new Begin(
+                                            1,
+                                            total,
+                                            total,
+                                            OptionalDouble.of(plan.epochAfter(total)),
+                                            OptionalDouble.empty())
+                                    : new Begin(1, 0, total, OptionalDouble.empty(), atStart),
+                            new StepByStep(plan, evaluations, rank, worldSize),
                             new Recorder(rank));
+        }
+    }
+
+    /** One step after the other. */
+    private static final class StepByStep implements TrainLoop.Orders {
+        private final BatchPlan plan;
+        private final RunPlan evaluations;
+        private final int rank;
+        private final int worldSize;
+        private long step;
+
+        StepByStep(BatchPlan plan, RunPlan evaluations, int rank, int worldSize) {
+            this.plan = plan;
+            this.evaluations = evaluations;
+            this.rank = rank;
+            this.worldSize = worldSize;
+        }
+
+        @Override
+        public Lease nextLease() {
+            StepShard shard = new StepShard(step, plan.shards(step, rank, worldSize), plan.epochAfter(step + 1));
+            step++;
+            return new Lease(1, List.of(shard), false, evaluations.evaluatesBehind(step));
+        }
+
+        @Override
+        public Finish finish() {
+            throw new AssertionError("the last weights are the final ones here");
         }
     }
 
@@ -223,9 +263,19 @@ final class InProcessRun {
         }
 
         @Override
+        public void evaluated(long step, double epoch, Found found) {
+            evaluations.get(rank).put(step, found);
+        }
+
+        @Override
         public void finished(long step, String weightsHash) {
             hashes.set(rank, weightsHash);
         }
+    }
+
+    /** By rank and the steps behind the weights. */
+    List<Map<Long, Found>> evaluations() {
+        return evaluations;
     }
 
     /** Parts of the checkpoint. */

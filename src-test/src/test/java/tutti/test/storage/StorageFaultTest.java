@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -138,7 +139,7 @@ class StorageFaultTest {
             save(1, 1);
             save(2, 2);
         };
-        everywhere(fault, older, () -> Checkpoints.prune(output, 3, 1), check);
+        everywhere(fault, older, () -> Checkpoints.prune(output, 3, 1, OptionalLong.empty()), check);
         everywhere(fault, this::leaveOver, () -> Checkpoints.sweep(output), check);
     }
 
@@ -176,7 +177,7 @@ class StorageFaultTest {
         save(1, 1);
         save(2, 2);
         Path last = output.resolve("checkpoint-2");
-        Past past = new Past("", List.of(last, output.resolve("checkpoint-1")), 1, 1, List.of(), 0, 0, 0, 0);
+        Past past = new Past("", List.of(last, output.resolve("checkpoint-1")), 1, 1, List.of(), 0, 0, 0, 0, List.of());
         everywhere(
                 fault,
                 () -> {},

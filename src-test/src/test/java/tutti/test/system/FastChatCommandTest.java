@@ -15,10 +15,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import tutti.common.config.Key;
 import tutti.common.config.Keys;
 import tutti.test.support.Ports;
 import tutti.test.support.Shared;
@@ -125,7 +125,9 @@ class FastChatCommandTest {
 
     /** Every flag is either a setting, or must be answered by name. */
     private static Set<String> withoutEffect(List<String> flags) {
-        Set<String> settings = Keys.all().stream().map(Key::name).collect(Collectors.toSet());
+        Set<String> settings = Keys.all().stream()
+                .flatMap(key -> Stream.concat(Stream.of(key.name()), Keys.olderNames(key).stream()))
+                .collect(Collectors.toSet());
         Set<String> names = flags.stream()
                 .filter(word -> word.startsWith("--"))
                 .map(word -> word.substring(2).replaceFirst("=.*", ""))

@@ -7,6 +7,7 @@ import java.util.function.LongSupplier;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.Evaluated;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
@@ -17,10 +18,16 @@ import tutti.worker.train.TrainLoop;
  * Sends the loop's progress to the coordinator.
  *
  * @param recent takes what was said of the last {@value #RECENT} steps: the next coordinator may not have heard it
+ * @param evaluated takes what was said of as many evaluations, likewise
  * @param peakBytes most that the process held so far, beyond its base
  */
 record Reporter(
-        ActorRef<WorkerReport> coordinator, int rank, int generation, Deque<StepDone> recent, LongSupplier peakBytes)
+        ActorRef<WorkerReport> coordinator,
+        int rank,
+        int generation,
+        Deque<StepDone> recent,
+        Deque<Evaluated> evaluated,
+        LongSupplier peakBytes)
         implements TrainLoop.Reports {
     /** More than is ever handed out ahead. */
     private static final int RECENT = 64;
@@ -50,10 +57,32 @@ record Reporter(
                 ProcessMemory.residentBytes(),
                 leftOut);
         coordinator.tell(done);
-        if (recent.size() == RECENT) {
-            recent.removeFirst();
+        keep(recent, done);
+    }
+
+    private static <T> void keep(Deque<T> told, T last) {
+        if (told.size() == RECENT) {
+            told.removeFirst();
         }
-        recent.addLast(done);
+        told.addLast(last);
+    }
+
+    @Override
+    public void evaluated(long step, double epoch, TrainLoop.Found found) {
+        Evaluated report = new Evaluated(
+                rank,
+                generation,
+                step,
+                epoch,
+                found.lossSum(),
+                found.labelledTokens(),
+                found.samples(),
+                found.exact(),
+                found.questions(),
+                found.millis(),
+                found.answers());
+        coordinator.tell(report);
+        keep(evaluated, report);
     }
 
     @Override

@@ -21,14 +21,17 @@ import tutti.common.protocol.Peer;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerReport;
+import tutti.common.protocol.WorkerReport.Evaluated;
 import tutti.common.protocol.WorkerReport.StepDone;
 import tutti.worker.allreduce.FlightRecorder;
 import tutti.worker.allreduce.Group;
 import tutti.worker.allreduce.Topology;
 import tutti.worker.allreduce.TreeAllReduce;
+import tutti.worker.evaluate.HeldOutEvaluation;
 import tutti.worker.train.Host;
 import tutti.worker.train.NonfiniteStep;
 import tutti.worker.train.Origin;
@@ -54,6 +57,7 @@ public final class TrainingThread {
     private final BlockingQueue<WorkerCommand> orders = new LinkedBlockingQueue<>();
     private final Thread thread;
     private final Deque<StepDone> recent = new ArrayDeque<>();
+    private final Deque<Evaluated> evaluated = new ArrayDeque<>();
     private final Progress progress = new Progress(System::nanoTime);
     private Trainer trainer;
 
@@ -200,12 +204,13 @@ public final class TrainingThread {
             requireNotHeld(generation);
             take(assign, opened, gradients);
             recent.forEach(done -> coordinator.tell(done.in(generation, rank)));
+            evaluated.forEach(found -> coordinator.tell(found.in(generation, rank)));
             coordinator.tell(new WorkerReport.Ready(
                     rank,
                     generation,
                     trainer.samples(),
                     trainer.labelledTokens(),
-                    trainer.fingerprint(),
+                    trainer.fingerprintOfAll(),
                     trainer.parameters(),
                     assign.stateFrom() < 0 ? trainer.completed() : -1,
                     trainer.plan().total(),
@@ -217,11 +222,17 @@ public final class TrainingThread {
             } else {
                 trainer.skipTo(begin.firstStep());
             }
-            new TrainLoop(trainer, config.output())
+            new TrainLoop(
+                            trainer,
+                            config.output(),
+                            config.eval().loadBest(),
+                            new HeldOutEvaluation(
+                                    trainer, config.eval(), config.plan().evalBatchSize()))
                     .run(
                             begin,
-                            () -> next(Lease.class),
-                            new Reporter(coordinator, rank, generation, recent, () -> measuredBytes(trainer)));
+                            new FromCoordinator(),
+                            new Reporter(
+                                    coordinator, rank, generation, recent, evaluated, () -> measuredBytes(trainer)));
             if (opened.dropped().total() > 0) {
                 LOG.warn("all-reduce: frames dropped: {}", opened.dropped());
             }
@@ -282,6 +293,18 @@ public final class TrainingThread {
     /** 0 where a device of its own holds what was planned: the system counts the process's memory alone. */
     private static long measuredBytes(Trainer trainer) {
         return trainer.device().cuda() ? 0 : Math.max(0, ProcessMemory.peakBytes() - trainer.baseBytes());
+    }
+
+    private final class FromCoordinator implements TrainLoop.Orders {
+        @Override
+        public Lease nextLease() {
+            return next(Lease.class);
+        }
+
+        @Override
+        public Finish finish() {
+            return next(Finish.class);
+        }
     }
 
     /** The next order of this kind; others are of a generation that is over. */

@@ -20,6 +20,7 @@ import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
@@ -236,6 +237,8 @@ public final class WorkerAgent {
             training.order(begin);
         } else if (command instanceof Lease lease && lease.generation() == assign.generation()) {
             training.order(lease);
+        } else if (command instanceof Finish finish && finish.generation() == assign.generation()) {
+            training.order(finish);
         } else if (command instanceof Hold hold && hold.generation() == assign.generation()) {
             assign.replyTo()
                     .tell(new WorkerReport.Holding(

@@ -10,18 +10,23 @@ import java.util.Set;
 import java.util.function.IntPredicate;
 import tutti.worker.model.LlamaDecoder;
 import tutti.worker.model.LlamaDecoder.Tail;
-import tutti.worker.tensor.Arena;
 
-/** Decodes sequences, several at once. Owns the memory of their cache. Not thread-safe. */
+/** Decodes sequences, several at once. Owns the memory of their cache, unless it was given. Not thread-safe. */
 public final class Generator implements AutoCloseable {
     private final LlamaDecoder decoder;
-    private final Arena memory;
+    private final Runnable free;
     /** The sequence that is in the first slot, or a longer one that begins with it. */
     private int[] held = {};
 
-    Generator(LlamaDecoder decoder, Arena memory) {
+    /** @param free ends the decoder's memory */
+    Generator(LlamaDecoder decoder, Runnable free) {
         this.decoder = decoder;
-        this.memory = memory;
+        this.free = free;
+    }
+
+    /** On a decoder whose memory is the caller's. */
+    public static Generator on(LlamaDecoder decoder) {
+        return new Generator(decoder, () -> {});
     }
 
     /**
@@ -120,7 +125,7 @@ public final class Generator implements AutoCloseable {
 
     @Override
     public void close() {
-        memory.close();
+        free.run();
     }
 
     private final class Sequence {

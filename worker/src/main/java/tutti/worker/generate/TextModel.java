@@ -154,7 +154,7 @@ public final class TextModel implements AutoCloseable {
         decoder(plan, slots, capacity);
         Arena memory = kernels.arena("decoder", plan.used());
         try {
-            return new Generator(decoder(memory, slots, capacity), memory);
+            return new Generator(decoder(memory, slots, capacity), memory::close);
         } catch (RuntimeException e) {
             memory.close();
             throw e;

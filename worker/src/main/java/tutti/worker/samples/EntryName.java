@@ -31,6 +31,7 @@ final class EntryName {
         all.put("format", source.data().format());
         all.put("renamed", new TreeMap<>(source.data().renamed()));
         all.put("sample_by", source.data().sampleBy());
+        all.put("answer_after", source.data().answerAfter());
         String wanted = source.encoding().chatTemplate();
         all.put("chat_template", ChatTemplates.toKeep(wanted).orElse(wanted));
         all.put("train_on", source.encoding().trainOn());

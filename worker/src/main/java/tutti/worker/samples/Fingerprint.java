@@ -2,12 +2,20 @@ package tutti.worker.samples;
 
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
+import java.util.List;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.token.TokenizedExample;
 
 /** Hash over the tokens and labels of samples, in their order. */
-final class Fingerprint {
+public final class Fingerprint {
     private final MessageDigest sha256 = FileDigest.newSha256();
+
+    /** Lower-case hex. */
+    public static String of(List<TokenizedExample> samples) {
+        Fingerprint fingerprint = new Fingerprint();
+        samples.forEach(fingerprint::add);
+        return fingerprint.hex();
+    }
 
     void add(TokenizedExample sample) {
         ByteBuffer bytes = ByteBuffer.allocate((2 * sample.length() + 1) * Integer.BYTES);

@@ -13,6 +13,8 @@ public enum MemoryUse {
     LIBRARY("library's own buffers"),
     BATCH("batch buffers"),
     ROPE("rope tables"),
+    /** Keys, values and activations of the answers that an evaluation in training asks for. */
+    ANSWERS("answers of an evaluation"),
     /** Staging of the all-reduce, and the logs through which gradients travel. */
     COMMUNICATION("communication buffers"),
     /** Through which a checkpoint goes to its files; it takes no copy of what it writes. */

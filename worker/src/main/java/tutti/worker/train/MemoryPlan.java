@@ -43,20 +43,20 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, long su
      */
     public static MemoryPlan of(
             PlanConfig run, LlamaConfig model, KernelSizes sizes, int longest, LongUnaryOperator communication) {
-        return of(run, model, sizes.withoutDevice(), longest, 0, run.fewestWorkers(), communication);
+        return of(run, model, sizes.withoutDevice(), Lengths.atMost(longest), 0, run.fewestWorkers(), communication);
     }
 
     static MemoryPlan of(
             PlanConfig run,
             LlamaConfig model,
             Kernels kernels,
-            int longest,
+            Lengths lengths,
             int rank,
             int worldSize,
             LongUnaryOperator communication) {
         PlanningArena arena = new PlanningArena();
         PlanningArena sums = new PlanningArena();
-        Parts parts = Parts.of(run, model, kernels, longest, rank, worldSize, arena, arena, sums, () -> 0);
+        Parts parts = Parts.of(run, model, kernels, lengths, rank, worldSize, arena, arena, sums, () -> 0);
         Map<MemoryUse, Long> bytes = new EnumMap<>(MemoryUse.class);
         for (MemoryUse use : MemoryUse.values()) {
             bytes.put(use, arena.byUse().getOrDefault(use, 0L));

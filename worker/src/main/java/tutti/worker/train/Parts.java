@@ -2,6 +2,7 @@ package tutti.worker.train;
 
 import static tutti.common.error.TuttiException.require;
 
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import tutti.common.config.PlanConfig;
 import tutti.worker.batch.BatchBuilder;
@@ -10,6 +11,7 @@ import tutti.worker.gradient.PartialSums;
 import tutti.worker.model.ActivationPlan;
 import tutti.worker.model.Llama;
 import tutti.worker.model.LlamaConfig;
+import tutti.worker.model.LlamaDecoder;
 import tutti.worker.model.ParameterSpec;
 import tutti.worker.optim.AdamW;
 import tutti.worker.tensor.Arena;
@@ -29,10 +31,31 @@ record Parts(
         PartialSums partialSums,
         AdamW optimizer,
         Llama model,
-        BatchBuilder batches) {
+        BatchBuilder batches,
+        Optional<EvalParts> evaluation) {
 
     /**
-     * @param longest most tokens of a sample
+     * What an evaluation takes beyond the activations of a step, which it uses between two steps.
+     *
+     * @param batches apart, so that no held-out sample changes how a batch of the training is padded
+     * @param decoder where answers are asked for
+     */
+    record EvalParts(BatchBuilder batches, Optional<LlamaDecoder> decoder) {
+        static EvalParts of(
+                PlanConfig run, LlamaConfig model, Kernels kernels, Lengths lengths, Replica replica, Arena arena) {
+            DType compute = compute(run, kernels);
+            int most =
+                    Math.min(model.maxPositions(), lengths.asked() + run.eval().maxNewTokens());
+            return new EvalParts(
+                    new BatchBuilder(arena.counting(MemoryUse.BATCH), run.evalBatchSize(), lengths.heldOut()),
+                    run.eval().answers()
+                            ? Optional.of(new LlamaDecoder(
+                                    model, kernels, compute, replica, arena.counting(MemoryUse.ANSWERS), 1, most))
+                            : Optional.empty());
+        }
+    }
+
+    /**
      * @param worldSize of the run in which this is {@code rank}
      * @param gradients takes what backward writes of them, {@link #gradientBytes}
      * @param sums takes those of virtual ranks that wait for others
@@ -41,27 +64,28 @@ record Parts(
             PlanConfig run,
             LlamaConfig model,
             Kernels kernels,
-            int longest,
+            Lengths lengths,
             int rank,
             int worldSize,
             Arena arena,
             Arena gradients,
             Arena sums,
             LongSupplier clock) {
-        DType compute = run.train().bf16() ? DType.BF16 : kernels.masterDType();
+        DType compute = compute(run, kernels);
         int batch = run.train().batchSize();
+        int longest = lengths.trained();
         require(
-                (long) batch * longest <= Integer.MAX_VALUE,
+                (long) batch * Math.max(longest, lengths.heldOut()) <= Integer.MAX_VALUE,
                 "--per_device_train_batch_size=%d times %d tokens of the longest sample: at most %d",
                 batch,
-                longest,
+                Math.max(longest, lengths.heldOut()),
                 Integer.MAX_VALUE);
         ActivationPlan activations = ActivationPlan.training(
                 model,
                 kernels.masterDType(),
                 compute,
-                batch * longest,
-                longest,
+                Math.max(batch * longest, run.evalBatchSize() * lengths.heldOut()),
+                Math.max(longest, lengths.heldOut()),
                 run.train().checkpointing());
         BucketPlan buckets = buckets(run, model, kernels.masterDType(), worldSize);
         FlatLayout layout = buckets.layout();
@@ -77,7 +101,10 @@ record Parts(
         AdamW optimizer = new AdamW(kernels, run.optim(), replica, arena.counting(MemoryUse.OPTIMIZER));
         Llama llama = new Llama(activations, kernels, replica, arena, clock);
         BatchBuilder batches = new BatchBuilder(arena.counting(MemoryUse.BATCH), batch, longest);
-        return new Parts(activations, buckets, replica, partialSums, optimizer, llama, batches);
+        Optional<EvalParts> evaluation = run.eval().evaluates()
+                ? Optional.of(EvalParts.of(run, model, kernels, lengths, replica, arena))
+                : Optional.empty();
+        return new Parts(activations, buckets, replica, partialSums, optimizer, llama, batches, evaluation);
     }
 
     /**
@@ -96,7 +123,12 @@ record Parts(
                 partialSums(run, replica, kernels, worldSize, sums),
                 optimizer,
                 this.model,
-                batches);
+                batches,
+                evaluation);
+    }
+
+    private static DType compute(PlanConfig run, Kernels kernels) {
+        return run.train().bf16() ? DType.BF16 : kernels.masterDType();
     }
 
     private static PartialSums partialSums(

@@ -8,20 +8,55 @@ import tutti.common.config.OutputConfig;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Lease;
+import tutti.common.protocol.WorkerReport.SampleAnswer;
 import tutti.common.protocol.WorkerReport.StepTimes;
 import tutti.common.protocol.WorkerReport.StepWire;
 import tutti.common.protocol.WorkerReport.WrittenFile;
 import tutti.worker.checkpoint.PartWriter;
 
-/** Steps from the first to the last, in the order in which they are leased. */
-public record TrainLoop(Trainer trainer, OutputConfig output) {
+/**
+ * Steps from the first to the last, in the order in which they are leased.
+ *
+ * @param loadsBest whether the final model is that of the best checkpoint
+ */
+public record TrainLoop(Trainer trainer, OutputConfig output, boolean loadsBest, Evaluation evaluation) {
 
-    /** Where shards come from; waits with a deadline. */
-    public interface Leases {
-        /** @throws tutti.common.error.TuttiException (peer) if none comes in time */
-        Lease next();
+    /** Where orders come from; both wait, and throw a TuttiException (peer) if none comes in time. */
+    public interface Orders {
+        Lease nextLease();
+
+        Finish finish();
     }
+
+    /** How good the weights are. */
+    @FunctionalInterface
+    public interface Evaluation {
+        /**
+         * All ranks call it between two steps, and get the same.
+         *
+         * @param steps behind the weights
+         */
+        Found behind(long steps);
+    }
+
+    /**
+     * What an evaluation has found.
+     *
+     * @param lossSum over the labelled tokens of all samples, in nats
+     * @param exact right answers; -1 where none was asked for
+     * @param questions that were answered
+     * @param answers to the prompts of {@code --sample_prompts}
+     */
+    public record Found(
+            double lossSum,
+            long labelledTokens,
+            int samples,
+            int exact,
+            int questions,
+            double millis,
+            List<SampleAnswer> answers) {}
 
     /** Who hears of progress: of steps from the training thread, of parts from the one that writes them. */
     public interface Reports {
@@ -41,19 +76,25 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
 
         void partFailed(long step, TuttiException cause);
 
+        /** @param step steps behind the weights */
+        void evaluated(long step, double epoch, Found found);
+
         void finished(long step, String weightsHash);
     }
 
     /** Trains steps {@code firstStep .. totalSteps-1}; then the final model is written, if it is wanted. */
-    public void run(Begin begin, Leases leases, Reports reports) {
+    public void run(Begin begin, Orders orders, Reports reports) {
         long totalSteps = begin.totalSteps();
         trainer.begin(totalSteps);
         double epoch = begin.saveAtEpoch().orElse(0);
         if (begin.saveAtEpoch().isPresent()) {
             save(begin.firstStep(), epoch, reports);
         }
+        if (begin.evaluateAtEpoch().isPresent()) {
+            evaluate(begin.firstStep(), begin.evaluateAtEpoch().getAsDouble(), reports);
+        }
         for (long step = begin.firstStep(); step < totalSteps; ) {
-            Lease lease = leases.next();
+            Lease lease = orders.nextLease();
             for (StepShard shard : lease.shards()) {
                 if (shard.step() != step) {
                     throw new IllegalStateException("shard of step %d came at step %d".formatted(shard.step(), step));
@@ -64,6 +105,15 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
             }
             if (lease.save()) {
                 save(step, epoch, reports);
+            }
+            if (lease.evaluate()) {
+                evaluate(step, epoch, reports);
+            }
+        }
+        if (loadsBest) {
+            String best = orders.finish().best();
+            if (!best.isEmpty()) {
+                trainer.takeWeights(Path.of(best));
             }
         }
         // Before the model is written: no rank then waits for another's disk.
@@ -88,6 +138,10 @@ public record TrainLoop(Trainer trainer, OutputConfig output) {
                 result.wire(),
                 result.leftOut());
         trainer.requireUpdates(result);
+    }
+
+    private void evaluate(long step, double epoch, Reports reports) {
+        reports.evaluated(step, epoch, evaluation.behind(step));
     }
 
     private void save(long step, double epoch, Reports reports) {

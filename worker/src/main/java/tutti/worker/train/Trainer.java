@@ -2,7 +2,9 @@ package tutti.worker.train;
 
 import static tutti.common.error.TuttiException.require;
 
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,7 +19,9 @@ import tutti.common.protocol.StepShard;
 import tutti.common.token.ChatTemplates;
 import tutti.common.token.TokenizedExample;
 import tutti.worker.allreduce.Collectives;
+import tutti.worker.allreduce.Partition;
 import tutti.worker.allreduce.SymmetricMemory;
+import tutti.worker.batch.Batch;
 import tutti.worker.checkpoint.CheckpointWriter;
 import tutti.worker.checkpoint.OptimizerShards;
 import tutti.worker.checkpoint.PartWriter;
@@ -25,10 +29,12 @@ import tutti.worker.checkpoint.TrainerState;
 import tutti.worker.checkpoint.WeightLoader;
 import tutti.worker.gradient.GradientBuckets;
 import tutti.worker.model.LlamaConfig;
+import tutti.worker.model.LlamaDecoder;
 import tutti.worker.optim.LearningRate;
 import tutti.worker.samples.SampleSource;
 import tutti.worker.samples.TokenCache;
 import tutti.worker.tensor.Arena;
+import tutti.worker.tensor.DType;
 import tutti.worker.tensor.Device;
 import tutti.worker.tensor.Kernels;
 
@@ -40,6 +46,8 @@ public final class Trainer implements AutoCloseable {
     private static final long NOTHING = -1;
     /** So many in a row are no bad samples: the weights are. */
     private static final int MOST_LEFT_OUT = 10;
+    /** In which the slowest disk must have given the weights. */
+    private static final Duration LOADING = Duration.ofMinutes(30);
 
     private final RunConfig config;
     private final LlamaConfig model;
@@ -47,6 +55,7 @@ public final class Trainer implements AutoCloseable {
     private final Progress progress;
     private final TrainingSet data;
     private final Numbering numbering;
+    private final Optional<HeldOut> heldOut;
     /** As it was when training began: its file may be gone when a later generation begins. */
     private final Optional<String> chatTemplate;
 
@@ -77,6 +86,7 @@ public final class Trainer implements AutoCloseable {
             Host host,
             TrainingSet data,
             Numbering numbering,
+            Optional<HeldOut> heldOut,
             LlamaConfig model,
             Kernels kernels,
             Optional<SymmetricMemory> symmetric,
@@ -89,14 +99,15 @@ public final class Trainer implements AutoCloseable {
         this.progress = host.progress();
         this.data = data;
         this.numbering = numbering;
+        this.heldOut = heldOut;
         this.kernels = kernels;
         this.symmetric = symmetric;
         this.notes = notes;
         this.chatTemplate = ChatTemplates.toKeep(config.encoding().chatTemplate());
-        int longest = numbering.longest();
+        Lengths lengths = lengths();
         int rank = collectives.rank();
         int worldSize = collectives.worldSize();
-        this.plan = MemoryPlan.of(config.plan(), model, kernels, longest, rank, worldSize, host.communication());
+        this.plan = MemoryPlan.of(config.plan(), model, kernels, lengths, rank, worldSize, host.communication());
         this.baseBytes = host.heldBytes().getAsLong();
         this.arena = kernels.arena("replica", plan.arenaBytes());
         this.gradients = symmetric
@@ -105,7 +116,7 @@ public final class Trainer implements AutoCloseable {
         this.sums = kernels.arena("waiting sums", plan.sumBytes());
         try {
             this.parts =
-                    Parts.of(config.plan(), model, kernels, longest, rank, worldSize, arena, gradients, sums, clock);
+                    Parts.of(config.plan(), model, kernels, lengths, rank, worldSize, arena, gradients, sums, clock);
             kernels.reserve(
                     parts.activations().dimensions(), parts.activations().compute());
             join(collectives);
@@ -148,6 +159,7 @@ public final class Trainer implements AutoCloseable {
                 Backends.device(config.train().backend(), config.train().device(), host.localRank()),
                 host.threads());
         Optional<SymmetricMemory> symmetric = Optional.empty();
+        Optional<HeldOut> heldOut = Optional.empty();
         try {
             if (kernels.takesHostMemory()) {
                 // First, while all ranks have just come: tokenising and loading may take them minutes, and some longer.
@@ -172,8 +184,12 @@ public final class Trainer implements AutoCloseable {
                     data.fingerprint(),
                     maxLength);
             notes.addAll(numbering.notes());
-            Trainer trainer =
-                    new Trainer(config, collectives, host, data, numbering, model, kernels, symmetric, origin, notes);
+            if (config.eval().evaluates()) {
+                heldOut = Optional.of(HeldOut.load(config, folder, maxLength, model.vocabulary()));
+                notes.addAll(heldOut.get().notes());
+            }
+            Trainer trainer = new Trainer(
+                    config, collectives, host, data, numbering, heldOut, model, kernels, symmetric, origin, notes);
             notes.add("model: %,d parameters in %s on %s, %,d MiB a worker%s"
                     .formatted(
                             trainer.parameters(),
@@ -185,6 +201,7 @@ public final class Trainer implements AutoCloseable {
                             kernels.device().cuda() ? " on a CUDA device" : ""));
             return trainer;
         } catch (RuntimeException e) {
+            heldOut.ifPresent(HeldOut::close);
             symmetric.ifPresent(SymmetricMemory::close);
             kernels.close();
             throw e;
@@ -220,10 +237,16 @@ public final class Trainer implements AutoCloseable {
         read(origin);
     }
 
+    private Lengths lengths() {
+        return new Lengths(
+                numbering.longest(),
+                heldOut.map(HeldOut::longest).orElse(0),
+                heldOut.map(HeldOut::longestPrompt).orElse(0));
+    }
+
     /** Virtual ranks are dealt anew, and so are the elements whose squares a rank sums. */
     private void cutFor(Collectives next, LongUnaryOperator communication) {
-        plan = MemoryPlan.of(
-                config.plan(), model, kernels, numbering.longest(), next.rank(), next.worldSize(), communication);
+        plan = MemoryPlan.of(config.plan(), model, kernels, lengths(), next.rank(), next.worldSize(), communication);
         sums.close();
         sums = kernels.arena("waiting sums", plan.sumBytes());
         parts = parts.cutFor(config.plan(), model, kernels, next.worldSize(), sums);
@@ -336,6 +359,42 @@ public final class Trainer implements AutoCloseable {
 
     public String fingerprint() {
         return numbering.fingerprint();
+    }
+
+    /** What all ranks must have read alike: {@link #fingerprint}, and behind a plus that of the held-out samples where there are some. */
+    public String fingerprintOfAll() {
+        return fingerprint() + heldOut.map(set -> "+" + set.fingerprint()).orElse("");
+    }
+
+    /** Where something is evaluated. */
+    public Optional<HeldOut> heldOut() {
+        return heldOut;
+    }
+
+    /** Decodes with the weights that are trained, between two steps; where answers are asked for. */
+    public Optional<LlamaDecoder> decoder() {
+        return parts.evaluation().flatMap(Parts.EvalParts::decoder);
+    }
+
+    /** Sum of the cross-entropy over the labelled tokens of at most {@code PlanConfig.evalBatchSize} held-out samples; between two steps. */
+    public double loss(List<TokenizedExample> samples) {
+        Batch batch = parts.evaluation().orElseThrow().batches().build(samples);
+        parts.model().forward(batch);
+        return parts.model().loss(batch);
+    }
+
+    /** Those of the generation that runs. */
+    public Collectives collectives() {
+        return collectives;
+    }
+
+    public Progress progress() {
+        return progress;
+    }
+
+    /** Nanoseconds. */
+    public LongSupplier clock() {
+        return clock;
     }
 
     public long parameters() {
@@ -472,6 +531,21 @@ public final class Trainer implements AutoCloseable {
         saving.awaitDone();
     }
 
+    /** All ranks read the weights of this checkpoint; they train no more, since the optimizer's state is not read. */
+    void takeWeights(Path checkpoint) {
+        completed = NOTHING;
+        progress.at("loading " + checkpoint.getFileName());
+        WeightLoader.load(checkpoint, model, parts.replica());
+        // A slow disk is no lost rank.
+        int ranks = collectives.worldSize();
+        collectives.allGatherAndWait(
+                "the best model is loaded",
+                ByteBuffer.allocateDirect(ranks * Long.BYTES),
+                DType.I64,
+                Partition.even(ranks, ranks),
+                LOADING);
+    }
+
     void writeFinal(Path folder) {
         progress.at("writing the final model");
         writer.writeFinal(folder);
@@ -491,6 +565,7 @@ public final class Trainer implements AutoCloseable {
         sums.close();
         gradients.close();
         symmetric.ifPresent(SymmetricMemory::close);
+        heldOut.ifPresent(HeldOut::close);
         arena.close();
         kernels.close();
         data.close();

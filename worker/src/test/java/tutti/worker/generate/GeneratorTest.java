@@ -189,7 +189,8 @@ class GeneratorTest {
             batches = new BatchBuilder(arena, 1, POSITIONS);
             Arena memory = kernels.arena("cache", 1 << 24);
             generator = new Generator(
-                    new LlamaDecoder(CONFIG, kernels, kernels.masterDType(), replica, memory, slots, capacity), memory);
+                    new LlamaDecoder(CONFIG, kernels, kernels.masterDType(), replica, memory, slots, capacity),
+                    memory::close);
         }
 
         List<Made> generate(IntPredicate listener, int[]... prompts) {

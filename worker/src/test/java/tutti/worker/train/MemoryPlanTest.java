@@ -59,6 +59,7 @@ class MemoryPlanTest {
         expected.put(MemoryUse.LIBRARY, 55L);
         expected.put(MemoryUse.BATCH, 3L * 4 * 8 * LONGEST);
         expected.put(MemoryUse.ROPE, 2L * 4 * LONGEST * 4);
+        expected.put(MemoryUse.ANSWERS, 0L);
         expected.put(MemoryUse.COMMUNICATION, COMMUNICATION);
         expected.put(MemoryUse.CHECKPOINT, 1L << 20);
         assertThat(plan.bytes()).isEqualTo(expected);
@@ -120,7 +121,31 @@ class MemoryPlanTest {
     @ParameterizedTest
     @ValueSource(strings = {"none", "selective", "full"})
     void shouldBeWhatARunTakes(String policy) {
-        PlanConfig run = config("gradient_checkpointing", policy, "virtual_ranks", "4");
+        assertIsWhatItTakes(config("gradient_checkpointing", policy, "virtual_ranks", "4"));
+    }
+
+    /** Answers, and batches of their own: held-out samples share the activations of a step. */
+    @Test
+    void shouldCountWhatAnEvaluationTakes() {
+        PlanConfig plain = config("virtual_ranks", "4");
+        PlanConfig asking = config(
+                "virtual_ranks", "4", "eval_data_path", "e", "eval_metric", "exact_match", "eval_max_new_tokens", "5");
+        assertIsWhatItTakes(asking);
+        KernelSizes sizes = Backends.sizes(Backend.TORCH, Device.CPU);
+        Map<MemoryUse, Long> without =
+                MemoryPlan.of(plain, MODEL, sizes, LONGEST, none -> 0).bytes();
+        Map<MemoryUse, Long> with =
+                MemoryPlan.of(asking, MODEL, sizes, LONGEST, none -> 0).bytes();
+        assertThat(with).containsEntry(MemoryUse.ACTIVATIONS, without.get(MemoryUse.ACTIVATIONS));
+        assertThat(with).containsEntry(MemoryUse.BATCH, 2 * without.get(MemoryUse.BATCH));
+        assertThat(with.get(MemoryUse.ANSWERS)).isPositive();
+        assertThat(MemoryPlan.of(config("eval_data_path", "e"), MODEL, sizes, LONGEST, none -> 0)
+                        .bytes())
+                .as("where nothing is asked")
+                .containsEntry(MemoryUse.ANSWERS, 0L);
+    }
+
+    private static void assertIsWhatItTakes(PlanConfig run) {
         MemoryPlan plan = MemoryPlan.of(
                 run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, gradients -> COMMUNICATION);
         try (Kernels kernels = Backends.open(Backend.REFERENCE, Device.CPU, 1);
@@ -128,7 +153,17 @@ class MemoryPlanTest {
                 Arena gradients = kernels.arena("gradients", plan.gradientBytes());
                 Arena sums = kernels.arena("sums", plan.sumBytes())) {
             int worldSize = run.launch().worldSize();
-            Parts.of(run, MODEL, kernels, LONGEST, 0, worldSize, arena, gradients, sums, System::nanoTime);
+            Parts.of(
+                    run,
+                    MODEL,
+                    kernels,
+                    Lengths.atMost(LONGEST),
+                    0,
+                    worldSize,
+                    arena,
+                    gradients,
+                    sums,
+                    System::nanoTime);
             assertThat(gradients.used()).isEqualTo(gradients.capacity());
             assertThat(sums.used()).isEqualTo(sums.capacity()).isPositive();
             assertThat(arena.used())

@@ -1,0 +1,128 @@
+package tutti.test.numeric;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tutti.common.config.TrainConfig.Backend;
+import tutti.common.dataset.Datasets;
+import tutti.test.support.Shared;
+import tutti.test.support.TrainSpec;
+import tutti.worker.generate.Evaluation;
+import tutti.worker.generate.TextModel;
+import tutti.worker.train.TrainLoop.Found;
+
+/** Evaluation in training: the same bits however many workers measure, and nothing of the training changes by it. */
+class EvaluationTest {
+    private static final int HELD_OUT = 7;
+
+    @TempDir
+    Path folder;
+
+    private Path data;
+    private Path heldOut;
+
+    @BeforeEach
+    void writeData() throws IOException {
+        List<String> all = Files.readAllLines(Shared.path("data/wikisql/train.jsonl"));
+        data = Files.write(folder.resolve("train.jsonl"), all.subList(0, 16));
+        List<String> valid = Files.readAllLines(Shared.path("data/wikisql/valid.jsonl"));
+        heldOut = Files.write(folder.resolve("valid.jsonl"), valid.subList(0, HELD_OUT));
+    }
+
+    @ParameterizedTest(name = "bf16 {0}, zero {1}")
+    @CsvSource({"false,0", "true,2"})
+    void shouldFindTheSameBitsHoweverManyWorkersMeasure(boolean bf16, int zero) throws Exception {
+        InProcessRun alone = evaluated(1, bf16, zero);
+        assertThat(alone.evaluations().get(0)).containsOnlyKeys(0L, 2L, 4L);
+        for (int workers : new int[] {2, 4}) {
+            InProcessRun run = evaluated(workers, bf16, zero);
+            assertThat(run.evaluations())
+                    .hasSize(workers)
+                    .allSatisfy(rank -> assertThat(rank.keySet())
+                            .isEqualTo(alone.evaluations().get(0).keySet()));
+            for (Map<Long, Found> rank : run.evaluations()) {
+                rank.forEach((step, found) -> assertThat(found)
+                        .usingRecursiveComparison()
+                        .ignoringFields("millis")
+                        .isEqualTo(alone.evaluations().get(0).get(step)));
+            }
+            assertThat(run.hashes()).containsOnly(alone.hashes().get(0));
+        }
+    }
+
+    @ParameterizedTest(name = "bf16 {0}, zero {1}")
+    @CsvSource({"false,0", "true,2"})
+    void shouldLeaveTheBitsOfTheTrainingAlone(boolean bf16, int zero) throws Exception {
+        InProcessRun plain = InProcessRun.of(flags(2, bf16, zero), 2);
+        InProcessRun evaluated = evaluated(2, bf16, zero);
+        assertThat(evaluated.losses()).isEqualTo(plain.losses());
+        assertThat(evaluated.hashes()).isEqualTo(plain.hashes());
+    }
+
+    /** Before the first step the run has the model of the folder. */
+    @Test
+    void shouldMeasureWhatTheCommandMeasures() throws Exception {
+        Path chats = heldOutChats();
+        Map<String, String> flags = flags(1, false, 0);
+        flags.put("data_path", chats.toString());
+        flags.remove("answer_after");
+        flags.put("max_steps", "1");
+        flags.put("virtual_ranks", "1");
+        flags.put("eval_data_path", chats.toString());
+        flags.put("eval_metric", "exact_match");
+        flags.put("eval_max_new_tokens", "8");
+        flags.put("eval_on_start", "True");
+        Found found = InProcessRun.of(flags, 1).evaluations().get(0).get(0L);
+        try (TextModel model = TextModel.load(TrainSpec.model(), false, Backend.TORCH, 1)) {
+            Evaluation expected = Evaluation.of(model, Datasets.load(List.of(chats)), "", 100, 8);
+            assertThat(found.lossSum() / found.labelledTokens()).isCloseTo(expected.lossPerToken(), within(1e-6));
+            assertThat(found.exact()).isEqualTo(expected.exact());
+            assertThat(found.questions()).isEqualTo(expected.total());
+        }
+    }
+
+    private Path heldOutChats() throws IOException {
+        return Files.writeString(folder.resolve("chats.jsonl"), """
+                {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Once upon a time"}]}
+                {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Lily."}]}
+                {"messages": [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": "In the park."}]}
+                """);
+    }
+
+    private InProcessRun evaluated(int workers, boolean bf16, int zero) throws Exception {
+        Map<String, String> flags = flags(workers, bf16, zero);
+        flags.put("eval_data_path", heldOut.toString());
+        flags.put("eval_on_start", "True");
+        flags.put("eval_strategy", "steps");
+        flags.put("eval_steps", "2");
+        flags.put("eval_metric", "exact_match");
+        flags.put("eval_rule", "sql");
+        flags.put("eval_max_new_tokens", "6");
+        flags.put("sample_prompts", "Once upon a time");
+        return InProcessRun.of(flags, workers);
+    }
+
+    private Map<String, String> flags(int workers, boolean bf16, int zero) {
+        Map<String, String> flags = TrainSpec.flags(data, folder.resolve("out"), 2, 1);
+        flags.put("virtual_ranks", "4");
+        flags.put("nproc_per_node", Integer.toString(workers));
+        flags.put("bf16", Boolean.toString(bf16));
+        flags.put("zero", Integer.toString(zero));
+        flags.put("bucket_cap_mb", "0.1");
+        flags.put("max_steps", "4");
+        flags.put("model_max_length", "256");
+        flags.put("answer_after", "A: ");
+        flags.put("save_final_model", "False");
+        return flags;
+    }
+}
