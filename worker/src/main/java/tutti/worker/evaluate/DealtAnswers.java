@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import tutti.common.token.Tokenizer;
 import tutti.worker.generate.Generator;
+import tutti.worker.generate.Generator.Request;
 import tutti.worker.generate.Sampler;
 import tutti.worker.model.LlamaDecoder;
 import tutti.worker.train.HeldOut.Question;
@@ -60,12 +61,17 @@ final class DealtAnswers {
 
     private int[] answer(Question question) {
         trainer.progress().at(doing);
-        return generator.generate(question.ids(), maxNewTokens, Sampler.GREEDY, tokenizer.stopIds(), token -> {
+        Request request = new Request(question.ids(), Sampler.GREEDY, token -> {
             trainer.progress().at(doing);
             if (trainer.clock().getAsLong() - lastMeeting >= BETWEEN_MEETINGS) {
                 meet(notEnded());
             }
+            return true;
         });
+        return generator
+                .generate(List.of(request), maxNewTokens, tokenizer.stopIds())
+                .get(0)
+                .tokens();
     }
 
     private long[][] meet(long[] mine) {

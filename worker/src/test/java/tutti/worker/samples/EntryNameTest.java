@@ -35,9 +35,10 @@ class EntryNameTest {
         names.add(name(new DataConfig(List.of(data, other)), EncodingConfig.USUAL, model, 16, 100));
         names.add(name(new DataConfig(List.of(other, data)), EncodingConfig.USUAL, model, 16, 100));
         for (DataConfig config : List.of(
-                new DataConfig(List.of(data), true, DataFormat.TEXT, Map.of(), SampleBy.LINE),
-                new DataConfig(List.of(data), true, DataFormat.TEXT, Map.of("text", "words"), SampleBy.LINE),
-                new DataConfig(List.of(data), true, DataFormat.AUTO, Map.of(), SampleBy.PARAGRAPH))) {
+                new DataConfig(List.of(data), true, DataFormat.TEXT, Map.of(), SampleBy.LINE, ""),
+                new DataConfig(List.of(data), true, DataFormat.TEXT, Map.of("text", "words"), SampleBy.LINE, ""),
+                new DataConfig(List.of(data), true, DataFormat.TEXT, Map.of(), SampleBy.LINE, "A:"),
+                new DataConfig(List.of(data), true, DataFormat.AUTO, Map.of(), SampleBy.PARAGRAPH, ""))) {
             names.add(name(config, EncodingConfig.USUAL, model, 16, 100));
         }
         Path template = Files.writeString(folder.resolve("chat.jinja"), "one");

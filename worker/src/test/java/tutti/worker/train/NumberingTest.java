@@ -144,7 +144,7 @@ class NumberingTest {
 
     private static DataConfig data(boolean shuffle) {
         return new DataConfig(
-                List.of(Path.of("a.json"), Path.of("b.json")), shuffle, DataFormat.AUTO, Map.of(), SampleBy.LINE);
+                List.of(Path.of("a.json"), Path.of("b.json")), shuffle, DataFormat.AUTO, Map.of(), SampleBy.LINE, "");
     }
 
     private static int[] all(Numbering numbering, long epoch) {
