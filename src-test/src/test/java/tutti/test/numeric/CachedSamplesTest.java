@@ -69,7 +69,8 @@ class CachedSamplesTest {
                 load(source("data/glaive_toolcall_en_demo.json", "chatml", TrainOn.ALL, 512, 1), Long.MAX_VALUE)
                         .summary()
                         .fingerprint());
-        assertThat(fingerprints).containsExactly(
+        assertThat(fingerprints)
+                .containsExactly(
                         "fd04c755bf1beb404f3f2d29854c9033322b0351764bef04cf62f888db97d4d8",
                         "861ad6f28f36b867463d1a5e8ec4b20d0ee2c0d0690dce2c7f9c29bc08642d15");
     }

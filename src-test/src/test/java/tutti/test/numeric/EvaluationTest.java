@@ -8,16 +8,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tutti.common.config.EncodingConfig;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.dataset.Datasets;
 import tutti.test.support.Shared;
 import tutti.test.support.TrainSpec;
+import tutti.worker.generate.AnswerRule;
 import tutti.worker.generate.Evaluation;
+import tutti.worker.generate.Evaluator;
+import tutti.worker.generate.Metric;
 import tutti.worker.generate.TextModel;
 import tutti.worker.train.TrainLoop.Found;
 
@@ -83,8 +88,11 @@ class EvaluationTest {
         flags.put("eval_max_new_tokens", "8");
         flags.put("eval_on_start", "True");
         Found found = InProcessRun.of(flags, 1).evaluations().get(0).get(0L);
-        try (TextModel model = TextModel.load(TrainSpec.model(), false, Backend.TORCH, 1)) {
-            Evaluation expected = Evaluation.of(model, Datasets.load(List.of(chats)), "", 100, 8);
+        Evaluator.Options options =
+                new Evaluator.Options(Set.of(Metric.values()), AnswerRule.TEXT, EncodingConfig.USUAL, 8, 512, 8);
+        try (TextModel model = TextModel.load(TrainSpec.model(), new TextModel.Engine(Backend.TORCH, false, 1));
+                Evaluator evaluator = new Evaluator(model, Datasets.load(List.of(chats)), options)) {
+            Evaluation expected = evaluator.all();
             assertThat(found.lossSum() / found.labelledTokens()).isCloseTo(expected.lossPerToken(), within(1e-6));
             assertThat(found.exact()).isEqualTo(expected.exact());
             assertThat(found.questions()).isEqualTo(expected.total());

@@ -78,7 +78,7 @@ class EntryNameTest {
         Path data = Files.writeString(here.resolve("data.jsonl"), "{\"text\":\"a\"}");
         Path there = Files.createDirectory(folder.resolve("there"));
         Path copy = Files.copy(data, there.resolve("data.jsonl"));
-        DataConfig inOrder = new DataConfig(List.of(copy), false, DataFormat.AUTO, Map.of(), SampleBy.LINE);
+        DataConfig inOrder = new DataConfig(List.of(copy), false, DataFormat.AUTO, Map.of(), SampleBy.LINE, "");
         assertThat(name(inOrder, EncodingConfig.USUAL, there, 16, 100))
                 .isEqualTo(name(new DataConfig(List.of(data)), EncodingConfig.USUAL, here, 16, 100));
     }
