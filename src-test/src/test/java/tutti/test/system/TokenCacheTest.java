@@ -43,14 +43,15 @@ class TokenCacheTest {
         assertThat(cache).as("small data are kept nowhere").doesNotExist();
         assertThat(small).doesNotContain("data: tokens");
 
-        assertThat(run(large, "first", 2)).contains("data: tokens are kept in " + cache);
+        // Rank 0 speaks; it is the one that writes, or finds what rank 1 has written.
+        assertThat(run(large, "first", 2)).containsPattern("data: tokens (are kept in|come from) " + cache);
         Path entry = entry(cache);
         assertThat(run(large, "second", 2)).contains("data: tokens come from " + entry + " (1 MiB)");
         try (RandomAccessFile index =
                 new RandomAccessFile(entry.resolve("index.bin").toFile(), "rw")) {
             index.write(1);
         }
-        assertThat(run(large, "third", 2)).contains("what was there is replaced: index.bin");
+        assertThat(run(large, "third", 1)).contains("what was there is replaced: index.bin");
 
         // A record is looked at when it is read: at the first step.
         try (RandomAccessFile tokens =
