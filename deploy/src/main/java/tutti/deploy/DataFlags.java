@@ -23,6 +23,7 @@ final class DataFlags {
             Keys.MESSAGES_FIELD,
             Keys.TEXT_FIELD,
             Keys.SAMPLE_BY,
+            Keys.ANSWER_AFTER,
             Keys.CHAT_TEMPLATE,
             Keys.TRAIN_ON,
             Keys.OVER_LENGTH);

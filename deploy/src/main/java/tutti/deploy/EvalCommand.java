@@ -18,6 +18,7 @@ import tutti.common.config.SampleConfig;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
 import tutti.deploy.agent.ChildCommand;
+import tutti.deploy.agent.ParentWatch;
 import tutti.deploy.agent.Patience;
 import tutti.deploy.agent.RankGroup;
 import tutti.worker.generate.AnswerRule;
@@ -47,7 +48,7 @@ final class EvalCommand implements Callable<Integer> {
     @Option(
             names = "--rule",
             description =
-                    "when an answer is exact: text (the same but for white space around it), gsm8k (the same last number), "
+                    "when an answer is exact: text (the same but for white space around it), gsm8k (the same number), "
                             + "sql (the same but for case and spacing); default: that of the data's format, else text")
     private AnswerRule rule;
 
@@ -108,6 +109,9 @@ final class EvalCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (seat != null) {
+            ParentWatch.start();
+        }
         require(limit >= 1, "--limit=%d: at least 1", limit);
         require(batchSize >= 1, "--batch_size=%d: at least 1", batchSize);
         require(maxNewTokens >= 1, "--max_new_tokens=%d: at least 1", maxNewTokens);

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
-import tutti.deploy.agent.ParentWatch;
 import tutti.deploy.agent.RankGroup;
 import tutti.deploy.agent.RankGroup.Driver;
 import tutti.worker.generate.Evaluation;
@@ -43,7 +42,6 @@ record EvalRanks(RankGroup ranks) {
 
     /** What a rank does. */
     static void compute(Seat seat, Evaluator evaluator, PrintStream out) {
-        ParentWatch.start();
         for (int batch = seat.rank(); batch < evaluator.batches(); batch += seat.worldSize()) {
             try {
                 out.println(JSON.writeValueAsString(new Line(batch, evaluator.batch(batch))));
@@ -91,7 +89,7 @@ record EvalRanks(RankGroup ranks) {
     /** Empty for what a library may say on standard output. */
     private static Optional<Line> line(String text) {
         try {
-            return Optional.of(JSON.readValue(text, Line.class));
+            return Optional.ofNullable(JSON.readValue(text, Line.class)).filter(line -> line.evaluation() != null);
         } catch (JsonProcessingException e) {
             return Optional.empty();
         }

@@ -95,7 +95,7 @@ final class GenerateCommand implements Callable<Integer> {
                     longest,
                     most);
             int capacity = (int) Math.min(most, (long) longest + answer.maxNewTokens());
-            try (Generator generator = text.generator(promptFile == null ? 1 : batchSize, capacity)) {
+            try (Generator generator = text.generator(Math.min(batchSize, prompts.size()), capacity)) {
                 if (promptFile == null) {
                     stream(text, generator, ids.get(0));
                 } else {

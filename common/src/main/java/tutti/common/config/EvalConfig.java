@@ -47,6 +47,8 @@ public record EvalConfig(
 
     /** What of two answers is compared. */
     public enum Rule {
+        /** What the format of the held-out samples has. */
+        AUTO,
         TEXT,
         GSM8K,
         SQL

@@ -263,10 +263,10 @@ public final class Keys {
     public static final Key EVAL_RULE = key(
             "eval_rule",
             Kind.WORD,
-            "text",
+            "auto",
             EVAL,
-            "what of two answers exact_match compares: text (all but white space around), gsm8k (the last number), sql (without "
-                    + "differences of writing)");
+            "what of two answers exact_match compares: text (all but white space around), gsm8k (the number), sql (without differences of "
+                    + "writing); auto: what the format of the samples has, else text");
     public static final Key EVAL_MAX_NEW_TOKENS =
             key("eval_max_new_tokens", Kind.INTEGER, "64", EVAL, "longest answer of an evaluation, in tokens");
     public static final Key SAMPLE_PROMPTS = key(

@@ -28,8 +28,8 @@ final class DataFile {
     /** Gives the name of what kind of file it was. */
     static String read(Path file, SampleBy by, Consumer<Row> into) {
         try (InputStream packed = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
-            Packing packing = Packing.of(head(packed, Packing.HEAD));
-            InputStream bytes = new BufferedInputStream(packing.unpack(file, packed), 1 << 16);
+            Compression compression = Compression.of(head(packed, Compression.HEAD));
+            InputStream bytes = new BufferedInputStream(compression.unpack(file, packed), 1 << 16);
             byte[] head = head(bytes, HEAD);
             if (head.length == 0) {
                 throw TuttiException.data("%s: is empty; a data file needs at least one sample", file);
@@ -38,22 +38,22 @@ final class DataFile {
                     .orElseThrow(() -> TuttiException.data(
                             "%s: of no known kind by its name and its beginning; %s", file, Container.KNOWN));
             return switch (kind) {
-                case JSON -> JsonRows.read(file, reader(bytes), into) + packing.suffix();
+                case JSON -> JsonRows.read(file, reader(bytes), into) + compression.suffix();
                 case CSV -> {
                     CsvRows.read(file, reader(bytes), into);
-                    yield "CSV" + packing.suffix();
+                    yield "CSV" + compression.suffix();
                 }
                 case TEXT -> {
                     TextRows.read(file, reader(bytes), by, into);
-                    yield "text" + packing.suffix();
+                    yield "text" + compression.suffix();
                 }
                 case PARQUET -> {
                     TuttiException.require(
-                            packing == Packing.NONE,
+                            compression == Compression.NONE,
                             Category.DATA,
                             "%s: Parquet%s, which cannot be read at any place; unpack it, Parquet is compressed anyway",
                             file,
-                            packing.suffix());
+                            compression.suffix());
                     ParquetRows.read(file, into);
                     yield "Parquet";
                 }

@@ -45,9 +45,11 @@ final class ParquetRows {
             for (PageReadStore rows = parquet.readNextRowGroup(); rows != null; rows = parquet.readNextRowGroup()) {
                 RecordReader<Group> reader = columns.getRecordReader(rows, new GroupRecordConverter(schema));
                 for (long i = 0; i < rows.getRowCount(); i++) {
-                    into.accept(Row.ofIndex(file, index++, 0, struct(reader.read())));
+                    take(into, Row.ofIndex(file, index++, 0, struct(reader.read())));
                 }
             }
+        } catch (NotTaken e) {
+            throw e.cause;
         } catch (TuttiException | CharacterCodingException e) {
             throw e;
         } catch (IOException | RuntimeException e) {
@@ -56,6 +58,25 @@ final class ParquetRows {
                     file + ": no whole Parquet file: "
                             + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
                     e);
+        }
+    }
+
+    /** What goes wrong with a row behind this is no fault of the file. */
+    private static void take(Consumer<Row> into, Row row) {
+        try {
+            into.accept(row);
+        } catch (RuntimeException e) {
+            throw new NotTaken(e);
+        }
+    }
+
+    private static final class NotTaken extends RuntimeException {
+        private static final long serialVersionUID = 1;
+        private final transient RuntimeException cause;
+
+        NotTaken(RuntimeException cause) {
+            super(cause);
+            this.cause = cause;
         }
     }
 

@@ -133,7 +133,8 @@ public final class ExampleEncoder {
     /** An end token that stands last is learned, if anything is. */
     private boolean endsAsItLearns(TokenizedExample sample) {
         int last = sample.length() - 1;
-        boolean masked = tokenizer.isPresent()
+        boolean masked = last >= 0
+                && tokenizer.isPresent()
                 && tokenizer.get().stopIds().contains(sample.inputIds()[last])
                 && sample.labels()[last] == TokenizedExample.IGNORED
                 && sample.labels()[Math.max(0, last - 1)] != TokenizedExample.IGNORED;

@@ -15,10 +15,11 @@ import tutti.common.token.SentencePieceModel.Piece;
  * A SentencePiece model as the {@code tokenizer.json} that says the same, so that one tokenizer reads both. Source: transformers' {@code
  * LlamaConverter}; spaces that SentencePiece drops are dropped here, too.
  *
+ * @param more tokens behind those of the model, in the order of their ids
  * @param addBos the beginning token goes before each text
  * @param addEos the end token goes behind it
  */
-record SentencePieceJson(SentencePieceModel model, boolean addBos, boolean addEos) {
+record SentencePieceJson(SentencePieceModel model, List<AddedToken> more, boolean addBos, boolean addEos) {
     private static final JsonMapper JSON = new JsonMapper();
     private static final String SPACE = "\u2581";
     /** SentencePiece drops all that a text would begin with. */
@@ -40,19 +41,27 @@ record SentencePieceJson(SentencePieceModel model, boolean addBos, boolean addEo
     }
 
     private void addedTokens(ArrayNode added) {
+        int first = model.pieces().size();
+        for (int number = 0; number < more.size(); number++) {
+            add(added, first + number, more.get(number).text(), more.get(number).special());
+        }
         for (int id = 0; id < model.pieces().size(); id++) {
             Kind kind = model.pieces().get(id).kind();
             if (kind == Kind.CONTROL || kind == Kind.UNKNOWN || kind == Kind.USER_DEFINED) {
-                added.addObject()
-                        .put("id", id)
-                        .put("content", text(id))
-                        .put("single_word", false)
-                        .put("lstrip", false)
-                        .put("rstrip", false)
-                        .put("normalized", false)
-                        .put("special", kind != Kind.USER_DEFINED);
+                add(added, id, text(id), kind != Kind.USER_DEFINED);
             }
         }
+    }
+
+    private static void add(ArrayNode added, int id, String text, boolean special) {
+        added.addObject()
+                .put("id", id)
+                .put("content", text)
+                .put("single_word", false)
+                .put("lstrip", false)
+                .put("rstrip", false)
+                .put("normalized", false)
+                .put("special", special);
     }
 
     private void normalizer(ObjectNode normalizer) {

@@ -57,6 +57,7 @@ public final class Tokenizer implements AutoCloseable {
         return Stream.of(
                         FILE_NAME,
                         SENTENCE_PIECE,
+                        "added_tokens.json",
                         "tokenizer_config.json",
                         "special_tokens_map.json",
                         "generation_config.json",
@@ -87,6 +88,7 @@ public final class Tokenizer implements AutoCloseable {
         // LlamaTokenizer's defaults.
         JsonNode json = new SentencePieceJson(
                         pieces,
+                        AddedToken.read(folder, settings, pieces.pieces().size()),
                         settings.path("add_bos_token").asBoolean(true),
                         settings.path("add_eos_token").asBoolean(false))
                 .toJson();

@@ -94,6 +94,22 @@ class TokenizerTest {
     }
 
     @Test
+    void shouldKnowTheTokensThatAFolderAddsToASentencePieceModel(@TempDir Path folder) throws IOException {
+        Files.copy(Shared.file("models/stories260k/tokenizer.model"), folder.resolve("tokenizer.model"));
+        Files.writeString(folder.resolve("added_tokens.json"), "{\"<|im_end|>\": 513, \"<|im_start|>\": 512}");
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"), "{\"eos_token\": \"<|im_end|>\", \"add_bos_token\": false}");
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            assertThat(tokenizer.encode("<|im_start|><|im_end|>", true).ids()).containsExactly(512, 513);
+            assertThat(tokenizer.eosId()).hasValue(513);
+            assertThat(tokenizer.vocabularySize()).isEqualTo(514);
+        }
+        Files.writeString(folder.resolve("added_tokens.json"), "{\"<|im_end|>\": 513}");
+        assertThatThrownBy(() -> Tokenizer.open(folder).close())
+                .hasMessageContaining("adds token 513, but none before it");
+    }
+
+    @Test
     void shouldRefuseASentencePieceModelThatIsDamaged(@TempDir Path folder) throws IOException {
         byte[] whole = Files.readAllBytes(Shared.file("models/stories260k/tokenizer.model"));
         Path file = folder.resolve("tokenizer.model");

@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.function.Predicate;
@@ -22,7 +21,7 @@ import tutti.common.error.TuttiException;
  */
 final class LineFile implements AutoCloseable {
     private static final int MOST_WAITING = 1000;
-    private static final int LONGEST = 1 << 20;
+    static final int LONGEST = 1 << 20;
 
     private final Path file;
     private final FileChannel channel;
@@ -54,14 +53,19 @@ final class LineFile implements AutoCloseable {
         }
     }
 
-    /** The last whole line of this kind, if it lies in the last {@value #LONGEST} bytes. */
+    /** The last whole line of this kind, if it lies in the last {@value #LONGEST} bytes; {@code kind} is asked from the end on. */
     Optional<String> last(Predicate<String> kind) {
         try (FileChannel reading = FileChannel.open(file, StandardOpenOption.READ)) {
             String[] lines =
                     StandardCharsets.UTF_8.decode(tail(reading)).toString().split("\n");
-            return Arrays.stream(lines)
-                    .filter(line -> !line.isEmpty() && kind.test(line))
-                    .reduce((earlier, later) -> later);
+            // Of a longer file the first of these is the end of a line.
+            int whole = reading.size() > LONGEST ? 1 : 0;
+            for (int number = lines.length - 1; number >= whole; number--) {
+                if (!lines[number].isEmpty() && kind.test(lines[number])) {
+                    return Optional.of(lines[number]);
+                }
+            }
+            return Optional.empty();
         } catch (IOException e) {
             throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
         }

@@ -42,6 +42,9 @@ public final class RunLedger implements AutoCloseable {
     private final EventTable events;
     private final LineFile eventLines;
     private final LineFile metricLines;
+    /** Of the line that an earlier coordinator of this run wrote last; -1: there is none. */
+    private long lastEvaluated = -1;
+
     private final Path samples;
     /** From the first line on. */
     private Optional<LineFile> sampleLines = Optional.empty();
@@ -158,6 +161,7 @@ public final class RunLedger implements AutoCloseable {
                 default -> {}
             }
         }
+        lastEvaluated = started ? lastEvaluated() : lastEvaluated;
         return started
                 ? Optional.of(new Past(
                         resumedFrom,
@@ -171,6 +175,13 @@ public final class RunLedger implements AutoCloseable {
                         lastMeasured(),
                         evaluations))
                 : Optional.empty();
+    }
+
+    private long lastEvaluated() {
+        return metricLines
+                .last(line -> parse(line).has("eval_loss"))
+                .map(line -> parse(line).path("step").asLong())
+                .orElse(-1L);
     }
 
     private long lastMeasured() {
@@ -196,8 +207,10 @@ public final class RunLedger implements AutoCloseable {
 
     /** How good the weights are. Throws as {@link #happened} does. */
     public void evaluated(EvalMetrics found) {
-        // First, since an event is not told again.
-        write(metricLines, found);
+        // First, since an event is not told again. The one before this coordinator may have come so far and no further.
+        if (found.step() > lastEvaluated) {
+            write(metricLines, found);
+        }
         happened(EVALUATED, JSON.convertValue(found, new TypeReference<Map<String, Object>>() {}));
     }
 

@@ -33,6 +33,8 @@ final class Evaluations {
     private final TreeMap<Long, EvalMetrics> known = new TreeMap<>();
     /** Checkpoints that are there, by their steps. */
     private final Map<Long, Path> saved = new TreeMap<>();
+    /** Steps of the final model, once it is chosen. */
+    private OptionalLong chosen = OptionalLong.empty();
 
     /**
      * @param past what coordinators of this run before this one have left
@@ -99,6 +101,7 @@ final class Evaluations {
         long best = best(known.values().stream()
                         .filter(found -> found.step() == total || saved.containsKey(found.step())))
                 .orElse(total);
+        chosen = OptionalLong.of(best);
         String folder = best == total ? "" : saved.get(best).toString();
         ledger.happened("best_model_chosen", Map.of("step", best, "checkpoint", folder));
         announcer.note("the best model is that of step %,d (%s)%s"
@@ -128,7 +131,7 @@ final class Evaluations {
         if (known.size() < 2) {
             return List.of();
         }
-        long best = best(known.values().stream()).orElseThrow();
+        long best = chosen.orElseGet(() -> best(known.values().stream()).orElseThrow());
         List<EvalMetrics> columns = new TreeSet<>(List.of(known.firstKey(), best, known.lastKey()))
                 .stream().map(known::get).toList();
         String head = columns.stream()

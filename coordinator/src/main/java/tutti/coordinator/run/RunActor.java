@@ -68,6 +68,8 @@ public final class RunActor {
     private static final Duration SUSPICION = Duration.ofSeconds(5);
     /** Longer than any step or write on a slow disk should take; a lost peer is noticed long before by those who wait for it. */
     private static final Duration SILENCE_DEADLINE = Duration.ofMinutes(60);
+    /** An evaluation tells nothing until it ends, and answers take long; a thread that stands still in it is seen by its heartbeat. */
+    private static final Duration EVALUATION_DEADLINE = Duration.ofDays(1);
 
     private final ActorContext<Message> context;
     final TimerScheduler<Message> timers;
@@ -404,9 +406,10 @@ public final class RunActor {
     // ---- training: steps, reports, leases, checkpoints ----
 
     private Behavior<Message> training(Training training) {
-        expectWithin(SILENCE_DEADLINE, "training");
+        Duration silence = config.eval().evaluates() ? EVALUATION_DEADLINE : SILENCE_DEADLINE;
+        expectWithin(silence, "training");
         return state().onMessage(Worker.class, guarded(worker -> {
-                    expectWithin(SILENCE_DEADLINE, "training");
+                    expectWithin(silence, "training");
                     return isLate(worker.report()) ? Behaviors.same() : report(training, worker.report());
                 }))
                 .onMessage(Settled.class, guarded(settled -> {

@@ -57,6 +57,19 @@ class LineFileTest {
         }
     }
 
+    @Test
+    void shouldNeverTakeTheEndOfALineForALine() throws Exception {
+        String whole = "{" + "x".repeat(98) + "}\n";
+        Path file = Files.writeString(folder.resolve("lines"), whole.repeat(LineFile.LONGEST / whole.length() + 2));
+        try (LineFile lines = new LineFile(file)) {
+            lines.last(line -> {
+                assertThat(line).startsWith("{");
+                return false;
+            });
+            assertThat(lines.last(line -> true)).contains(whole.strip());
+        }
+    }
+
     private static byte[] line(String text) {
         return (text + "\n").getBytes(StandardCharsets.UTF_8);
     }

@@ -55,7 +55,10 @@ class EvaluatedRunTest {
         assertThat(disturbed.events("coordinator_restarted")).hasSize(1);
         for (RunOutput output : List.of(undisturbed, disturbed)) {
             assertThat(losses(output).keySet()).as("each once").containsExactly(0L, 8L, 16L, 24L, 32L, 40L, 48L);
-            assertThat(output.events("evaluated")).hasSize(7);
+            // A coordinator that dies with a database that does not answer leaves an event to be told again.
+            assertThat(output.events("evaluated"))
+                    .extracting(event -> event.get("step").asLong())
+                    .containsOnly(0L, 8L, 16L, 24L, 32L, 40L, 48L);
             JsonNode best = output.event("best_model_chosen");
             assertThat(best.get("step").asLong()).isBetween(8L, 40L).isEqualTo(least(losses(output)));
             assertThat(Files.mismatch(
@@ -85,7 +88,7 @@ class EvaluatedRunTest {
             if (line.has("eval_loss")) {
                 assertThat(losses.put(
                                 line.get("step").asLong(), line.get("eval_loss").asDouble()))
-                        .as("%s once", line)
+                        .as("%s once; events: %s", line, output.events("evaluated"))
                         .isNull();
             }
         }

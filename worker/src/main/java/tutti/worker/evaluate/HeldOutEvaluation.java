@@ -88,15 +88,29 @@ public record HeldOutEvaluation(Trainer trainer, EvalConfig config, int batchSiz
                         .to(questions);
     }
 
+    private AnswerRule rule(HeldOut heldOut) {
+        return switch (config.rule()) {
+            case AUTO -> AnswerRule.of(heldOut.formats());
+            case TEXT -> AnswerRule.TEXT;
+            case GSM8K -> AnswerRule.GSM8K;
+            case SQL -> AnswerRule.SQL;
+        };
+    }
+
     private int exact(HeldOut heldOut, List<String> given) {
-        AnswerRule rule = AnswerRule.valueOf(config.rule().name());
+        AnswerRule rule = rule(heldOut);
         return (int) IntStream.range(0, given.size())
                 .filter(i -> rule.matches(heldOut.questions().get(i).wanted(), given.get(i)))
                 .count();
     }
 
     private static String clip(String answer) {
-        return answer.substring(0, Math.min(MOST_SHOWN, answer.length()));
+        if (answer.length() <= MOST_SHOWN) {
+            return answer;
+        }
+        // Half a character could not be told.
+        return answer.substring(
+                0, Character.isHighSurrogate(answer.charAt(MOST_SHOWN - 1)) ? MOST_SHOWN - 1 : MOST_SHOWN);
     }
 
     private static List<SampleAnswer> sampleAnswers(HeldOut heldOut, List<String> given) {

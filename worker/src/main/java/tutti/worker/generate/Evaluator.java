@@ -85,7 +85,9 @@ public final class Evaluator implements AutoCloseable {
                 .filter(length -> length <= maxLength)
                 .max()
                 .orElse(0);
-        pass = longest > 0 ? Optional.of(Pass.open(model, options.batchSize(), longest)) : Optional.empty();
+        pass = longest > 0
+                ? Optional.of(Pass.open(model, Math.min(options.batchSize(), items.size()), longest))
+                : Optional.empty();
         try {
             generator = prompt > 0 ? Optional.of(generator(prompt, maxLength)) : Optional.empty();
         } catch (RuntimeException e) {
@@ -96,7 +98,7 @@ public final class Evaluator implements AutoCloseable {
 
     private Generator generator(int longestPrompt, int maxLength) {
         long wanted = (long) longestPrompt + options.maxNewTokens();
-        return model.generator(options.batchSize(), (int) Math.min(maxLength, wanted));
+        return model.generator(Math.min(options.batchSize(), items.size()), (int) Math.min(maxLength, wanted));
     }
 
     /**

@@ -50,8 +50,9 @@ final class CacheLock implements AutoCloseable {
         long since = clock.getAsLong();
         while (true) {
             try {
+                Object before = keyOfFile(file);
                 FileChannel channel = PrivateFiles.open(file);
-                if (isMine(file, channel)) {
+                if (isMine(file, channel, before)) {
                     return new CacheLock(file, channel, clock);
                 }
                 String holder = read(channel);
@@ -83,8 +84,7 @@ final class CacheLock implements AutoCloseable {
     }
 
     /** An earlier holder deletes its file while it holds it: a lock on a deleted file holds nobody off. */
-    private static boolean isMine(Path file, FileChannel channel) throws IOException {
-        Object opened = key(file);
+    private static boolean isMine(Path file, FileChannel channel, Object before) throws IOException {
         try {
             if (channel.tryLock() == null) {
                 return false;
@@ -92,7 +92,18 @@ final class CacheLock implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             return false;
         }
-        return opened != null && opened.equals(key(file));
+        // The same before it was opened and now that it is locked: it is the one that was opened.
+        return before != null && before.equals(key(file));
+    }
+
+    /** Of the file that is there, if need be from now on. */
+    private static Object keyOfFile(Path file) throws IOException {
+        Object found = key(file);
+        if (found == null) {
+            PrivateFiles.open(file).close();
+            found = key(file);
+        }
+        return found;
     }
 
     /** What the file system calls the file of that name; null if there is none. */

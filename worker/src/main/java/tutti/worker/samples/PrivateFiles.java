@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
+import tutti.common.checkpoint.Listing;
 
 /** Folders and files for this user alone: what a model is trained on is nobody else's business. */
 final class PrivateFiles {
@@ -22,6 +23,10 @@ final class PrivateFiles {
 
     /** Makes it, and what is above it, where it is not there; one that is keeps its permissions. */
     static void folder(Path folder) throws IOException {
+        if (Listing.isFolder(folder)) {
+            // A link to one is refused by what follows.
+            return;
+        }
         Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(FOLDER)));
     }
 

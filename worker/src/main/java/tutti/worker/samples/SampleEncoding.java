@@ -33,7 +33,6 @@ final class SampleEncoding implements AutoCloseable {
     /** Samples for each thread to have in hand: enough that none waits for the reader, few enough that all fit into memory. */
     private static final int AHEAD = 32;
 
-    private static final int PROGRESS_EVERY = 256;
     /** Longer than any one sample takes. */
     private static final long MINUTES = 10;
 
@@ -105,9 +104,7 @@ final class SampleEncoding implements AutoCloseable {
     private void handOn() {
         Ahead next = ahead.remove();
         Sample sample = await(next);
-        if (taken++ % PROGRESS_EVERY == 0) {
-            progress.accept("tokenising sample %,d, %s".formatted(taken, next.source()));
-        }
+        progress.accept("tokenising sample " + ++taken + ", " + next.source());
         if (tally.add(next.source(), sample)) {
             kept[next.file()]++;
             fingerprint.add(sample.example());

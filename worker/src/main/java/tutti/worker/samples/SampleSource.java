@@ -3,6 +3,7 @@ package tutti.worker.samples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 import tutti.common.config.DataConfig;
 import tutti.common.config.EncodingConfig;
 import tutti.common.dataset.DataPaths;
@@ -26,6 +27,9 @@ public record SampleSource(
         int maxLength,
         int vocabulary,
         int threads) {
+    private static final Pattern COMPRESSED = Pattern.compile("\\.(gz|zst|parquet)$");
+    /** Of text by zstd at its best levels. */
+    private static final int EXPANSION = 8;
 
     /** @throws TuttiException (data) if a path does not exist */
     public static SampleSource of(
@@ -33,12 +37,12 @@ public record SampleSource(
         return new SampleSource(DataPaths.of(data.paths()), data, encoding, folder, maxLength, vocabulary, threads);
     }
 
-    /** Of all files, as they lie on the disk. */
+    /** Of all files, about; what is compressed counts for what text comes to. */
     long bytes() {
         long bytes = 0;
         for (Path file : paths.files()) {
             try {
-                bytes += Files.size(file);
+                bytes += Files.size(file) * (COMPRESSED.matcher(file.toString()).find() ? EXPANSION : 1);
             } catch (IOException e) {
                 throw new TuttiException(Category.ENVIRONMENT, file + ": cannot be read: " + e, e);
             }

@@ -2,17 +2,25 @@ package tutti.worker.train;
 
 import static tutti.common.error.TuttiException.require;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import tutti.common.checkpoint.FileDigest;
+import tutti.common.config.DataFormat;
 import tutti.common.config.EncodingConfig;
 import tutti.common.config.EncodingConfig.OverLength;
 import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.config.EvalConfig;
 import tutti.common.config.RunConfig;
 import tutti.common.dataset.Conversation;
+import tutti.common.dataset.DataPaths;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Role;
@@ -33,6 +41,7 @@ public final class HeldOut implements AutoCloseable {
     private final List<TokenizedExample> samples;
     private final List<Question> questions;
     private final List<Question> prompts;
+    private final Set<DataFormat> formats;
     private final Optional<Tokenizer> tokenizer;
     private final List<String> notes;
 
@@ -46,11 +55,13 @@ public final class HeldOut implements AutoCloseable {
             List<TokenizedExample> samples,
             List<Question> questions,
             List<Question> prompts,
+            Set<DataFormat> formats,
             Optional<Tokenizer> tokenizer,
             List<String> notes) {
         this.samples = samples;
         this.questions = questions;
         this.prompts = prompts;
+        this.formats = formats;
         this.tokenizer = tokenizer;
         this.notes = notes;
     }
@@ -61,26 +72,33 @@ public final class HeldOut implements AutoCloseable {
      */
     static HeldOut load(RunConfig config, Path folder, int maxLength, int vocabulary) {
         EvalConfig eval = config.eval();
-        Datasets.Loaded loaded = Datasets.load(config.data().with(eval.paths()));
-        List<Example> examples = loaded.examples();
-        List<Example> taken = examples.subList(0, Math.min(examples.size(), eval.limit()));
+        DataPaths paths = DataPaths.of(eval.paths());
+        List<Example> taken = new ArrayList<>();
+        Set<DataFormat> formats = EnumSet.noneOf(DataFormat.class);
+        int[] all = new int[1];
+        List<String> held = Datasets.read(paths.files(), config.data().with(eval.paths()), (file, format, example) -> {
+            if (all[0]++ < eval.limit()) {
+                formats.add(format);
+                taken.add(example);
+            }
+        });
         boolean text = eval.answers() || !taken.stream().allMatch(Tokens.class::isInstance);
         Optional<Tokenizer> tokenizer = text ? Optional.of(Tokenizer.open(folder)) : Optional.empty();
         try {
             ExampleEncoder.Result encoded =
                     new ExampleEncoder(tokenizer, config.encoding(), maxLength, vocabulary).encodeAll(taken);
-            List<String> notes = new ArrayList<>(loaded.notes());
+            List<String> notes = new ArrayList<>(paths.notes(held));
             List<Question> questions = List.of();
             if (eval.exactMatch()) {
                 EncodingConfig asked =
                         new EncodingConfig(config.encoding().chatTemplate(), TrainOn.COMPLETION, OverLength.TRUNCATE);
                 questions = Questions.of(taken, new ExampleEncoder(tokenizer, asked, maxLength, vocabulary));
             }
-            notes.add(note(config, encoded.report(), examples.size(), questions.size()));
+            notes.add(note(config, encoded.report(), all[0], questions.size()));
             List<Question> prompts = SamplePrompts.read(
                     eval.samplePrompts(), prompt -> promptIds(prompt, taken.get(0), config, tokenizer));
             requireToFit(prompts, maxLength);
-            return new HeldOut(encoded.examples(), questions, prompts, tokenizer, notes);
+            return new HeldOut(encoded.examples(), questions, prompts, formats, tokenizer, notes);
         } catch (RuntimeException e) {
             tokenizer.ifPresent(Tokenizer::close);
             throw e;
@@ -129,6 +147,11 @@ public final class HeldOut implements AutoCloseable {
         return prompts;
     }
 
+    /** What the samples were in their files. */
+    public Set<DataFormat> formats() {
+        return formats;
+    }
+
     /** Where something is asked. */
     public Tokenizer tokenizer() {
         return tokenizer.orElseThrow();
@@ -151,8 +174,14 @@ public final class HeldOut implements AutoCloseable {
                 .orElse(0);
     }
 
+    /** Of all that ranks must have read alike: they meet at each answer. */
     String fingerprint() {
-        return Fingerprint.of(samples);
+        StringBuilder asked = new StringBuilder(Fingerprint.of(samples));
+        Stream.concat(questions.stream(), prompts.stream())
+                .forEach(question -> asked.append('\n')
+                        .append(Arrays.toString(question.ids()))
+                        .append(question.wanted()));
+        return FileDigest.of(asked.toString().getBytes(StandardCharsets.UTF_8)).sha256();
     }
 
     @Override

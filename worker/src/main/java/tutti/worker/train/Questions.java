@@ -30,6 +30,9 @@ final class Questions {
         List<Question> questions = new ArrayList<>();
         for (Example example : examples) {
             Example answered = upToItsLastAnswer(example);
+            if (answered instanceof Conversation chat && chat.turns().isEmpty()) {
+                continue;
+            }
             TokenizedExample tokens = encoder.encode(answered);
             int answer = IntStream.range(0, tokens.length())
                     .filter(i -> tokens.labels()[i] != TokenizedExample.IGNORED)

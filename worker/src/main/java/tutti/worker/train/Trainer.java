@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.LongSupplier;
 import java.util.function.LongUnaryOperator;
+import tutti.common.checkpoint.Manifest;
 import tutti.common.config.RunConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -125,7 +126,6 @@ public final class Trainer implements AutoCloseable {
             sums.close();
             gradients.close();
             arena.close();
-            data.close();
             throw e;
         }
     }
@@ -160,6 +160,7 @@ public final class Trainer implements AutoCloseable {
                 host.threads());
         Optional<SymmetricMemory> symmetric = Optional.empty();
         Optional<HeldOut> heldOut = Optional.empty();
+        Optional<TrainingSet> loaded = Optional.empty();
         try {
             if (kernels.takesHostMemory()) {
                 // First, while all ranks have just come: tokenising and loading may take them minutes, and some longer.
@@ -171,6 +172,7 @@ public final class Trainer implements AutoCloseable {
                             config.data(), config.encoding(), folder, maxLength, model.vocabulary(), host.threads()),
                     new TokenCache(config.cache().folder(System.getenv(), Path.of(System.getProperty("user.home")))),
                     host.loading());
+            loaded = Optional.of(data);
             notes.addAll(data.notes());
             notes.add("data: " + data.report().summary()
                     + (data.template().isEmpty() ? "" : "; chat template " + data.template()));
@@ -202,6 +204,7 @@ public final class Trainer implements AutoCloseable {
             return trainer;
         } catch (RuntimeException e) {
             heldOut.ifPresent(HeldOut::close);
+            loaded.ifPresent(TrainingSet::close);
             symmetric.ifPresent(SymmetricMemory::close);
             kernels.close();
             throw e;
@@ -535,6 +538,14 @@ public final class Trainer implements AutoCloseable {
     void takeWeights(Path checkpoint) {
         completed = NOTHING;
         progress.at("loading " + checkpoint.getFileName());
+        Manifest.Verdict verdict = Manifest.verify(checkpoint);
+        require(
+                verdict.ok(),
+                Category.ENVIRONMENT,
+                "%s is the best checkpoint, and damaged: %s; --resume_from_checkpoint True without --load_best_model_at_end ends with the "
+                        + "last weights",
+                checkpoint,
+                String.join(", ", verdict.problems()));
         WeightLoader.load(checkpoint, model, parts.replica());
         // A slow disk is no lost rank.
         int ranks = collectives.worldSize();

@@ -11,7 +11,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
 /** How a file is compressed, which its first bytes tell. */
-enum Packing {
+enum Compression {
     NONE(""),
     GZIP(" in gzip"),
     ZSTD(" in zstd");
@@ -24,11 +24,11 @@ enum Packing {
 
     private final String suffix;
 
-    Packing(String suffix) {
+    Compression(String suffix) {
         this.suffix = suffix;
     }
 
-    static Packing of(byte[] head) {
+    static Compression of(byte[] head) {
         if (Arrays.equals(head, ZSTD_MAGIC)) {
             return ZSTD;
         }
