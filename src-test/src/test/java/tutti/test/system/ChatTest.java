@@ -36,12 +36,13 @@ class ChatTest {
 
     @Test
     void shouldSayWhenTheContextIsFullAndGoOnAfterAReset() throws Exception {
-        try (TuttiProcess chat = chat("--system", "Be brief.", "--model_max_length", "40", "--max_new_tokens", "30")) {
+        try (TuttiProcess chat =
+                chat("--system", "Be brief.", "--model_max_length", "160", "--max_new_tokens", "400")) {
             chat.say("Tell me of the big red dog and the park.");
-            chat.awaitLine("^tutti: note: the context of 40 tokens is full; /reset begins anew$");
+            chat.awaitLine("^tutti: note: the context of 160 tokens is full; /reset begins anew$");
             chat.say("And then?");
             chat.awaitLine(
-                    "^tutti: note: not answered: .* more than the 40 tokens of its context; /reset begins anew$");
+                    "^tutti: note: not answered: .* more than the 160 tokens of its context; /reset begins anew$");
             chat.say("/reset", "Hi");
             chat.endInput();
             chat.succeed();
