@@ -53,6 +53,8 @@ public final class Membership {
 
     private record Renew(Set<Integer> without) implements WireMessage {}
 
+    private record Dismiss(Set<Integer> nodes) implements WireMessage {}
+
     private record Spare(int node) implements WireMessage {}
 
     private record Expel(ActorRef<WorkerCommand> worker) implements WireMessage {}
@@ -64,6 +66,14 @@ public final class Membership {
      */
     public static WireMessage renew(Set<Integer> without) {
         return new Renew(Set.copyOf(without));
+    }
+
+    /**
+     * Sends the workers of nodes that are to make room away while others than they are gathered anyway, who need not wait for as many then.
+     * Where the next generation is formed by now they are in it.
+     */
+    public static WireMessage dismiss(Set<Integer> nodes) {
+        return new Dismiss(Set.copyOf(nodes));
     }
 
     /** Asks whether a generation could be formed without that node. Answered by {@link MembershipEvent.Spared}. */
@@ -137,6 +147,14 @@ public final class Membership {
                     release(renew.without());
                     if (!gathering) {
                         formOr(this::gather);
+                    }
+                    return Behaviors.same();
+                })
+                .onMessage(Dismiss.class, dismiss -> {
+                    if (gathering) {
+                        int left = enough - release(dismiss.nodes());
+                        enough = formation.train().mostHeldBy(Math.max(1, left));
+                        formIfEnough();
                     }
                     return Behaviors.same();
                 })
@@ -260,7 +278,8 @@ public final class Membership {
         return members.isEmpty() ? generation > 0 && join.generation() == generation : isMember(join.replyTo());
     }
 
-    private void release(Set<Integer> leaving) {
+    /** @return how many of the last generation */
+    private int release(Set<Integer> leaving) {
         List<Join> released = joined.values().stream()
                 .filter(join -> leaving.contains(join.nodeRank()))
                 .toList();
@@ -272,6 +291,7 @@ public final class Membership {
                             Category.PREEMPTED,
                             "node %d makes room; the run goes on without it".formatted(join.nodeRank())));
         }
+        return (int) released.stream().filter(join -> isMember(join.replyTo())).count();
     }
 
     private void formOr(Runnable otherwise) {

@@ -3,6 +3,7 @@ package tutti.coordinator.run;
 import akka.actor.typed.ActorRef;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,6 +19,9 @@ final class Regroup {
     private final int rolledBackIn;
     private final Optional<Training> training;
     private final Set<ActorRef<WorkerCommand>> survivors;
+    /** Of all members of the generation that ended. */
+    private final Map<ActorRef<WorkerCommand>, Integer> nodes;
+
     private final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
     private final Map<ActorRef<WorkerCommand>, Holding> answered = new HashMap<>();
     private boolean losses;
@@ -34,7 +38,10 @@ final class Regroup {
     Regroup(int rolledBackIn, List<Member> members, Optional<Training> training) {
         this.rolledBackIn = rolledBackIn;
         this.training = training;
-        this.survivors = members.stream().map(Member::commands).collect(Collectors.toSet());
+        this.nodes = members.stream()
+                .collect(Collectors.toMap(
+                        Member::commands, member -> member.join().nodeRank()));
+        this.survivors = new HashSet<>(nodes.keySet());
     }
 
     Optional<Training> training() {
@@ -104,6 +111,19 @@ final class Regroup {
         boolean ask = (rollsBack || resizes) && !renewed && !losses;
         renewed |= ask;
         return ask;
+    }
+
+    /** May nodes that are to make room leave while others are waited for? Not where they alone hold the last step. */
+    boolean canDoWithout(Set<Integer> departing) {
+        if (departing.isEmpty() || !losses || !allHeld() || formed.isPresent()) {
+            return false;
+        }
+        long others = held.entrySet().stream()
+                .filter(one -> !departing.contains(nodes.get(one.getKey())))
+                .mapToLong(Map.Entry::getValue)
+                .max()
+                .orElse(-1);
+        return held.values().stream().allMatch(completed -> completed <= others);
     }
 
     boolean rollsBack() {

@@ -234,6 +234,8 @@ final class Regrouping {
                 run.checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
         if (regroup.allHeld() && !inFlight && regroup.renew()) {
             run.membership.tell(Membership.renew(run.resizing.departing()));
+        } else if (!inFlight && regroup.canDoWithout(run.resizing.departing())) {
+            run.membership.tell(Membership.dismiss(run.resizing.departing()));
         }
         Optional<MembershipEvent.Formed> formed = regroup.formed();
         boolean settling = run.checkpoints.filter(Checkpointing::settling).isPresent();

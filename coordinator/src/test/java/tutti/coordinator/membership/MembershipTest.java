@@ -225,6 +225,29 @@ class MembershipTest {
     }
 
     @Test
+    void shouldNotWaitForAsManyWhenANodeIsSentAwayMeanwhile() {
+        ActorRef<WireMessage> membership = kit.spawn(membership("1:4", "1", 0));
+        List<TestProbe<WorkerCommand>> workers = List.of(worker(), worker(), worker(), worker());
+        for (int seat = 0; seat < 4; seat++) {
+            membership.tell(join(seat, seat, workers.get(seat)));
+            expectArrival(seat + 1, 4);
+        }
+        run.expectMessageClass(MembershipEvent.Formed.class);
+        // Nobody is waited for: the generation ends first.
+        membership.tell(Membership.dismiss(Set.of(1)));
+        workers.get(1).expectNoMessage();
+        workers.get(2).stop();
+        run.expectMessageClass(MembershipEvent.Lost.class);
+        membership.tell(Membership.dismiss(Set.of(1)));
+        assertThat(workers.get(1).expectMessageClass(WorkerCommand.Leave.class).failure())
+                .contains(Category.PREEMPTED);
+        // Two of the three can hold the virtual ranks; nobody waits for the last call.
+        assertThat(run.expectMessageClass(MembershipEvent.Formed.class).members())
+                .extracting(member -> member.join().seat())
+                .containsExactly(0, 3);
+    }
+
+    @Test
     void shouldTakeOneForLostThatNobodyCanEnd() {
         ActorRef<WireMessage> membership = kit.spawn(membership("1:2", "1", 0));
         TestProbe<WorkerCommand> silent = worker();

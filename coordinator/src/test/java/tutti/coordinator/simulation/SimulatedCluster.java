@@ -277,11 +277,16 @@ final class SimulatedCluster {
         });
     }
 
+    /** Its process ends; the node's next one comes later. */
+    void makesRoom(SimulatedWorker worker) {
+        kill(worker, schedule.between(1000, 40_000));
+    }
+
     /** A worker that was told that the run is over. If it is not, nobody starts that worker again. */
     void left(SimulatedWorker worker, Leave leave) {
         schedule.trace(worker.name() + " leaves: " + leave.reason());
         if (leave.reason().contains("makes room")) {
-            kill(worker, schedule.between(1000, 40_000));
+            makesRoom(worker);
             return;
         }
         schedule.after(5000, () -> Invariants.require(false, "%s was sent away: %s", worker.name(), leave.reason()));

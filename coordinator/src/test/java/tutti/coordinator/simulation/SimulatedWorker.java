@@ -19,6 +19,8 @@ import tutti.common.protocol.WorkerReport;
 final class SimulatedWorker {
     private static final long JOIN_RETRY = 300;
     private static final long LEAVE_GRACE = 3000;
+    /** Faults that come meanwhile included: a minute that somebody is cut off, the time for which others are waited for, and again. */
+    private static final long LEAVES_WITHIN = 240_000;
 
     private final SimulatedCluster cluster;
     private final Schedule schedule;
@@ -32,6 +34,9 @@ final class SimulatedWorker {
     private int agent;
 
     private boolean listens;
+    /** Told to make room, until a coordinator lets it go. */
+    private boolean leaving;
+
     private ActorRef<WorkerCommand> commands;
     private Optional<Assign> assign = Optional.empty();
     private SimulatedCoordinator coordinator;
@@ -136,8 +141,16 @@ final class SimulatedWorker {
     }
 
     void preempt() {
-        assign.ifPresent(mine ->
-                cluster.tellRun(this, mine, coordinator, new WorkerReport.Preempted(mine.rank(), mine.generation())));
+        leaving = true;
+        assign.ifPresentOrElse(this::askToLeave, () -> cluster.makesRoom(this));
+        schedule.after(
+                LEAVES_WITHIN,
+                () -> Invariants.require(
+                        !alive, "%s was told to make room, and is here %d ms later", name, LEAVES_WITHIN));
+    }
+
+    private void askToLeave(Assign mine) {
+        cluster.tellRun(this, mine, coordinator, new WorkerReport.Preempted(mine.rank(), mine.generation()));
     }
 
     // ---- its agent ----
@@ -188,6 +201,10 @@ final class SimulatedWorker {
             return;
         }
         schedule.trace(name + " knows that its coordinator is gone");
+        if (leaving) {
+            cluster.makesRoom(this);
+            return;
+        }
         agent++;
         assign = Optional.empty();
         giveUp(schedule.between(0, 30_000));
@@ -214,6 +231,9 @@ final class SimulatedWorker {
         assign = Optional.of(next);
         coordinator = from;
         training.order(next, from);
+        if (leaving) {
+            askToLeave(next);
+        }
         if (!from.alive()) {
             missCoordinator(schedule.between(500, 25_000));
         }
@@ -231,7 +251,11 @@ final class SimulatedWorker {
             training.hold(completed -> {});
         } else if (command instanceof StandBy standBy && standBy.generation() > now.generation()) {
             assign = Optional.empty();
-            joinWithWhatIsHeld(agent);
+            if (leaving) {
+                cluster.makesRoom(this);
+            } else {
+                joinWithWhatIsHeld(agent);
+            }
         } else if (command instanceof StopHung stop && stop.generation() == now.generation()) {
             cluster.stopNeighbour(this, stop.pid());
         }

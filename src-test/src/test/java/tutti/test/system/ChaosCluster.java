@@ -70,7 +70,19 @@ final class ChaosCluster implements AutoCloseable {
         return recoveries;
     }
 
-    private int said() {
+    /** All that the nodes of now have said, for whoever has to find out why. */
+    String said() {
+        StringBuilder all = new StringBuilder();
+        for (int node = 0; node < nodes.size(); node++) {
+            all.append("\n---- node ")
+                    .append(node)
+                    .append('\n')
+                    .append(nodes.get(node).text());
+        }
+        return all.toString();
+    }
+
+    private int lines() {
         return nodes.get(0).lines().size();
     }
 
@@ -107,7 +119,7 @@ final class ChaosCluster implements AutoCloseable {
     }
 
     private String killWorker(int seat) throws Exception {
-        int from = said();
+        int from = lines();
         if (signal(NODE[seat], "worker", seat, "KILL")) {
             awaitRecovery("worker killed", from);
         }
@@ -125,10 +137,10 @@ final class ChaosCluster implements AutoCloseable {
 
     /** One alone on its node is woken when the others have gone on without it; it finds itself cut off, and comes back. */
     private String stopWorker(int seat) throws Exception {
-        int from = said();
+        int from = lines();
         if (signal(NODE[seat], "worker", seat, "STOP")) {
             awaitTraining(from);
-            int since = said();
+            int since = lines();
             if (NODE[seat] < 2 && signal(NODE[seat], "worker", seat, "CONT") && trains) {
                 awaitTraining(since);
             }
@@ -137,7 +149,7 @@ final class ChaosCluster implements AutoCloseable {
     }
 
     private String killCoordinator() throws Exception {
-        int from = said();
+        int from = lines();
         if (signal(0, "coordinator", -1, "KILL")) {
             awaitRecovery("coordinator killed", from);
         }
@@ -145,14 +157,14 @@ final class ChaosCluster implements AutoCloseable {
     }
 
     private String killNode(int node) throws Exception {
-        int from = said();
+        int from = lines();
         nodes.get(node).signal("KILL");
         replace(node, from);
         return "node %d killed".formatted(node);
     }
 
     private String makeRoom(int node) throws Exception {
-        int from = said();
+        int from = lines();
         nodes.get(node).signal("TERM");
         assertThat(nodes.get(node).exitCode(END)).as(nodes.get(node)::text).isIn(Category.PREEMPTED.exitCode(), 0);
         replace(node, from);
@@ -163,7 +175,7 @@ final class ChaosCluster implements AutoCloseable {
     private void replace(int node, int from) throws InterruptedException {
         awaitTraining(from);
         if (trains) {
-            int since = said();
+            int since = lines();
             ended.add(nodes.set(node, start(node)));
             awaitTraining(since);
         } else {

@@ -51,6 +51,8 @@ public final class WorkerAgent {
     private final TrainingThread training;
     private final CompletableFuture<Ending> outcome;
     private final ActorRef<WorkerCommand> commands;
+    /** Told so; each coordinator and generation has to hear it until one lets it go. */
+    private boolean leaving;
 
     /** How it ended, where that is no failure. */
     public enum Ending {
@@ -119,14 +121,15 @@ public final class WorkerAgent {
         return Behaviors.receive(Message.class)
                 .onMessage(Left.class, left -> joining(left.completed()))
                 .onMessage(CoordinatorGone.class, gone -> coordinatorGone(seat.rank()))
-                .onMessage(Preempt.class, this::preemptedEarly)
+                .onMessage(Preempt.class, preempt -> preemptedEarly())
                 .onMessage(Order.class, this::whileJoining)
                 .onSignal(Terminated.class, this::terminated)
                 .build();
     }
 
-    private Behavior<Message> preemptedEarly(Preempt preempt) {
-        return end(new TuttiException(Category.PREEMPTED, "rank %d: preempted while it joined".formatted(seat.rank())));
+    private Behavior<Message> preemptedEarly() {
+        return end(new TuttiException(
+                Category.PREEMPTED, "rank %d: preempted while it was in no generation".formatted(seat.rank())));
     }
 
     private Behavior<Message> joining(long completed) {
@@ -142,7 +145,7 @@ public final class WorkerAgent {
                                 Category.PEER,
                                 "rank %d: no answer from the coordinator at %s:%d in %d s"
                                         .formatted(seat.rank(), seat.masterAddr(), seat.masterPort(), joinSeconds()))))
-                .onMessage(Preempt.class, this::preemptedEarly)
+                .onMessage(Preempt.class, preempt -> preemptedEarly())
                 .onMessage(Order.class, this::whileJoining)
                 .onSignal(Terminated.class, this::terminated)
                 .build();
@@ -199,12 +202,16 @@ public final class WorkerAgent {
     }
 
     private Behavior<Message> working(Assign assign) {
+        if (leaving) {
+            askToLeave(assign);
+        }
         return Behaviors.receive(Message.class)
                 .onMessage(Order.class, order -> whileWorking(order.command(), assign))
                 .onMessage(TryJoin.class, event -> Behaviors.same())
                 .onMessage(JoinTimeout.class, event -> Behaviors.same())
                 .onMessage(Preempt.class, event -> {
-                    assign.replyTo().tell(new WorkerReport.Preempted(assign.rank(), assign.generation()));
+                    leaving = true;
+                    askToLeave(assign);
                     return Behaviors.same();
                 })
                 .onSignal(Terminated.class, this::terminated)
@@ -213,7 +220,15 @@ public final class WorkerAgent {
                 .build();
     }
 
+    private static void askToLeave(Assign assign) {
+        assign.replyTo().tell(new WorkerReport.Preempted(assign.rank(), assign.generation()));
+    }
+
     private Behavior<Message> coordinatorGone(int rank) {
+        if (leaving) {
+            training.stop();
+            return preemptedEarly();
+        }
         if (config.launch().maxRestarts() > 0) {
             outcome.complete(Ending.COORDINATOR_LOST);
             return Behaviors.stopped();
@@ -251,11 +266,15 @@ public final class WorkerAgent {
             stopHung(stop.pid());
         } else if (command instanceof StandBy standBy) {
             // Left out by the next generation: what it holds may be needed in one after that.
-            return standBy.generation() > assign.generation() ? holding() : Behaviors.same();
+            return standBy.generation() > assign.generation() ? standingBy() : Behaviors.same();
         } else if (!(command instanceof Assign)) {
             context.getLog().warn("{} is of another generation than {}; ignored", command, assign.generation());
         }
         return Behaviors.same();
+    }
+
+    private Behavior<Message> standingBy() {
+        return leaving ? preemptedEarly() : holding();
     }
 
     private void stopHung(long pid) {
