@@ -34,7 +34,7 @@ public record EncodeReport(
 
     /** One line each: what a person should look at before a long run. */
     public List<String> warnings() {
-        return Stream.of(Finding.DOUBLED_BOS, Finding.END_NOT_LEARNED)
+        return Stream.of(Finding.DOUBLED_BOS, Finding.END_NOT_LEARNED, Finding.PADDING_LEARNED, Finding.UNKNOWN_MARKER)
                 .filter(findings::containsKey)
                 .map(finding -> "warning: %,d of %,d samples: %s; tutti data shows them"
                         .formatted(findings.get(finding), samples, finding.meaning()))

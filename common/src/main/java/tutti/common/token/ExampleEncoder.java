@@ -26,6 +26,7 @@ public final class ExampleEncoder {
     private final int maxLength;
     private final int modelVocabulary;
     private final Optional<ChatEncoder> chat;
+    private final Optional<TemplateMarkers> markers;
 
     /** As usual: see {@link EncodingConfig#USUAL}. */
     public ExampleEncoder(Optional<Tokenizer> tokenizer, int maxLength, int modelVocabulary) {
@@ -45,6 +46,7 @@ public final class ExampleEncoder {
         this.maxLength = maxLength;
         this.modelVocabulary = modelVocabulary;
         this.chat = tokenizer.map(one -> new ChatEncoder(one, options.chatTemplate()));
+        this.markers = tokenizer.map(TemplateMarkers::new);
     }
 
     /** The template of chats, for people; empty without a tokenizer. */
@@ -91,10 +93,14 @@ public final class ExampleEncoder {
         TokenizedExample full;
         String text;
         boolean ends;
+        Set<Finding> findings = EnumSet.noneOf(Finding.class);
         if (sample instanceof Tokens tokens) {
             full = new TokenizedExample(tokens.inputIds(), tokens.labels());
             text = tokenizer.map(one -> one.decode(tokens.inputIds(), false)).orElse("");
             ends = endsAsItLearns(full);
+            if (learnsPadding(full)) {
+                findings.add(Finding.PADDING_LEARNED);
+            }
         } else {
             boolean all = options.trainOn() == TrainOn.ALL;
             Rendered rendered = chat.orElseThrow().render(onlyWhatIsAskedFor(sample), all);
@@ -103,10 +109,12 @@ public final class ExampleEncoder {
             text = rendered.text();
             ends = endsAsItLearns(full)
                     && (all || Labels.eachEnds(full, tokenizer.get().stopIds()));
+            if (sample instanceof Conversation turns && !markers.orElseThrow().allKnown(text, turns)) {
+                findings.add(Finding.UNKNOWN_MARKER);
+            }
         }
         check(sample, "input_ids", full.inputIds());
         check(sample, "labels", full.labels());
-        Set<Finding> findings = EnumSet.noneOf(Finding.class);
         if (!ends) {
             findings.add(Finding.END_NOT_LEARNED);
         }
@@ -130,15 +138,32 @@ public final class ExampleEncoder {
         return new Conversation(chat.source(), turns, chat.tools());
     }
 
-    /** An end token that stands last is learned, if anything is. */
+    /** An end token behind the last one that is learned is learned, too, whatever padding follows it. */
     private boolean endsAsItLearns(TokenizedExample sample) {
+        int end = lastLearned(sample) + 1;
+        boolean masked = end > 0 && end < sample.length() && stops(sample.inputIds()[end]);
+        return !masked || stops(sample.inputIds()[end - 1]);
+    }
+
+    /** Nothing follows an end token but padding. */
+    private boolean learnsPadding(TokenizedExample sample) {
+        int last = lastLearned(sample);
+        return last > 0
+                && stops(sample.inputIds()[last])
+                && sample.labels()[last - 1] != TokenizedExample.IGNORED
+                && sample.inputIds()[last - 1] == sample.inputIds()[last];
+    }
+
+    private boolean stops(int id) {
+        return tokenizer.isPresent() && tokenizer.get().stopIds().contains(id);
+    }
+
+    private static int lastLearned(TokenizedExample sample) {
         int last = sample.length() - 1;
-        boolean masked = last >= 0
-                && tokenizer.isPresent()
-                && tokenizer.get().stopIds().contains(sample.inputIds()[last])
-                && sample.labels()[last] == TokenizedExample.IGNORED
-                && sample.labels()[Math.max(0, last - 1)] != TokenizedExample.IGNORED;
-        return !masked;
+        while (last >= 0 && sample.labels()[last] == TokenizedExample.IGNORED) {
+            last--;
+        }
+        return last;
     }
 
     private boolean beginsTwice(int[] ids) {

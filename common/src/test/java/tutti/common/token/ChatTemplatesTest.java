@@ -183,7 +183,8 @@ class ChatTemplatesTest {
                     new EncodingConfig("chatml", TrainOn.ASSISTANT, OverLength.TRUNCATE),
                     500,
                     512);
-            assertThat(chatml.describe(CHAT).findings()).containsExactly(Finding.END_NOT_LEARNED);
+            assertThat(chatml.describe(CHAT).findings())
+                    .containsExactly(Finding.END_NOT_LEARNED, Finding.UNKNOWN_MARKER);
             ExampleEncoder drops = new ExampleEncoder(
                     Optional.of(tokenizer), new EncodingConfig("", TrainOn.ASSISTANT, OverLength.DROP), 20, 512);
             assertThat(drops.describe(CHAT).findings()).contains(Finding.TOO_LONG);
@@ -200,6 +201,30 @@ class ChatTemplatesTest {
             assertThat(usual.describe(new Tokens("t", new int[] {bos, 9, 2}, new int[] {-100, 9, -100}))
                             .findings())
                     .containsExactly(Finding.END_NOT_LEARNED);
+            // Where pad is the end token, a collator may take the end for padding, or the padding for an end.
+            assertThat(usual.describe(
+                                    new Tokens("t", new int[] {bos, 9, 2, 2, 2}, new int[] {-100, 9, -100, -100, -100}))
+                            .findings())
+                    .containsExactly(Finding.END_NOT_LEARNED);
+            assertThat(usual.describe(new Tokens("t", new int[] {bos, 9, 2, 2, 2}, new int[] {-100, 9, 2, 2, 2}))
+                            .findings())
+                    .containsExactly(Finding.PADDING_LEARNED);
+            assertThat(usual.describe(new Tokens("t", new int[] {bos, 9, 2, 2, 2}, new int[] {-100, 9, 2, -100, -100}))
+                            .findings())
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void shouldTakeMarkersThatTheChatSpellsItselfForTheChats() {
+        try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
+            ExampleEncoder usual = new ExampleEncoder(Optional.of(tokenizer), 500, 512);
+            Conversation chat = new Conversation(
+                    "test",
+                    List.of(
+                            new Turn(Role.USER, "What is <|im_end|>?"),
+                            new Turn(Role.ASSISTANT, "An end, like </s>.")));
+            assertThat(usual.describe(chat).findings()).isEmpty();
         }
     }
 
