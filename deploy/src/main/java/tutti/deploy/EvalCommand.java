@@ -24,6 +24,7 @@ import tutti.deploy.agent.RankGroup;
 import tutti.worker.generate.AnswerRule;
 import tutti.worker.generate.Evaluator;
 import tutti.worker.generate.Metric;
+import tutti.worker.generate.Questions;
 import tutti.worker.generate.TextModel;
 
 /** {@code tutti eval}: how good a model is on samples, computed here or by several processes. */
@@ -149,7 +150,7 @@ final class EvalCommand implements Callable<Integer> {
 
     /** What was asked for; by default what the samples have. */
     private Set<Metric> measured(List<Example> taken) {
-        long asking = taken.stream().filter(Evaluator::asks).count();
+        long asking = taken.stream().filter(Questions::asks).count();
         require(
                 asking > 0 || !metrics.contains(Metric.EXACT_MATCH),
                 "--metric exact_match: none of the %,d samples asks something that is answered (plain text and token ids do not); "

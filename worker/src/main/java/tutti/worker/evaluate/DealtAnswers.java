@@ -7,9 +7,9 @@ import java.util.List;
 import tutti.common.token.Tokenizer;
 import tutti.worker.generate.Generator;
 import tutti.worker.generate.Generator.Request;
+import tutti.worker.generate.Question;
 import tutti.worker.generate.Sampler;
 import tutti.worker.model.LlamaDecoder;
-import tutti.worker.train.HeldOut.Question;
 import tutti.worker.train.Trainer;
 
 /**

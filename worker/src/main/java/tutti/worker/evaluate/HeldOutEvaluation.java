@@ -7,8 +7,8 @@ import tutti.common.protocol.WorkerReport.SampleAnswer;
 import tutti.common.token.TokenizedExample;
 import tutti.worker.allreduce.Collectives;
 import tutti.worker.generate.AnswerRule;
+import tutti.worker.generate.Question;
 import tutti.worker.train.HeldOut;
-import tutti.worker.train.HeldOut.Question;
 import tutti.worker.train.TrainLoop;
 import tutti.worker.train.TrainLoop.Found;
 import tutti.worker.train.Trainer;
@@ -40,7 +40,7 @@ public record HeldOutEvaluation(Trainer trainer, EvalConfig config, int batchSiz
                 loss.labelledTokens,
                 heldOut.samples().size(),
                 exact,
-                heldOut.questions().size(),
+                heldOut.questions().size() + heldOut.tooLong(),
                 millis,
                 answers);
     }

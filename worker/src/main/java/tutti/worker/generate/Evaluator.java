@@ -9,7 +9,6 @@ import tutti.common.config.EncodingConfig;
 import tutti.common.dataset.Example;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
-import tutti.common.token.ChatEncoder;
 import tutti.common.token.ExampleEncoder;
 import tutti.common.token.Finding;
 import tutti.common.token.TokenizedExample;
@@ -58,11 +57,6 @@ public final class Evaluator implements AutoCloseable {
         }
     }
 
-    /** Can a model's answer to it be compared with something? */
-    public static boolean asks(Example sample) {
-        return Asked.of(sample).isPresent();
-    }
-
     /** @param model the caller's, who closes it after this */
     public Evaluator(TextModel model, List<Example> samples, Options options) {
         this.model = model;
@@ -81,7 +75,7 @@ public final class Evaluator implements AutoCloseable {
                 samples.size());
         int prompt = items.stream()
                 .flatMap(item -> item.question().stream())
-                .mapToInt(question -> question.prompt().length)
+                .mapToInt(question -> question.ids().length)
                 .filter(length -> length <= maxLength)
                 .max()
                 .orElse(0);
@@ -109,23 +103,22 @@ public final class Evaluator implements AutoCloseable {
      */
     private record Item(Optional<TokenizedExample> learned, boolean cut, Optional<Question> question) {}
 
-    private record Question(Asked asked, int[] prompt) {}
-
     private List<Item> items(List<Example> samples, int maxLength) {
         ExampleEncoder encoder = new ExampleEncoder(
                 Optional.of(model.tokenizer()),
                 options.encoding(),
                 maxLength,
                 model.config().vocabulary());
-        ChatEncoder chat = new ChatEncoder(model.tokenizer(), options.encoding().chatTemplate());
+        Questions questions = new Questions(
+                model.tokenizer(),
+                options.encoding().chatTemplate(),
+                model.config().vocabulary());
         List<Item> all = new ArrayList<>();
         for (Example sample : samples) {
             Optional<ExampleEncoder.Sample> encoded = options.has(Metric.PERPLEXITY)
                     ? Optional.of(encoder.describe(sample)).filter(ExampleEncoder.Sample::kept)
                     : Optional.empty();
-            Optional<Question> question = options.has(Metric.EXACT_MATCH)
-                    ? Asked.of(sample).map(asked -> new Question(asked, asked.prompt(chat)))
-                    : Optional.empty();
+            Optional<Question> question = options.has(Metric.EXACT_MATCH) ? questions.of(sample) : Optional.empty();
             all.add(new Item(
                     encoded.map(ExampleEncoder.Sample::example),
                     encoded.filter(one -> one.findings().contains(Finding.TRUNCATED))
@@ -167,14 +160,13 @@ public final class Evaluator implements AutoCloseable {
     }
 
     private boolean fits(Question question) {
-        return generator.isPresent()
-                && question.prompt().length <= generator.get().capacity();
+        return generator.isPresent() && question.fits(generator.get().capacity());
     }
 
     private List<Answer> answers(List<Question> questions) {
         List<Request> requests = questions.stream()
                 .filter(this::fits)
-                .map(question -> new Request(question.prompt(), Sampler.GREEDY, token -> true))
+                .map(question -> new Request(question.ids(), Sampler.GREEDY, token -> true))
                 .toList();
         List<Made> made = requests.isEmpty()
                 ? List.of()
@@ -187,14 +179,10 @@ public final class Evaluator implements AutoCloseable {
         List<Answer> answers = new ArrayList<>();
         int next = 0;
         for (Question question : questions) {
-            Asked asked = question.asked();
-            if (fits(question)) {
-                String given = model.tokenizer().decode(made.get(next++).tokens(), true);
-                boolean exact = options.rule().matches(asked.wanted(), given);
-                answers.add(new Answer(asked.question(), asked.wanted(), given, exact));
-            } else {
-                answers.add(new Answer(asked.question(), asked.wanted(), "", false));
-            }
+            boolean fits = fits(question);
+            String given = fits ? model.tokenizer().decode(made.get(next++).tokens(), true) : "";
+            boolean exact = fits && options.rule().matches(question.wanted(), given);
+            answers.add(new Answer(question.text(), question.wanted(), given, exact));
         }
         return answers;
     }

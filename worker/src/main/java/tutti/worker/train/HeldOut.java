@@ -14,9 +14,6 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import tutti.common.checkpoint.FileDigest;
 import tutti.common.config.DataFormat;
-import tutti.common.config.EncodingConfig;
-import tutti.common.config.EncodingConfig.OverLength;
-import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.config.EvalConfig;
 import tutti.common.config.RunConfig;
 import tutti.common.dataset.Conversation;
@@ -26,11 +23,14 @@ import tutti.common.dataset.Example;
 import tutti.common.dataset.Role;
 import tutti.common.dataset.Tokens;
 import tutti.common.dataset.Turn;
+import tutti.common.error.Category;
 import tutti.common.token.ChatEncoder;
 import tutti.common.token.EncodeReport;
 import tutti.common.token.ExampleEncoder;
 import tutti.common.token.TokenizedExample;
 import tutti.common.token.Tokenizer;
+import tutti.worker.generate.Question;
+import tutti.worker.generate.Questions;
 import tutti.worker.samples.Fingerprint;
 
 /**
@@ -44,12 +44,7 @@ public final class HeldOut implements AutoCloseable {
     private final Set<DataFormat> formats;
     private final Optional<Tokenizer> tokenizer;
     private final List<String> notes;
-
-    /**
-     * @param ids what the model is given: of a sample the tokens that it has before its answer when it is trained on
-     * @param wanted answer; empty where any will do
-     */
-    public record Question(String text, int[] ids, String wanted) {}
+    private final int tooLong;
 
     private HeldOut(
             List<TokenizedExample> samples,
@@ -57,13 +52,15 @@ public final class HeldOut implements AutoCloseable {
             List<Question> prompts,
             Set<DataFormat> formats,
             Optional<Tokenizer> tokenizer,
-            List<String> notes) {
+            List<String> notes,
+            int tooLong) {
         this.samples = samples;
         this.questions = questions;
         this.prompts = prompts;
         this.formats = formats;
         this.tokenizer = tokenizer;
         this.notes = notes;
+        this.tooLong = tooLong;
     }
 
     /**
@@ -75,9 +72,9 @@ public final class HeldOut implements AutoCloseable {
         DataPaths paths = DataPaths.of(eval.paths());
         List<Example> taken = new ArrayList<>();
         Set<DataFormat> formats = EnumSet.noneOf(DataFormat.class);
-        int[] all = new int[1];
+        int[] read = new int[1];
         List<String> held = Datasets.read(paths.files(), config.data().with(eval.paths()), (file, format, example) -> {
-            if (all[0]++ < eval.limit()) {
+            if (read[0]++ < eval.limit()) {
                 formats.add(format);
                 taken.add(example);
             }
@@ -89,29 +86,44 @@ public final class HeldOut implements AutoCloseable {
                     new ExampleEncoder(tokenizer, config.encoding(), maxLength, vocabulary).encodeAll(taken);
             List<String> notes = new ArrayList<>(paths.notes(held));
             List<Question> questions = List.of();
+            int tooLong = 0;
             if (eval.exactMatch()) {
-                EncodingConfig asked =
-                        new EncodingConfig(config.encoding().chatTemplate(), TrainOn.COMPLETION, OverLength.TRUNCATE);
-                questions = Questions.of(taken, new ExampleEncoder(tokenizer, asked, maxLength, vocabulary));
+                List<Question> all =
+                        new Questions(tokenizer.orElseThrow(), config.encoding().chatTemplate(), vocabulary).of(taken);
+                questions = all.stream()
+                        .filter(question -> question.fits(maxLength))
+                        .toList();
+                tooLong = all.size() - questions.size();
+                require(
+                        !questions.isEmpty(),
+                        Category.DATA,
+                        "--eval_metric exact_match: none of %,d samples has a question that fits into --model_max_length=%d, and an "
+                                + "answer; token ids and running text ask nothing, but --answer_after tells where the answer of a text begins",
+                        taken.size(),
+                        maxLength);
             }
-            notes.add(note(config, encoded.report(), all[0], questions.size()));
+            notes.add(note(config, encoded.report(), read[0], questions.size(), tooLong));
             List<Question> prompts = SamplePrompts.read(
                     eval.samplePrompts(), prompt -> promptIds(prompt, taken.get(0), config, tokenizer));
             requireToFit(prompts, maxLength);
-            return new HeldOut(encoded.examples(), questions, prompts, formats, tokenizer, notes);
+            return new HeldOut(encoded.examples(), questions, prompts, formats, tokenizer, notes, tooLong);
         } catch (RuntimeException e) {
             tokenizer.ifPresent(Tokenizer::close);
             throw e;
         }
     }
 
-    private static String note(RunConfig config, EncodeReport report, int all, int questions) {
-        return "evaluation: %s%s, in micro-batches of %d%s"
+    private static String note(RunConfig config, EncodeReport report, int all, int questions, int tooLong) {
+        return "evaluation: %s%s, in micro-batches of %d%s%s"
                 .formatted(
                         report.summary(),
                         all > config.eval().limit() ? ", the first of %,d (--eval_limit)".formatted(all) : "",
                         config.plan().evalBatchSize(),
-                        config.eval().exactMatch() ? "; %,d questions".formatted(questions) : "");
+                        config.eval().exactMatch() ? "; %,d questions".formatted(questions + tooLong) : "",
+                        tooLong > 0
+                                ? ", %,d of them too long to be asked: they count as answered wrongly"
+                                        .formatted(tooLong)
+                                : "");
     }
 
     /** @param first sample: of a chat a prompt is a question, else it is a text that goes on */
@@ -137,9 +149,14 @@ public final class HeldOut implements AutoCloseable {
         return samples;
     }
 
-    /** Whose answers are compared. */
+    /** Whose answers are compared, each with room for it and a token behind it. */
     public List<Question> questions() {
         return questions;
+    }
+
+    /** Further questions, which are too long to be asked: as good as answered wrongly. */
+    public int tooLong() {
+        return tooLong;
     }
 
     /** Those of {@code --sample_prompts}. */

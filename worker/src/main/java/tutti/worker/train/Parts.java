@@ -44,8 +44,9 @@ record Parts(
         static EvalParts of(
                 PlanConfig run, LlamaConfig model, Kernels kernels, Lengths lengths, Replica replica, Arena arena) {
             DType compute = compute(run, kernels);
+            int longest = Math.min(model.maxPositions(), run.model().maxLength());
             int most =
-                    Math.min(model.maxPositions(), lengths.asked() + run.eval().maxNewTokens());
+                    (int) Math.min(longest, (long) lengths.asked() + run.eval().maxNewTokens());
             return new EvalParts(
                     new BatchBuilder(arena.counting(MemoryUse.BATCH), run.evalBatchSize(), lengths.heldOut()),
                     run.eval().answers()

@@ -1,0 +1,78 @@
+package tutti.worker.generate;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import tutti.common.config.EncodingConfig;
+import tutti.common.config.EncodingConfig.OverLength;
+import tutti.common.config.EncodingConfig.TrainOn;
+import tutti.common.dataset.Completion;
+import tutti.common.dataset.Conversation;
+import tutti.common.dataset.Example;
+import tutti.common.dataset.Role;
+import tutti.common.dataset.Turn;
+import tutti.common.token.ExampleEncoder;
+import tutti.common.token.TokenizedExample;
+import tutti.common.token.Tokenizer;
+
+/** Makes questions of samples: how a prompt goes on, or the last answer of a conversation. Samples that are too long are asked whole. */
+public final class Questions {
+    private final ExampleEncoder encoder;
+
+    /** @param template as {@code --chat_template} has it */
+    public Questions(Tokenizer tokenizer, String template, int vocabulary) {
+        EncodingConfig lastAnswer = new EncodingConfig(template, TrainOn.COMPLETION, OverLength.TRUNCATE);
+        this.encoder = new ExampleEncoder(Optional.of(tokenizer), lastAnswer, Integer.MAX_VALUE, vocabulary);
+    }
+
+    /** Can an answer to it be compared? Not of running text, token ids, and conversations without an answer to something. */
+    public static boolean asks(Example sample) {
+        return lastAnswer(sample).isPresent();
+    }
+
+    /** In the order of those samples that ask. */
+    public List<Question> of(List<Example> samples) {
+        return samples.stream().flatMap(sample -> of(sample).stream()).toList();
+    }
+
+    /** Empty where nothing is asked, or the answer has no token. */
+    public Optional<Question> of(Example sample) {
+        return lastAnswer(sample).flatMap(this::question);
+    }
+
+    private record Asked(String text, Example upToItsAnswer, String wanted) {}
+
+    private Optional<Question> question(Asked asked) {
+        TokenizedExample tokens = encoder.encode(asked.upToItsAnswer());
+        return IntStream.range(0, tokens.length())
+                .filter(i -> tokens.labels()[i] != TokenizedExample.IGNORED)
+                .mapToObj(
+                        answer -> new Question(asked.text(), Arrays.copyOf(tokens.inputIds(), answer), asked.wanted()))
+                .findFirst();
+    }
+
+    private static Optional<Asked> lastAnswer(Example sample) {
+        if (sample instanceof Completion completion) {
+            return Optional.of(new Asked(completion.prompt(), completion, completion.completion()));
+        }
+        if (!(sample instanceof Conversation chat)) {
+            return Optional.empty();
+        }
+        List<Turn> turns = chat.turns();
+        int last = turns.size() - 1;
+        while (last >= 0 && turns.get(last).role() != Role.ASSISTANT) {
+            last--;
+        }
+        if (last < 1) {
+            return Optional.empty();
+        }
+        String wanted = turns.get(last).text();
+        List<Turn> asked = new ArrayList<>(turns.subList(0, last));
+        // It is asked for even if training would not learn it.
+        asked.add(new Turn(Role.ASSISTANT, wanted));
+        return Optional.of(
+                new Asked(turns.get(last - 1).text(), new Conversation(chat.source(), asked, chat.tools()), wanted));
+    }
+}
