@@ -406,10 +406,9 @@ public final class RunActor {
     // ---- training: steps, reports, leases, checkpoints ----
 
     private Behavior<Message> training(Training training) {
-        Duration silence = config.eval().evaluates() ? EVALUATION_DEADLINE : SILENCE_DEADLINE;
-        expectWithin(silence, "training");
+        expectAReport(training);
         return state().onMessage(Worker.class, guarded(worker -> {
-                    expectWithin(silence, "training");
+                    expectAReport(training);
                     return isLate(worker.report()) ? Behaviors.same() : report(training, worker.report());
                 }))
                 .onMessage(Settled.class, guarded(settled -> {
@@ -430,6 +429,12 @@ public final class RunActor {
                 .build();
     }
 
+    /** Within an hour of a step; nobody reports from an evaluation until it ends. */
+    private void expectAReport(Training training) {
+        boolean evaluating = evaluations.due(training.plan, training.completed);
+        expectWithin(evaluating ? EVALUATION_DEADLINE : SILENCE_DEADLINE, evaluating ? "evaluating" : "training");
+    }
+
     private Behavior<Message> report(Training training, WorkerReport report) {
         if (report instanceof Failed failed) {
             return failed(failed);
@@ -443,6 +448,7 @@ public final class RunActor {
             stepDone(training, done);
         } else if (report instanceof Evaluated found) {
             evaluations.add(found);
+            expectAReport(training);
         } else if (report instanceof PartWritten part) {
             partEnded(training, part.step(), training.checkpoints.add(part));
         } else if (report instanceof PartFailed part) {
@@ -473,6 +479,7 @@ public final class RunActor {
             training.completed = done.step() + 1;
             training.stepMillis = metrics.stepMs();
             announce(training, metrics);
+            expectAReport(training);
             if (training.checkpoints.schedule().askedByFile()) {
                 training.checkpoints.schedule().ask();
             }

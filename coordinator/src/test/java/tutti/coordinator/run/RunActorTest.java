@@ -849,6 +849,21 @@ class RunActorTest {
         assertThat(registry.get(Meter.EVAL_LOSS.id()).gauge().value()).isEqualTo(1);
     }
 
+    @Test
+    void shouldBePatientWithAnEvaluationAndNotWithTheStepBehindIt() throws Exception {
+        form(Map.of("max_steps", "4", "eval_data_path", "e", "eval_strategy", "steps", "eval_steps", "2"));
+        ready(0, "same");
+        ready(1, "same");
+        workers.forEach(worker -> worker.expectMessageClass(WorkerCommand.Begin.class));
+        assertEvaluating(0, 1);
+        trainThrough(0, 1);
+        time.timePasses(Duration.ofHours(2));
+        assertThat(outcome).isNotDone();
+        evaluated(1, 2, 20);
+        time.timePasses(Duration.ofHours(2));
+        assertFailed(Category.PEER, "no worker reported");
+    }
+
     /** The second of three checkpoints is the best; the limit would keep the last alone. */
     @Test
     void shouldKeepTheBestCheckpointAndFinishWithIt() throws Exception {
