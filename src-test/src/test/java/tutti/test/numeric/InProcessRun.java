@@ -178,6 +178,7 @@ final class InProcessRun {
         private final int rank;
         private final int worldSize;
         private long step;
+        private Optional<Lease> known = Optional.empty();
 
         StepByStep(BatchPlan plan, RunPlan evaluations, int rank, int worldSize) {
             this.plan = plan;
@@ -188,6 +189,20 @@ final class InProcessRun {
 
         @Override
         public Lease nextLease() {
+            Lease lease = known.orElseGet(this::lease);
+            known = Optional.empty();
+            return lease;
+        }
+
+        @Override
+        public Optional<Lease> known() {
+            if (known.isEmpty() && step < evaluations.totalSteps()) {
+                known = Optional.of(lease());
+            }
+            return known;
+        }
+
+        private Lease lease() {
             StepShard shard = new StepShard(step, plan.shards(step, rank, worldSize), plan.epochAfter(step + 1));
             step++;
             return new Lease(1, List.of(shard), false, evaluations.evaluatesBehind(step));

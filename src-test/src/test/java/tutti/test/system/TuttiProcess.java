@@ -107,9 +107,18 @@ final class TuttiProcess implements AutoCloseable {
     /** @param prefix such as {@link Hosts#on} */
     static TuttiProcess run(
             Path folder, List<String> prefix, Map<String, String> environment, Map<String, String> flags) {
-        List<String> words = new ArrayList<>(List.of("run"));
+        return start(folder, prefix, environment, words("run", flags));
+    }
+
+    /** {@code tutti data} with flags as a map. */
+    static TuttiProcess data(Path folder, Map<String, String> flags) {
+        return start(folder, Map.of(), words("data", flags));
+    }
+
+    private static List<String> words(String command, Map<String, String> flags) {
+        List<String> words = new ArrayList<>(List.of(command));
         flags.forEach((name, value) -> words.addAll(List.of("--" + name, value)));
-        return start(folder, prefix, environment, words);
+        return words;
     }
 
     /** Writes lines to the standard input. */

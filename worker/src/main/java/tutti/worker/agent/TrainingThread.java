@@ -7,6 +7,7 @@ import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -299,6 +300,11 @@ public final class TrainingThread {
         @Override
         public Lease nextLease() {
             return next(Lease.class);
+        }
+
+        @Override
+        public Optional<Lease> known() {
+            return orders.peek() instanceof Lease lease ? Optional.of(lease) : Optional.empty();
         }
 
         @Override

@@ -112,6 +112,11 @@ final class FileSamples implements Samples {
     }
 
     @Override
+    public boolean inMemory() {
+        return false;
+    }
+
+    @Override
     public int length(int number) {
         return lengths[number];
     }

@@ -11,6 +11,11 @@ record MemorySamples(List<TokenizedExample> all) implements Samples {
     }
 
     @Override
+    public boolean inMemory() {
+        return true;
+    }
+
+    @Override
     public int length(int number) {
         return all.get(number).length();
     }

@@ -6,6 +6,9 @@ import tutti.common.token.TokenizedExample;
 public interface Samples extends AutoCloseable {
     int count();
 
+    /** Is nothing read any more? */
+    boolean inMemory();
+
     /**
      * Tokens of a sample; known of all without reading them.
      *

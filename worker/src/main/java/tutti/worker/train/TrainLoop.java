@@ -2,6 +2,7 @@ package tutti.worker.train;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.CommitDir;
 import tutti.common.config.OutputConfig;
@@ -23,9 +24,12 @@ import tutti.worker.checkpoint.PartWriter;
  */
 public record TrainLoop(Trainer trainer, OutputConfig output, boolean loadsBest, Evaluation evaluation) {
 
-    /** Where orders come from; both wait, and throw a TuttiException (peer) if none comes in time. */
+    /** Where orders come from; those that wait throw a TuttiException (peer) if none comes in time. */
     public interface Orders {
         Lease nextLease();
+
+        /** The lease that {@link #nextLease} will give, where it is here by now; does not wait. */
+        Optional<Lease> known();
 
         Finish finish();
     }
@@ -95,11 +99,13 @@ public record TrainLoop(Trainer trainer, OutputConfig output, boolean loadsBest,
         }
         for (long step = begin.firstStep(); step < totalSteps; ) {
             Lease lease = orders.nextLease();
-            for (StepShard shard : lease.shards()) {
+            List<StepShard> shards = lease.shards();
+            for (int i = 0; i < shards.size(); i++) {
+                StepShard shard = shards.get(i);
                 if (shard.step() != step) {
                     throw new IllegalStateException("shard of step %d came at step %d".formatted(shard.step(), step));
                 }
-                train(shard, reports);
+                train(shard, i + 1 < shards.size() ? Optional.of(shards.get(i + 1)) : first(orders.known()), reports);
                 epoch = shard.epoch();
                 step++;
             }
@@ -125,8 +131,12 @@ public record TrainLoop(Trainer trainer, OutputConfig output, boolean loadsBest,
         reports.finished(totalSteps, hash);
     }
 
-    private void train(StepShard shard, Reports reports) {
-        TrainStep.Result result = trainer.step(shard);
+    private static Optional<StepShard> first(Optional<Lease> lease) {
+        return lease.flatMap(known -> known.shards().stream().findFirst());
+    }
+
+    private void train(StepShard shard, Optional<StepShard> next, Reports reports) {
+        TrainStep.Result result = trainer.step(shard, next);
         reports.stepDone(
                 shard.step(),
                 result.lossSum(),

@@ -6,7 +6,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -56,6 +55,7 @@ public final class Trainer implements AutoCloseable {
     private final Progress progress;
     private final TrainingSet data;
     private final Numbering numbering;
+    private final ShardReader reader;
     private final Optional<HeldOut> heldOut;
     /** As it was when training began: its file may be gone when a later generation begins. */
     private final Optional<String> chatTemplate;
@@ -122,6 +122,8 @@ public final class Trainer implements AutoCloseable {
                     parts.activations().dimensions(), parts.activations().compute());
             join(collectives);
             read(origin);
+            this.reader =
+                    new ShardReader(data.samples(), numbering, config.train().batchSize());
         } catch (RuntimeException e) {
             sums.close();
             gradients.close();
@@ -463,18 +465,16 @@ public final class Trainer implements AutoCloseable {
                 clock);
     }
 
-    TrainStep.Result step(StepShard shard) {
+    /** @param next what comes behind it, where that is known */
+    TrainStep.Result step(StepShard shard, Optional<StepShard> next) {
         long whole = completed;
         // A step that fails on its way may have changed some weights and not others, where they are sharded.
         completed = holdsWhole() ? whole : NOTHING;
         try {
             long begun = clock.getAsLong();
-            TrainStep.Result result = step.run(
-                    shard.step(),
-                    Arrays.stream(shard.samples())
-                            .map(numbers -> shard(shard.inEpoch(), numbers))
-                            .toList(),
-                    begun);
+            List<Shard> samples = reader.take(shard);
+            next.ifPresent(reader::readAhead);
+            TrainStep.Result result = step.run(shard.step(), samples, begun);
             completed = shard.step() + 1;
             leftOut = result.leftOut().isEmpty() ? 0 : leftOut + 1;
             return result;
@@ -483,16 +483,6 @@ public final class Trainer implements AutoCloseable {
             completed = e instanceof TuttiException || e instanceof NonfiniteStep ? completed : NOTHING;
             throw e;
         }
-    }
-
-    private Shard shard(long epoch, int[] numbers) {
-        int batchSize = config.train().batchSize();
-        List<List<TokenizedExample>> microBatches = new ArrayList<>();
-        for (int from = 0; from < numbers.length; from += batchSize) {
-            int[] dealt = Arrays.copyOfRange(numbers, from, Math.min(numbers.length, from + batchSize));
-            microBatches.add(data.pick(numbering.samples(epoch, dealt)));
-        }
-        return new Shard(microBatches);
     }
 
     /** @throws TuttiException (numeric) if too many steps in a row were left out up to this one */
@@ -579,6 +569,7 @@ public final class Trainer implements AutoCloseable {
         heldOut.ifPresent(HeldOut::close);
         arena.close();
         kernels.close();
+        reader.close();
         data.close();
     }
 }

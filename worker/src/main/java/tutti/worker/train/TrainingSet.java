@@ -1,13 +1,12 @@
 package tutti.worker.train;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import tutti.common.token.EncodeReport;
-import tutti.common.token.TokenizedExample;
 import tutti.worker.samples.LoadedSamples;
 import tutti.worker.samples.SampleSource;
+import tutti.worker.samples.Samples;
 import tutti.worker.samples.TokenCache;
 
 /**
@@ -28,8 +27,8 @@ record TrainingSet(LoadedSamples loaded, int[] counts) implements AutoCloseable 
         return loaded.samples().count();
     }
 
-    List<TokenizedExample> pick(int[] numbers) {
-        return Arrays.stream(numbers).mapToObj(loaded.samples()::get).toList();
+    Samples samples() {
+        return loaded.samples();
     }
 
     /** Tokens of each sample. */
