@@ -119,9 +119,8 @@ final class EvalCommand implements Callable<Integer> {
         require(maxLength >= 2, "--model_max_length=%d: at least 2", maxLength);
         require(processes >= 1, "--nproc_per_node=%d: at least 1", processes);
         SampleConfig config = DataFlags.read(spec.commandLine().getParseResult(), model.folder());
-        Datasets.Loaded loaded = Datasets.load(config.data());
-        List<Example> taken =
-                loaded.examples().subList(0, Math.min(limit, loaded.examples().size()));
+        Datasets.Loaded loaded = Datasets.first(config.data(), limit);
+        List<Example> taken = loaded.examples();
         Set<Metric> measured = measured(taken);
         Evaluator.Options options = new Evaluator.Options(
                 measured,

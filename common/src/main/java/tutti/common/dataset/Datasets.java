@@ -22,8 +22,9 @@ public final class Datasets {
      *
      * @param notes a line for each file, on what it held, and for each folder with files that were not read
      * @param formats of the samples
+     * @param all samples that the files hold
      */
-    public record Loaded(List<Example> examples, List<String> notes, Set<DataFormat> formats) {}
+    public record Loaded(List<Example> examples, List<String> notes, Set<DataFormat> formats, int all) {}
 
     /** All samples of these files and folders, each of what format its fields say. */
     public static List<Example> load(List<Path> paths) {
@@ -32,14 +33,22 @@ public final class Datasets {
 
     /** As {@link #read}, with all samples in memory. */
     public static Loaded load(DataConfig config) {
+        return first(config, Integer.MAX_VALUE);
+    }
+
+    /** As {@link #read}, with the first {@code limit} samples in memory: all are read, and are what they should be. */
+    public static Loaded first(DataConfig config, int limit) {
         DataPaths paths = DataPaths.of(config.paths());
         List<Example> examples = new ArrayList<>();
         Set<DataFormat> formats = EnumSet.noneOf(DataFormat.class);
+        int[] all = new int[1];
         List<String> held = read(paths.files(), config, (file, format, example) -> {
-            formats.add(format);
-            examples.add(example);
+            if (all[0]++ < limit) {
+                formats.add(format);
+                examples.add(example);
+            }
         });
-        return new Loaded(examples, paths.notes(held), formats);
+        return new Loaded(examples, paths.notes(held), formats, all[0]);
     }
 
     /** Who takes samples one by one. */

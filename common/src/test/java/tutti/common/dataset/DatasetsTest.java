@@ -14,6 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.Shared;
+import tutti.common.config.DataConfig;
+import tutti.common.config.DataFormat;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -47,6 +49,19 @@ class DatasetsTest {
         Tokens tokens = (Tokens) examples.get(0);
         assertThat(tokens.inputIds()).containsExactly(1, 2);
         assertThat(tokens.labels()).containsExactly(-100, 2);
+    }
+
+    @Test
+    void shouldHoldTheFirstSamplesAloneAndReadAll() throws IOException {
+        Path lines = write("a.jsonl", TOKENS + "\n" + CHAT + "\n" + CHAT);
+        Datasets.Loaded first = Datasets.first(new DataConfig(List.of(lines)), 1);
+        assertThat(first.examples()).hasSize(1).hasOnlyElementsOfType(Tokens.class);
+        assertThat(first.formats()).containsExactly(DataFormat.TOKENS);
+        assertThat(first.all()).isEqualTo(3);
+        assertThat(first.notes()).singleElement().asString().contains("1 sample of tokens", "2 samples of sharegpt");
+        write("a.jsonl", TOKENS + "\n{\"x\":1}");
+        assertThatThrownBy(() -> Datasets.first(new DataConfig(List.of(lines)), 1))
+                .hasMessageContaining("a.jsonl:2");
     }
 
     @Test

@@ -6,7 +6,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -17,7 +16,6 @@ import tutti.common.config.DataFormat;
 import tutti.common.config.EvalConfig;
 import tutti.common.config.RunConfig;
 import tutti.common.dataset.Conversation;
-import tutti.common.dataset.DataPaths;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Role;
@@ -69,22 +67,14 @@ public final class HeldOut implements AutoCloseable {
      */
     static HeldOut load(RunConfig config, Path folder, int maxLength, int vocabulary) {
         EvalConfig eval = config.eval();
-        DataPaths paths = DataPaths.of(eval.paths());
-        List<Example> taken = new ArrayList<>();
-        Set<DataFormat> formats = EnumSet.noneOf(DataFormat.class);
-        int[] read = new int[1];
-        List<String> held = Datasets.read(paths.files(), config.data().with(eval.paths()), (file, format, example) -> {
-            if (read[0]++ < eval.limit()) {
-                formats.add(format);
-                taken.add(example);
-            }
-        });
+        Datasets.Loaded loaded = Datasets.first(config.data().with(eval.paths()), eval.limit());
+        List<Example> taken = loaded.examples();
         boolean text = eval.answers() || !taken.stream().allMatch(Tokens.class::isInstance);
         Optional<Tokenizer> tokenizer = text ? Optional.of(Tokenizer.open(folder)) : Optional.empty();
         try {
             ExampleEncoder.Result encoded =
                     new ExampleEncoder(tokenizer, config.encoding(), maxLength, vocabulary).encodeAll(taken);
-            List<String> notes = new ArrayList<>(paths.notes(held));
+            List<String> notes = new ArrayList<>(loaded.notes());
             List<Question> questions = List.of();
             int tooLong = 0;
             if (eval.exactMatch()) {
@@ -102,11 +92,11 @@ public final class HeldOut implements AutoCloseable {
                         taken.size(),
                         maxLength);
             }
-            notes.add(note(config, encoded.report(), read[0], questions.size(), tooLong));
+            notes.add(note(config, encoded.report(), loaded.all(), questions.size(), tooLong));
             List<Question> prompts = SamplePrompts.read(
                     eval.samplePrompts(), prompt -> promptIds(prompt, taken.get(0), config, tokenizer));
             requireToFit(prompts, maxLength);
-            return new HeldOut(encoded.examples(), questions, prompts, formats, tokenizer, notes, tooLong);
+            return new HeldOut(encoded.examples(), questions, prompts, loaded.formats(), tokenizer, notes, tooLong);
         } catch (RuntimeException e) {
             tokenizer.ifPresent(Tokenizer::close);
             throw e;
