@@ -29,9 +29,13 @@ final class TemplateMarkers {
                 .map(found -> found.group())
                 .distinct()
                 .filter(marker -> !known.getOrDefault(marker, false))
-                .filter(marker ->
-                        chat.turns().stream().noneMatch(turn -> turn.text().contains(marker)))
+                .filter(marker -> !spells(chat, marker))
                 .allMatch(marker -> known.computeIfAbsent(marker, this::isToken));
+    }
+
+    private static boolean spells(Conversation chat, String marker) {
+        return chat.tools().contains(marker)
+                || chat.turns().stream().anyMatch(turn -> turn.text().contains(marker));
     }
 
     private boolean isToken(String marker) {

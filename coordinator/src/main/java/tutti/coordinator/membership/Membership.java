@@ -144,17 +144,17 @@ public final class Membership {
                     return Behaviors.same();
                 })
                 .onMessage(Renew.class, renew -> {
-                    release(renew.without());
-                    if (!gathering) {
+                    if (gathering) {
+                        letGo(renew.without());
+                    } else {
+                        release(renew.without());
                         formOr(this::gather);
                     }
                     return Behaviors.same();
                 })
                 .onMessage(Dismiss.class, dismiss -> {
                     if (gathering) {
-                        int left = enough - release(dismiss.nodes());
-                        enough = formation.train().mostHeldBy(Math.max(1, left));
-                        formIfEnough();
+                        letGo(dismiss.nodes());
                     }
                     return Behaviors.same();
                 })
@@ -276,6 +276,13 @@ public final class Membership {
     /** Was it in the last generation? */
     private boolean holds(Join join) {
         return members.isEmpty() ? generation > 0 && join.generation() == generation : isMember(join.replyTo());
+    }
+
+    /** The others wait for as many as can be without them. */
+    private void letGo(Set<Integer> leaving) {
+        int left = enough - release(leaving);
+        enough = formation.train().mostHeldBy(Math.max(1, left));
+        formIfEnough();
     }
 
     /** @return how many of the last generation */

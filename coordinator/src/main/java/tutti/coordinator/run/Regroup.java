@@ -24,6 +24,7 @@ final class Regroup {
 
     private final Map<ActorRef<WorkerCommand>, Long> held = new HashMap<>();
     private final Map<ActorRef<WorkerCommand>, Holding> answered = new HashMap<>();
+    private final Set<Integer> letGo = new HashSet<>();
     private boolean losses;
     private boolean renewed;
     private boolean rollsBack;
@@ -113,9 +114,21 @@ final class Regroup {
         return ask;
     }
 
+    /** Nodes are sent away now, once: whatever comes of them next may stay. */
+    Set<Integer> letGo(Set<Integer> departing) {
+        Set<Integer> now = new HashSet<>(departing);
+        now.removeAll(letGo);
+        letGo.addAll(now);
+        return now;
+    }
+
+    boolean hasLetGo(int node) {
+        return letGo.contains(node);
+    }
+
     /** May nodes that are to make room leave while others are waited for? Not where they alone hold the last step. */
     boolean canDoWithout(Set<Integer> departing) {
-        if (departing.isEmpty() || !losses || !allHeld() || formed.isPresent()) {
+        if (letGo.containsAll(departing) || !losses || !allHeld() || formed.isPresent()) {
             return false;
         }
         long others = held.entrySet().stream()

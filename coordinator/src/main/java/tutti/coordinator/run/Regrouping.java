@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import tutti.common.error.Category;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerReport;
@@ -134,6 +135,7 @@ final class Regrouping {
 
     private boolean survives(MembershipEvent.Lost lost, Regroup regroup) {
         regroup.lost(lost.member());
+        run.resizing.away(lost.member().join().nodeRank());
         run.checkpoints.ifPresent(saving -> saving.lost(lost.member().describe()));
         run.losses.add(lost.generation(), lost.member(), RunActor.lost(lost));
         run.ledger.happened(
@@ -178,7 +180,7 @@ final class Regrouping {
                     } else if (report instanceof WorkerReport.Held held) {
                         regroup.held(run.members.get(held.rank()), held.completed());
                     } else if (report instanceof Preempted leaving) {
-                        run.preempted |= !run.asksToSpare(leaving);
+                        askedToLeave(regroup, leaving);
                     } else if (report instanceof Failed failed && failed.category() != Category.PEER) {
                         return run.failed(failed);
                     }
@@ -200,10 +202,8 @@ final class Regrouping {
                         regroup.formed(formed);
                     } else if (event instanceof MembershipEvent.CouldGrow) {
                         run.resizing.couldGrow();
-                    } else if (event instanceof MembershipEvent.Spared spared && spared.enough()) {
-                        run.resizing.departs(spared.node());
-                    } else if (event instanceof MembershipEvent.Spared) {
-                        run.preempted = true;
+                    } else if (event instanceof MembershipEvent.Spared spared) {
+                        spared(regroup, spared);
                     }
                     return regrouped(regroup);
                 }))
@@ -224,6 +224,29 @@ final class Regrouping {
                 .build();
     }
 
+    private Set<Integer> letGo(Regroup regroup) {
+        Set<Integer> now = regroup.letGo(run.resizing.departing());
+        now.forEach(run.resizing::away);
+        return now;
+    }
+
+    private void askedToLeave(Regroup regroup, Preempted leaving) {
+        if (!regroup.hasLetGo(run.node(leaving))) {
+            run.preempted |= !run.asksToSpare(leaving);
+        }
+    }
+
+    private void spared(Regroup regroup, MembershipEvent.Spared spared) {
+        if (regroup.hasLetGo(spared.node())) {
+            return;
+        }
+        if (spared.enough()) {
+            run.resizing.departs(spared.node());
+        } else {
+            run.preempted = true;
+        }
+    }
+
     /** Goes on when all are here, and those that were here before have said what they hold. */
     private Behavior<RunActor.Message> regrouped(Regroup regroup) {
         if (regroup.allHeld()) {
@@ -233,9 +256,9 @@ final class Regrouping {
         boolean inFlight =
                 run.checkpoints.filter(saving -> saving.schedule().inFlight()).isPresent();
         if (regroup.allHeld() && !inFlight && regroup.renew()) {
-            run.membership.tell(Membership.renew(run.resizing.departing()));
+            run.membership.tell(Membership.renew(letGo(regroup)));
         } else if (!inFlight && regroup.canDoWithout(run.resizing.departing())) {
-            run.membership.tell(Membership.dismiss(run.resizing.departing()));
+            run.membership.tell(Membership.dismiss(letGo(regroup)));
         }
         Optional<MembershipEvent.Formed> formed = regroup.formed();
         boolean settling = run.checkpoints.filter(Checkpointing::settling).isPresent();

@@ -44,6 +44,11 @@ final class Resizing {
         departing.add(node);
     }
 
+    /** Lost, or sent away: what comes of that node next was not told to make room. */
+    void away(int node) {
+        departing.remove(node);
+    }
+
     /** There is a checkpoint more. */
     void committed() {
         postponed = false;

@@ -518,6 +518,9 @@ public final class RunActor {
     }
 
     private Behavior<Message> spared(MembershipEvent.Spared spared, Optional<Training> training) {
+        if (!nodes(members).contains(spared.node())) {
+            return Behaviors.same();
+        }
         if (!spared.enough()) {
             return training.map(this::preempted).orElseGet(this::preemptedEarly);
         }
@@ -529,10 +532,15 @@ public final class RunActor {
         return resizing.isDue(training) ? regrouping.resize(training) : Behaviors.same();
     }
 
+    int node(Preempted leaving) {
+        return members.get(leaving.rank()).join().nodeRank();
+    }
+
     /** @return whether the run may go on without the node that is to make room: who is here says so; else all of it ends */
     boolean asksToSpare(Preempted leaving) {
-        if (config.launch().elastic()) {
-            membership.tell(Membership.spare(members.get(leaving.rank()).join().nodeRank()));
+        // Asked by each of its workers, and in each generation: the first answer stands.
+        if (config.launch().elastic() && !resizing.departing().contains(node(leaving))) {
+            membership.tell(Membership.spare(node(leaving)));
         }
         return config.launch().elastic();
     }

@@ -104,6 +104,7 @@ final class Invariants implements AutoCloseable {
 
     /** A generation is one coordinator's, and the last one that begins is the only one that trains: who slept through an older one begins it alone. */
     void begun(int generation, int ranks, String coordinator) {
+        require(settings.canBe(ranks), "generation %d has %d workers", generation, ranks);
         if (generation < begun) {
             return;
         }
@@ -113,7 +114,6 @@ final class Invariants implements AutoCloseable {
                 generation,
                 begunBy,
                 coordinator);
-        require(settings.canBe(ranks), "generation %d has %d workers", generation, ranks);
         require(
                 generation > begun || ranks == worldSize,
                 "generation %d has %d workers and %d",
@@ -152,7 +152,8 @@ final class Invariants implements AutoCloseable {
     long handedOver(List<Contribution> all, int holder, long completed) {
         Contribution from = all.get(holder);
         require(from.completed() == completed, "%s is to hand over the state behind step %d", from, completed);
-        if (isOver(all.get(0))) {
+        if (from.generation() < begun) {
+            // Taken by one that slept, of what the others had put in before.
             return from.state();
         }
         together(all);

@@ -286,6 +286,7 @@ final class SimulatedCluster {
     void left(SimulatedWorker worker, Leave leave) {
         schedule.trace(worker.name() + " leaves: " + leave.reason());
         if (leave.reason().contains("makes room")) {
+            Invariants.require(worker.leaving(), "%s is sent away, and was not told to make room", worker.name());
             makesRoom(worker);
             return;
         }

@@ -20,7 +20,7 @@ final class SimulatedWorker {
     private static final long JOIN_RETRY = 300;
     private static final long LEAVE_GRACE = 3000;
     /** Faults that come meanwhile included: a minute that somebody is cut off, the time for which others are waited for, and again. */
-    private static final long LEAVES_WITHIN = 240_000;
+    private static final long LEAVES_WITHIN = 100_000;
 
     private final SimulatedCluster cluster;
     private final Schedule schedule;
@@ -36,6 +36,9 @@ final class SimulatedWorker {
     private boolean listens;
     /** Told to make room, until a coordinator lets it go. */
     private boolean leaving;
+
+    /** Generations that it was taken into since. */
+    private int since;
 
     private ActorRef<WorkerCommand> commands;
     private Optional<Assign> assign = Optional.empty();
@@ -136,6 +139,10 @@ final class SimulatedWorker {
         return commands;
     }
 
+    boolean leaving() {
+        return leaving;
+    }
+
     boolean follows(SimulatedCoordinator one) {
         return assign.isPresent() && coordinator == one;
     }
@@ -232,6 +239,8 @@ final class SimulatedWorker {
         coordinator = from;
         training.order(next, from);
         if (leaving) {
+            Invariants.require(
+                    ++since <= 3, "%s was told to make room, and generation %d has it again", name, next.generation());
             askToLeave(next);
         }
         if (!from.alive()) {

@@ -41,7 +41,9 @@ final class Supervisor {
     private int restarts;
     private String firstLoss = "";
     private boolean stopping;
-    private boolean leaving;
+    /** In which all have to end, once they are told to. */
+    private Optional<Duration> leaving = Optional.empty();
+
     private volatile boolean outOfGrace;
 
     Supervisor(Terminal terminal, Patience patience, String host) {
@@ -96,7 +98,7 @@ final class Supervisor {
         boolean over = children.stream()
                 .filter(other -> other.isCoordinator() && !other.process().isAlive())
                 .anyMatch(other -> !Child.killed(other.process().exitValue()));
-        if (again == null || !Child.killed(child.process().exitValue()) || stopping || leaving || over) {
+        if (again == null || !Child.killed(child.process().exitValue()) || stopping || leaving.isPresent() || over) {
             return false;
         }
         firstLoss = firstLoss.isEmpty() ? child.epitaph(host) : firstLoss;
@@ -147,7 +149,7 @@ final class Supervisor {
             return false;
         }
         synchronized (this) {
-            leaving = true;
+            leaving = Optional.of(grace);
         }
         terminal.note(
                 "told to leave: a checkpoint, then the end, within --preemption_grace_seconds %d; told again, at once"
@@ -160,6 +162,10 @@ final class Supervisor {
             stop();
         }
         return true;
+    }
+
+    private synchronized Optional<Duration> leaving() {
+        return leaving;
     }
 
     private synchronized boolean stopped() {
@@ -215,7 +221,8 @@ final class Supervisor {
     private int workerEnded(Child worker) throws InterruptedException {
         boolean inPeace = worker.process().exitValue() == 0;
         // One that ended in peace was released: the rest of the group is only a little behind.
-        Duration grace = inPeace ? patience.leave() : patience.lastWord();
+        // Of those that make room one that trains needs longer than one that stood by.
+        Duration grace = leaving().orElse(inPeace ? patience.leave() : patience.lastWord());
         Optional<Child> coordinator =
                 children.stream().filter(Child::isCoordinator).findFirst();
         if (coordinator.isPresent()) {

@@ -89,13 +89,14 @@ class EvaluationTest {
         flags.put("eval_on_start", "True");
         Found found = InProcessRun.of(flags, 1).evaluations().get(0).get(0L);
         Evaluator.Options options =
-                new Evaluator.Options(Set.of(Metric.values()), AnswerRule.TEXT, EncodingConfig.USUAL, 8, 512, 8);
+                new Evaluator.Options(Set.of(Metric.values()), AnswerRule.TEXT, EncodingConfig.USUAL, 8, 256, 8);
         try (TextModel model = TextModel.load(TrainSpec.model(), new TextModel.Engine(Backend.TORCH, false, 1));
                 Evaluator evaluator = new Evaluator(model, Datasets.load(List.of(chats)), options)) {
             Evaluation expected = evaluator.all();
             assertThat(found.lossSum() / found.labelledTokens()).isCloseTo(expected.lossPerToken(), within(1e-6));
             assertThat(found.exact()).isEqualTo(expected.exact());
-            assertThat(found.questions()).isEqualTo(expected.total());
+            assertThat(found.questions()).isEqualTo(expected.total()).isEqualTo(4);
+            assertThat(expected.unanswered()).isEqualTo(1);
         }
     }
 
@@ -104,7 +105,8 @@ class EvaluationTest {
                 {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Once upon a time"}]}
                 {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Lily."}]}
                 {"messages": [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": "In the park."}]}
-                """);
+                {"messages": [{"role": "user", "content": "%s"}, {"role": "assistant", "content": "Too long to be asked."}]}
+                """.formatted("Why? ".repeat(300)));
     }
 
     private InProcessRun evaluated(int workers, boolean bf16, int zero) throws Exception {

@@ -73,6 +73,12 @@ public final class Evaluator implements AutoCloseable {
                 Category.DATA,
                 "none of the %,d samples has a token that is learned, so they have no loss; `tutti data` shows them",
                 samples.size());
+        TuttiException.require(
+                !options.has(Metric.EXACT_MATCH)
+                        || items.stream().anyMatch(item -> item.question().isPresent()),
+                Category.DATA,
+                "none of the %,d samples has a question and an answer with tokens, so they have no exact match; `tutti data` shows them",
+                samples.size());
         int prompt = items.stream()
                 .flatMap(item -> item.question().stream())
                 .mapToInt(question -> question.ids().length)

@@ -37,7 +37,7 @@ public final class Questions {
         return samples.stream().flatMap(sample -> of(sample).stream()).toList();
     }
 
-    /** Empty where nothing is asked, or the answer has no token. */
+    /** Empty where nothing is asked, or the question or its answer has no token. */
     public Optional<Question> of(Example sample) {
         return lastAnswer(sample).flatMap(this::question);
     }
@@ -47,7 +47,7 @@ public final class Questions {
     private Optional<Question> question(Asked asked) {
         TokenizedExample tokens = encoder.encode(asked.upToItsAnswer());
         return IntStream.range(0, tokens.length())
-                .filter(i -> tokens.labels()[i] != TokenizedExample.IGNORED)
+                .filter(i -> i > 0 && tokens.labels()[i] != TokenizedExample.IGNORED)
                 .mapToObj(
                         answer -> new Question(asked.text(), Arrays.copyOf(tokens.inputIds(), answer), asked.wanted()))
                 .findFirst();

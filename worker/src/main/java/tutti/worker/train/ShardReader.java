@@ -11,6 +11,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.StepShard;
@@ -18,10 +20,12 @@ import tutti.common.token.TokenizedExample;
 import tutti.worker.samples.Samples;
 
 /**
- * Gives the samples of steps. Where they lie in a file those of the next step are read while this one is trained, by a thread of its own: no
- * step waits for a disk that keeps up. Used by the training thread alone.
+ * Gives the samples of steps. Where they lie in a file those of the next step are read while this one is trained, by a thread of its own, if that
+ * step is handed out by then: so it is where steps take less than a second, and longer ones read their own in a small part of their time. Used by
+ * the training thread alone.
  */
 final class ShardReader implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ShardReader.class);
     /** No disk takes so long for one step. */
     private static final Duration DEADLINE = Duration.ofMinutes(10);
 
@@ -99,7 +103,7 @@ final class ShardReader implements AutoCloseable {
                     e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while samples were read", e);
+            throw new TuttiException(Category.PEER, "interrupted while samples were read", e);
         }
     }
 
@@ -110,7 +114,7 @@ final class ShardReader implements AutoCloseable {
             reader.shutdown();
             try {
                 if (!reader.awaitTermination(DEADLINE.toSeconds(), TimeUnit.SECONDS)) {
-                    throw new TuttiException(Category.ENVIRONMENT, "a sample is still being read");
+                    LOG.warn("a sample is still being read: its file is closed under it");
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
