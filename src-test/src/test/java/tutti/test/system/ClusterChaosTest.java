@@ -60,6 +60,7 @@ class ClusterChaosTest {
                     }
                     System.out.printf("%s: %s%n", what, done);
                     cluster.succeed();
+                    System.out.printf("  seconds until training went on: %s%n", cluster.recoveries());
                 } catch (AssertionError e) {
                     throw new AssertionError(what + " after " + done + ": " + e.getMessage() + cluster.said(), e);
                 }
