@@ -1,8 +1,8 @@
 package tutti.common.token;
 
-import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.ByteArrayInputStream;
@@ -130,9 +130,18 @@ public final class Tokenizer implements AutoCloseable {
      */
     public Encoded encode(String text, boolean addSpecial) {
         String clean = withoutLoneSurrogates(text);
-        Encoding encoding = tokenizer.encode(clean, addSpecial, false);
-        long[] ids = encoding.getIds();
-        CharSpan[] spans = encoding.getCharTokenSpans();
+        // DJL's own encode() makes texts, words and masks of all tokens besides, which takes longer than the
+        // tokenising.
+        TokenizersLibrary library = TokenizersLibrary.LIB;
+        long[] ids;
+        CharSpan[] spans;
+        long encoding = library.encode(tokenizer.getHandle(), clean, addSpecial);
+        try {
+            ids = library.getTokenIds(encoding);
+            spans = library.getTokenCharSpans(encoding);
+        } finally {
+            library.deleteEncoding(encoding);
+        }
         Encoded encoded = new Encoded(new int[ids.length], new int[ids.length], new int[ids.length]);
         int[] units = utf16Offsets(clean);
         for (int i = 0; i < ids.length; i++) {
