@@ -25,7 +25,7 @@ final class Chats {
         Chats chats = new Chats(row);
         List<Turn> turns = new ArrayList<>();
         for (Turn turn : chats.turns(row.get(promptField), row.nameOf(promptField), "prompt turn ")) {
-            turns.add(new Turn(turn.role(), turn.text(), false));
+            turns.add(turn.withLearned(false));
         }
         turns.addAll(chats.turns(row.get(completionField), row.nameOf(completionField), "completion turn "));
         return chats.conversation(turns);
@@ -79,7 +79,16 @@ final class Chats {
         JsonNode content = turn.path(textKey);
         String said = calls && (content.isNull() || content.isMissingNode()) ? "" : words(content, what, textKey);
         String call = calls ? ToolCalls.text(row, turn, what) : "";
-        return new Turn(role, said.isEmpty() || call.isEmpty() ? said + call : said + "\n" + call, learned(turn, what));
+        String text = said.isEmpty() || call.isEmpty() ? said + call : said + "\n" + call;
+        String messages = "";
+        if (calls) {
+            messages = ToolCalls.messages(turn, said);
+        } else if (name.equals("function_call")) {
+            messages = ToolCalls.messages(said);
+        } else if (role == Role.TOOL) {
+            messages = ToolCalls.answer(turn, said);
+        }
+        return new Turn(role, text, learned(turn, what), messages);
     }
 
     /** A text, or OpenAI's list of parts, of which only text can be learned. */

@@ -24,7 +24,13 @@ final class ConversationRules {
             boolean tool = turn.role() == Role.TOOL;
             if (tool && before != null && before.role() == Role.TOOL) {
                 // Several calls at once have several answers, which come as one turn.
-                kept.set(kept.size() - 1, new Turn(Role.TOOL, before.text() + "\n" + turn.text()));
+                kept.set(
+                        kept.size() - 1,
+                        new Turn(
+                                Role.TOOL,
+                                before.text() + "\n" + turn.text(),
+                                true,
+                                ToolCalls.both(before.messages(), turn.messages())));
                 continue;
             }
             boolean answersACall = tool && before != null && before.role() == Role.ASSISTANT;

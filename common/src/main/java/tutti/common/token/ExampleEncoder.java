@@ -134,7 +134,7 @@ public final class ExampleEncoder {
         }
         List<Turn> turns = new ArrayList<>(chat.turns());
         int last = turns.size() - 1;
-        turns.replaceAll(turn -> turn == chat.turns().get(last) ? turn : new Turn(turn.role(), turn.text(), false));
+        turns.replaceAll(turn -> turn == chat.turns().get(last) ? turn : turn.withLearned(false));
         return new Conversation(chat.source(), turns, chat.tools());
     }
 

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.stream.Stream;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Role;
 import tutti.common.dataset.Turn;
@@ -25,6 +26,8 @@ final class JinjaChatTemplate implements ChatTemplate {
     private final String name;
     private final JinjaTemplate template;
     private final Map<String, String> specialTokens;
+    /** Else they are JSON in the words. */
+    private final boolean knowsToolCalls;
 
     /**
      * @param source Jinja
@@ -34,6 +37,7 @@ final class JinjaChatTemplate implements ChatTemplate {
         this.name = name;
         this.template = JinjaTemplate.parse(source);
         this.specialTokens = Map.copyOf(specialTokens);
+        this.knowsToolCalls = source.contains("tool_calls");
     }
 
     @Override
@@ -128,16 +132,16 @@ final class JinjaChatTemplate implements ChatTemplate {
 
     private JinjaTemplate.Rendered render(Chat chat, boolean prompt) {
         Map<String, Object> variables = new HashMap<>(specialTokens);
-        variables.put(
-                "messages",
-                chat.turns().stream().map(JinjaChatTemplate::message).toList());
+        variables.put("messages", chat.turns().stream().flatMap(this::messages).toList());
         variables.put("tools", chat.tools().isEmpty() ? null : json(chat.tools()));
         variables.put("add_generation_prompt", prompt);
         return template.render(variables, InstantSource.system());
     }
 
-    private static Map<String, Object> message(Turn turn) {
-        return Map.of("role", turn.role().name().toLowerCase(Locale.ROOT), "content", turn.text());
+    private Stream<Object> messages(Turn turn) {
+        return knowsToolCalls && !turn.messages().isEmpty()
+                ? ((List<?>) json(turn.messages())).stream().map(message -> (Object) message)
+                : Stream.of(Map.of("role", turn.role().name().toLowerCase(Locale.ROOT), "content", turn.text()));
     }
 
     private static Object json(String text) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -22,6 +23,8 @@ import tutti.common.config.EncodingConfig;
 import tutti.common.config.EncodingConfig.OverLength;
 import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.dataset.Conversation;
+import tutti.common.dataset.Datasets;
+import tutti.common.dataset.Example;
 import tutti.common.dataset.Role;
 import tutti.common.dataset.Tokens;
 import tutti.common.dataset.Turn;
@@ -102,17 +105,7 @@ class ChatTemplatesTest {
         "trl/phi3, Hello.<|end|>, Tutti.<|end|>\n<|endoftext|>"
     })
     void shouldFindAnswersInTemplatesOfOthers(String name, String first, String second) throws Exception {
-        JsonNode template = new ObjectMapper()
-                .readTree(Shared.file("fixtures/chat-templates/rendered.json").toFile())
-                .path("templates")
-                .path(name);
-        Map<String, String> special = Map.of(
-                "bos_token",
-                template.path("bos").asText(),
-                "eos_token",
-                template.path("eos").asText());
-        Rendered rendered =
-                new JinjaChatTemplate(name, template.path("template").asText(), special).render(CHAT, false);
+        Rendered rendered = template(name).render(CHAT, false);
         assertThat(answers(rendered)).containsExactly(first, second.replace("\\n", "\n"));
     }
 
@@ -226,6 +219,62 @@ class ChatTemplatesTest {
                             new Turn(Role.ASSISTANT, "An end, like </s>.")));
             assertThat(usual.describe(chat).findings()).isEmpty();
         }
+    }
+
+    /** As transformers writes them from the messages themselves; a template that knows no calls has them as JSON in the words. */
+    @Test
+    void shouldGiveCallsOfToolsToTemplatesThatKnowThem() throws Exception {
+        Path file = Files.writeString(folder.resolve("calls.jsonl"), """
+                {"messages": [{"role": "user", "content": "Weather?"}, {"role": "assistant", "content": "", "tool_calls": [\
+                {"type": "function", "function": {"name": "weather", "arguments": "{\\"city\\": \\"Bern\\"}"}}, \
+                {"type": "function", "function": {"name": "time", "arguments": {}}}]}, \
+                {"role": "tool", "content": "rain"}, {"role": "tool", "content": "noon"}, \
+                {"role": "assistant", "content": "Rain at noon."}]}
+                {"conversations": [{"from": "human", "value": "Weather?"}, \
+                {"from": "function_call", "value": "{\\"name\\": \\"weather\\", \\"arguments\\": {\\"city\\": \\"Bern\\"}}"}, \
+                {"from": "observation", "value": "rain"}, {"from": "gpt", "value": "Rain."}]}
+                """);
+        List<Example> samples = Datasets.load(List.of(file));
+        ChatTemplate qwen25 = template("qwen2.5");
+        Rendered calls = qwen25.render((Conversation) samples.get(0), false);
+        assertThat(answers(calls)).containsExactly("""
+                            <tool_call>
+                            {"name": "weather", "arguments": {"city": "Bern"}}
+                            </tool_call>
+                            <tool_call>
+                            {"name": "time", "arguments": {}}
+                            </tool_call><|im_end|>""", "Rain at noon.<|im_end|>");
+        assertThat(calls.text()).contains("""
+                            <|im_start|>user
+                            <tool_response>
+                            rain
+                            </tool_response>
+                            <tool_response>
+                            noon
+                            </tool_response><|im_end|>
+                            """);
+        assertThat(answers(qwen25.render((Conversation) samples.get(1), false)))
+                .containsExactly("""
+                            <tool_call>
+                            {"name": "weather", "arguments": {"city": "Bern"}}
+                            </tool_call><|im_end|>""", "Rain.<|im_end|>");
+        ChatTemplate chatml = ChatTemplates.of("chatml", folder, "</s>", Map.of());
+        assertThat(answers(chatml.render((Conversation) samples.get(1), false)))
+                .containsExactly(
+                        "{\"name\": \"weather\", \"arguments\": {\"city\": \"Bern\"}}<|im_end|>", "Rain.<|im_end|>");
+    }
+
+    private static ChatTemplate template(String name) throws IOException {
+        JsonNode template = new ObjectMapper()
+                .readTree(Shared.file("fixtures/chat-templates/rendered.json").toFile())
+                .path("templates")
+                .path(name);
+        Map<String, String> special = Map.of(
+                "bos_token",
+                template.path("bos").asText(),
+                "eos_token",
+                template.path("eos").asText());
+        return new JinjaChatTemplate(name, template.path("template").asText(), special);
     }
 
     private static List<String> answers(Rendered rendered) {

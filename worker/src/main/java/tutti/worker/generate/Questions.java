@@ -19,10 +19,12 @@ import tutti.common.token.Tokenizer;
 
 /** Makes questions of samples: how a prompt goes on, or the last answer of a conversation. Samples that are too long are asked whole. */
 public final class Questions {
+    private final Tokenizer tokenizer;
     private final ExampleEncoder encoder;
 
     /** @param template as {@code --chat_template} has it */
     public Questions(Tokenizer tokenizer, String template, int vocabulary) {
+        this.tokenizer = tokenizer;
         EncodingConfig lastAnswer = new EncodingConfig(template, TrainOn.COMPLETION, OverLength.TRUNCATE);
         this.encoder = new ExampleEncoder(Optional.of(tokenizer), lastAnswer, Integer.MAX_VALUE, vocabulary);
     }
@@ -42,20 +44,28 @@ public final class Questions {
         return lastAnswer(sample).flatMap(this::question);
     }
 
-    private record Asked(String text, Example upToItsAnswer, String wanted) {}
+    private record Asked(String text, Example upToItsAnswer) {}
 
     private Optional<Question> question(Asked asked) {
         TokenizedExample tokens = encoder.encode(asked.upToItsAnswer());
-        return IntStream.range(0, tokens.length())
-                .filter(i -> i > 0 && tokens.labels()[i] != TokenizedExample.IGNORED)
-                .mapToObj(
-                        answer -> new Question(asked.text(), Arrays.copyOf(tokens.inputIds(), answer), asked.wanted()))
-                .findFirst();
+        int[] learned = IntStream.range(1, tokens.length())
+                .filter(i -> tokens.labels()[i] != TokenizedExample.IGNORED)
+                .toArray();
+        if (learned.length == 0) {
+            return Optional.empty();
+        }
+        int[] answer = IntStream.of(learned).map(i -> tokens.inputIds()[i]).toArray();
+        return Optional.of(new Question(
+                asked.text(),
+                Arrays.copyOf(tokens.inputIds(), learned[0]),
+                // Read as the model's own answer is: with the words that a template puts around calls, and without what
+                // decoding loses.
+                tokenizer.decode(answer, true)));
     }
 
     private static Optional<Asked> lastAnswer(Example sample) {
         if (sample instanceof Completion completion) {
-            return Optional.of(new Asked(completion.prompt(), completion, completion.completion()));
+            return Optional.of(new Asked(completion.prompt(), completion));
         }
         if (!(sample instanceof Conversation chat)) {
             return Optional.empty();
@@ -68,11 +78,9 @@ public final class Questions {
         if (last < 1) {
             return Optional.empty();
         }
-        String wanted = turns.get(last).text();
         List<Turn> asked = new ArrayList<>(turns.subList(0, last));
         // It is asked for even if training would not learn it.
-        asked.add(new Turn(Role.ASSISTANT, wanted));
-        return Optional.of(
-                new Asked(turns.get(last - 1).text(), new Conversation(chat.source(), asked, chat.tools()), wanted));
+        asked.add(turns.get(last).withLearned(true));
+        return Optional.of(new Asked(turns.get(last - 1).text(), new Conversation(chat.source(), asked, chat.tools())));
     }
 }
