@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
 import tutti.common.config.SampleConfig;
 import tutti.common.dataset.Datasets;
 import tutti.common.dataset.Example;
+import tutti.common.token.Questions;
 import tutti.deploy.agent.ChildCommand;
 import tutti.deploy.agent.ParentWatch;
 import tutti.deploy.agent.Patience;
@@ -24,7 +25,6 @@ import tutti.deploy.agent.RankGroup;
 import tutti.worker.generate.AnswerRule;
 import tutti.worker.generate.Evaluator;
 import tutti.worker.generate.Metric;
-import tutti.worker.generate.Questions;
 import tutti.worker.generate.TextModel;
 
 /** {@code tutti eval}: how good a model is on samples, computed here or by several processes. */

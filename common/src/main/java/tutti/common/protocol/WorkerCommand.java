@@ -35,6 +35,9 @@ public sealed interface WorkerCommand extends WireMessage {
      */
     record StandBy(int generation) implements WorkerCommand {}
 
+    /** From a coordinator that this worker has not joined: the one that it works under is gone. The answer to a {@link Presence}. */
+    record NotKnown() implements WorkerCommand {}
+
     /** This generation is over: stop before the next update, keep all state, and wait for the next generation. Answered by Holding, then Held. */
     record Hold(int generation) implements WorkerCommand {}
 

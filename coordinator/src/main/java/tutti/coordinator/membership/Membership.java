@@ -17,6 +17,7 @@ import tutti.common.config.LaunchConfig;
 import tutti.common.config.WorkerSeat;
 import tutti.common.error.Category;
 import tutti.common.protocol.Join;
+import tutti.common.protocol.Presence;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.coordinator.plan.Formation;
@@ -132,6 +133,13 @@ public final class Membership {
                         if (!gathering && !isMember(join.replyTo())) {
                             join.replyTo().tell(new WorkerCommand.StandBy(generation));
                         }
+                    }
+                    return Behaviors.same();
+                })
+                .onMessage(Presence.class, present -> {
+                    // One that was lost or sent away learns it elsewhere: its place may be taken.
+                    if (!joined.containsKey(present.replyTo()) && !gone.contains(present.replyTo())) {
+                        present.replyTo().tell(new WorkerCommand.NotKnown());
                     }
                     return Behaviors.same();
                 })

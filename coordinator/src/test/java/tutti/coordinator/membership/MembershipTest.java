@@ -18,6 +18,7 @@ import tutti.common.config.RunConfig;
 import tutti.common.config.Settings;
 import tutti.common.error.Category;
 import tutti.common.protocol.Join;
+import tutti.common.protocol.Presence;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.coordinator.plan.Formation;
@@ -222,6 +223,27 @@ class MembershipTest {
                 .contains(Category.PREEMPTED);
         third.stop();
         run.expectNoMessage();
+    }
+
+    @Test
+    void shouldTellAWorkerOfACoordinatorBeforeThisOneThatItDoesNotKnowIt() {
+        ActorRef<WireMessage> membership = kit.spawn(membership(2));
+        TestProbe<WorkerCommand> known = worker();
+        TestProbe<WorkerCommand> lost = worker();
+        membership.tell(join("r", 0, known));
+        membership.tell(join("r", 1, lost));
+        expectArrival(1, 2);
+        expectArrival(2, 2);
+        run.expectMessageClass(MembershipEvent.Formed.class);
+        membership.tell(Membership.expel(lost.getRef()));
+        run.expectMessageClass(MembershipEvent.Lost.class);
+        TestProbe<WorkerCommand> stranger = worker();
+        for (TestProbe<WorkerCommand> one : List.of(known, lost, stranger)) {
+            membership.tell(new Presence(one.getRef()));
+        }
+        stranger.expectMessage(new WorkerCommand.NotKnown());
+        known.expectNoMessage();
+        lost.expectNoMessage();
     }
 
     @Test

@@ -31,6 +31,7 @@ import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.GradientKey;
 import tutti.common.protocol.Join;
 import tutti.common.protocol.Peer;
+import tutti.common.protocol.Presence;
 import tutti.common.protocol.StepShard;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
@@ -123,6 +124,7 @@ class ProtocolTest {
         ActorRef<WorkerCommand> worker = system.<WorkerCommand>unsafeUpcast().narrow();
         ActorRef<WorkerReport> run = system.<WorkerReport>unsafeUpcast().narrow();
         return List.of(
+                new Presence(worker),
                 new Join("0123456789abcdef", 1, 0, "10.0.0.7", 4711, "cpu", "10.0.0.7:40123", 3, 1L << 40, worker),
                 new WorkerCommand.Assign(
                         "0123456789abcdef",
@@ -138,6 +140,7 @@ class ProtocolTest {
                 new WorkerCommand.Begin(1, 8, 1L << 40, OptionalDouble.of(0.5), OptionalDouble.empty()),
                 new WorkerCommand.Hold(1),
                 new WorkerCommand.StandBy(2),
+                new WorkerCommand.NotKnown(),
                 new WorkerCommand.StopHung(1, 4711),
                 new WorkerCommand.Lease(
                         1,

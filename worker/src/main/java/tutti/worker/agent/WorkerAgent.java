@@ -16,6 +16,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.ClusterConfig;
 import tutti.common.protocol.Join;
+import tutti.common.protocol.Presence;
 import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
@@ -24,6 +25,7 @@ import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
+import tutti.common.protocol.WorkerCommand.NotKnown;
 import tutti.common.protocol.WorkerCommand.StandBy;
 import tutti.common.protocol.WorkerCommand.StopHung;
 import tutti.common.protocol.WorkerReport;
@@ -38,6 +40,7 @@ public final class WorkerAgent {
     private static final int KILLED = 137;
 
     private static final Duration JOIN_RETRY = Duration.ofMillis(300);
+    private static final Duration PRESENCE = Duration.ofSeconds(1);
     /** The coordinator gives up first, with a better message. */
     private static final int JOIN_GRACE_SECONDS = 30;
     /** The news that the coordinator's actor stopped can overtake its last order. */
@@ -68,6 +71,8 @@ public final class WorkerAgent {
     private record Order(WorkerCommand command) implements Message {}
 
     private record TryJoin() implements Message {}
+
+    private record TellPresence() implements Message {}
 
     private record JoinTimeout() implements Message {}
 
@@ -166,21 +171,26 @@ public final class WorkerAgent {
     }
 
     private Behavior<Message> join(long completed) {
-        ActorRef<WireMessage> membership = ActorRefResolver.get(context.getSystem())
-                .resolveActorRef(ClusterConfig.membershipPath(seat.masterAddr(), seat.masterPort()));
-        membership.tell(new Join(
-                seat.runId(),
-                seat.rank(),
-                seat.nodeRank(),
-                address.host(),
-                ProcessHandle.current().pid(),
-                Backends.device(config.train().backend(), config.train().device(), seat.localRank())
-                        .toString(),
-                address.text(),
-                training.generation(),
-                completed,
-                commands));
+        membership()
+                .tell(new Join(
+                        seat.runId(),
+                        seat.rank(),
+                        seat.nodeRank(),
+                        address.host(),
+                        ProcessHandle.current().pid(),
+                        Backends.device(config.train().backend(), config.train().device(), seat.localRank())
+                                .toString(),
+                        address.text(),
+                        training.generation(),
+                        completed,
+                        commands));
         return Behaviors.same();
+    }
+
+    /** Of whatever coordinator is at the address. */
+    private ActorRef<WireMessage> membership() {
+        return ActorRefResolver.get(context.getSystem())
+                .resolveActorRef(ClusterConfig.membershipPath(seat.masterAddr(), seat.masterPort()));
     }
 
     private Behavior<Message> whileJoining(Order order) {
@@ -205,10 +215,15 @@ public final class WorkerAgent {
         if (leaving) {
             askToLeave(assign);
         }
+        timers.startTimerWithFixedDelay(new TellPresence(), PRESENCE);
         return Behaviors.receive(Message.class)
                 .onMessage(Order.class, order -> whileWorking(order.command(), assign))
                 .onMessage(TryJoin.class, event -> Behaviors.same())
                 .onMessage(JoinTimeout.class, event -> Behaviors.same())
+                .onMessage(TellPresence.class, event -> {
+                    membership().tell(new Presence(commands));
+                    return Behaviors.same();
+                })
                 .onMessage(Preempt.class, event -> {
                     leaving = true;
                     askToLeave(assign);
@@ -264,6 +279,8 @@ public final class WorkerAgent {
             training.hold();
         } else if (command instanceof StopHung stop && stop.generation() == assign.generation()) {
             stopHung(stop.pid());
+        } else if (command instanceof NotKnown) {
+            return coordinatorGone(assign.rank());
         } else if (command instanceof StandBy standBy) {
             // Left out by the next generation: what it holds may be needed in one after that.
             return standBy.generation() > assign.generation() ? standingBy() : Behaviors.same();
@@ -274,6 +291,7 @@ public final class WorkerAgent {
     }
 
     private Behavior<Message> standingBy() {
+        timers.cancel(new TellPresence());
         return leaving ? preemptedEarly() : holding();
     }
 

@@ -11,6 +11,8 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 import tutti.common.token.ExampleEncoder;
 import tutti.common.token.Finding;
+import tutti.common.token.Question;
+import tutti.common.token.Questions;
 import tutti.common.token.TokenizedExample;
 import tutti.worker.batch.Batch;
 import tutti.worker.batch.BatchBuilder;

@@ -25,10 +25,10 @@ import tutti.common.error.Category;
 import tutti.common.token.ChatEncoder;
 import tutti.common.token.EncodeReport;
 import tutti.common.token.ExampleEncoder;
+import tutti.common.token.Question;
+import tutti.common.token.Questions;
 import tutti.common.token.TokenizedExample;
 import tutti.common.token.Tokenizer;
-import tutti.worker.generate.Question;
-import tutti.worker.generate.Questions;
 import tutti.worker.samples.Fingerprint;
 
 /**

@@ -8,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
-import tutti.worker.generate.Question;
+import tutti.common.token.Question;
 
 /** What {@code --sample_prompts} gives. */
 final class SamplePrompts {

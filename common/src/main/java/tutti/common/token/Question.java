@@ -1,4 +1,4 @@
-package tutti.worker.generate;
+package tutti.common.token;
 
 /**
  * What a model is asked.

@@ -1,4 +1,4 @@
-package tutti.worker.generate;
+package tutti.common.token;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,9 +13,6 @@ import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
 import tutti.common.dataset.Role;
 import tutti.common.dataset.Turn;
-import tutti.common.token.ExampleEncoder;
-import tutti.common.token.TokenizedExample;
-import tutti.common.token.Tokenizer;
 
 /** Makes questions of samples: how a prompt goes on, or the last answer of a conversation. Samples that are too long are asked whole. */
 public final class Questions {
