@@ -9,12 +9,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tutti.common.error.Category;
 import tutti.test.support.Ports;
 import tutti.test.support.Shared;
+import tutti.test.support.Soak;
 import tutti.test.support.TrainSpec;
 
 /** {@code --nnodes MIN:MAX}: a node comes late, is lost, and comes back; the bits are those of a run in which nothing happened. */
@@ -28,6 +30,8 @@ class ElasticTest {
     @ParameterizedTest(name = "--zero {0}")
     @ValueSource(ints = {0, 1})
     void shouldTrainOnWithTheNodesThatAreHere(int zero) throws Exception {
+        // Two minutes each; the simulation has both many times.
+        Assumptions.assumeTrue(zero > 0 || Soak.wanted(), "skipped: -Dtutti.soak=true runs it with --zero 0, too");
         RunOutput output = new RunOutput(folder.resolve("elastic"));
         // So many that it is still there when all has happened.
         Map<String, String> flags = flags(output, zero, 100_000);
