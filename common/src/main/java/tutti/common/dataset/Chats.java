@@ -81,6 +81,9 @@ final class Chats {
         String call = calls ? ToolCalls.text(row, turn, what) : "";
         String text = said.isEmpty() || call.isEmpty() ? said + call : said + "\n" + call;
         String messages = "";
+        if (calls && role != Role.ASSISTANT) {
+            throw row.refused("%s is from '%s' and has tool_calls; only an assistant calls", what, Limits.clip(name));
+        }
         if (calls) {
             messages = ToolCalls.messages(turn, said);
         } else if (name.equals("function_call")) {

@@ -1,6 +1,7 @@
 package tutti.common.dataset;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -12,7 +13,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
  * turns have, {@code {"name": .., "arguments": {..}}} or a list of them.
  */
 final class ToolCalls {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** A call with more behind it is text. */
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     private ToolCalls() {}
 
@@ -32,7 +34,7 @@ final class ToolCalls {
         return PythonJson.write(calls.size() == 1 ? calls.get(0) : calls);
     }
 
-    /** @return this turn as templates get it: arguments as an object, all else as it is */
+    /** @return this turn as templates get it: arguments as an object where they are one, no content where it has none, all else as it is */
     static String messages(JsonNode turn, String said) {
         ArrayNode calls = JsonNodeFactory.instance.arrayNode();
         for (JsonNode call : turn.get("tool_calls")) {
@@ -41,7 +43,7 @@ final class ToolCalls {
             function.set("arguments", arguments(function.path("arguments")));
             calls.add(kept);
         }
-        return calling(said, calls);
+        return calling(turn.path("content").isNull() ? null : said, calls);
     }
 
     /** @return the same of a {@code function_call} turn; empty where its text is no call */

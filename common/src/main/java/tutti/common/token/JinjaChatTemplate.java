@@ -55,6 +55,15 @@ final class JinjaChatTemplate implements ChatTemplate {
 
     @Override
     public Rendered render(Conversation sample, boolean all) {
+        try {
+            return rendered(sample, all);
+        } catch (TuttiException e) {
+            boolean named = e.getMessage().startsWith(sample.source());
+            throw named ? e : new TuttiException(e.category(), sample.source() + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Rendered rendered(Conversation sample, boolean all) {
         Chat chat = new Chat(sample.turns(), sample.tools());
         JinjaTemplate.Rendered full = render(chat, false);
         List<Rendered.Answer> answers = new ArrayList<>();
@@ -71,10 +80,30 @@ final class JinjaChatTemplate implements ChatTemplate {
             JinjaTemplate.Span span = full.generations().isEmpty()
                     ? byPrefixes(sample, chat, turn, full.text())
                     : byBlock(sample, full, number);
+            requireCalls(sample, turn, full.text().substring(span.start(), span.end()));
             answers.add(new Rendered.Answer(
                     span.start(), span.end(), span.end(), turns.get(turn).learned()));
         }
         return new Rendered(full.text(), answers, true, true);
+    }
+
+    /** Some templates write calls only where there is no content, or none at all, and would have an empty answer learned. */
+    private void requireCalls(Conversation sample, int turn, String answer) {
+        if (!knowsToolCalls || sample.turns().get(turn).messages().isEmpty()) {
+            return;
+        }
+        for (Object message : (List<?>) json(sample.turns().get(turn).messages())) {
+            for (Object call : (List<?>) ((Map<?, ?>) message).get("tool_calls")) {
+                String called = ((Map<?, ?>) ((Map<?, ?>) call).get("function"))
+                        .get("name")
+                        .toString();
+                if (!answer.contains(called)) {
+                    throw TuttiException.data(
+                            "%s: chat template %s writes nothing of the call of %s in turn %d; another one is needed for such data",
+                            sample.source(), name, called, turn);
+                }
+            }
+        }
     }
 
     private JinjaTemplate.Span byBlock(Conversation sample, JinjaTemplate.Rendered full, int block) {

@@ -41,7 +41,8 @@ public final class Questions {
         return lastAnswer(sample).flatMap(this::question);
     }
 
-    private record Asked(String text, Example upToItsAnswer) {}
+    /** @param wanted empty: what the template makes of the answer, which calls tools */
+    private record Asked(String text, Example upToItsAnswer, Optional<String> wanted) {}
 
     private Optional<Question> question(Asked asked) {
         TokenizedExample tokens = encoder.encode(asked.upToItsAnswer());
@@ -51,18 +52,24 @@ public final class Questions {
         if (learned.length == 0) {
             return Optional.empty();
         }
-        int[] answer = IntStream.of(learned).map(i -> tokens.inputIds()[i]).toArray();
         return Optional.of(new Question(
                 asked.text(),
                 Arrays.copyOf(tokens.inputIds(), learned[0]),
-                // Read as the model's own answer is: with the words that a template puts around calls, and without what
-                // decoding loses.
-                tokenizer.decode(answer, true)));
+                asked.wanted().orElseGet(() -> decoded(tokens, learned))));
+    }
+
+    /** As a model's own answer is read: up to its end. */
+    private String decoded(TokenizedExample tokens, int[] learned) {
+        int[] answer = IntStream.of(learned)
+                .map(i -> tokens.inputIds()[i])
+                .takeWhile(id -> !tokenizer.stopIds().contains(id))
+                .toArray();
+        return tokenizer.decode(answer, true);
     }
 
     private static Optional<Asked> lastAnswer(Example sample) {
         if (sample instanceof Completion completion) {
-            return Optional.of(new Asked(completion.prompt(), completion));
+            return Optional.of(new Asked(completion.prompt(), completion, Optional.of(completion.completion())));
         }
         if (!(sample instanceof Conversation chat)) {
             return Optional.empty();
@@ -77,7 +84,11 @@ public final class Questions {
         }
         List<Turn> asked = new ArrayList<>(turns.subList(0, last));
         // It is asked for even if training would not learn it.
-        asked.add(turns.get(last).withLearned(true));
-        return Optional.of(new Asked(turns.get(last - 1).text(), new Conversation(chat.source(), asked, chat.tools())));
+        Turn answer = turns.get(last).withLearned(true);
+        asked.add(answer);
+        return Optional.of(new Asked(
+                turns.get(last - 1).text(),
+                new Conversation(chat.source(), asked, chat.tools()),
+                Optional.of(answer.text()).filter(text -> answer.messages().isEmpty())));
     }
 }

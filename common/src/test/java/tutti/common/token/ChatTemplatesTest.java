@@ -264,6 +264,34 @@ class ChatTemplatesTest {
                         "{\"name\": \"weather\", \"arguments\": {\"city\": \"Bern\"}}<|im_end|>", "Rain.<|im_end|>");
     }
 
+    @Test
+    void shouldRefuseATemplateThatWritesNothingOfACallAndSayOfWhichSample() throws Exception {
+        Path file = Files.writeString(folder.resolve("calls.jsonl"), """
+                {"conversations": [{"from": "human", "value": "Weather?"}, \
+                {"from": "function_call", "value": "{\\"name\\": \\"weather\\", \\"arguments\\": {}}"}]}
+                {"conversations": [{"from": "human", "value": "Weather?"}, \
+                {"from": "function_call", "value": "{\\"name\\": \\"weather\\", \\"arguments\\": {}} or so"}]}
+                """);
+        List<Example> samples = Datasets.load(List.of(file));
+        ChatTemplate silent = new JinjaChatTemplate(
+                "silent",
+                "{% for message in messages %}{{ message.role }}:{% if not message.tool_calls %}{{ message.content }}{% endif %}\n"
+                        + "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}",
+                SPECIAL);
+        assertThatThrownBy(() -> silent.render((Conversation) samples.get(0), false))
+                .hasMessage(file
+                        + ":1: chat template silent writes nothing of the call of weather in turn 1; another one is needed"
+                        + " for such data");
+        assertThat(answers(silent.render((Conversation) samples.get(1), false)))
+                .as("more than a call is text")
+                .containsExactly("{\"name\": \"weather\", \"arguments\": {}} or so");
+        ChatTemplate refusing =
+                new JinjaChatTemplate("refusing", "{{ raise_exception('no ' + messages[0].role) }}", SPECIAL);
+        assertThatThrownBy(() -> refusing.render((Conversation) samples.get(0), false))
+                .hasMessageStartingWith(file + ":1: ")
+                .hasMessageContaining("no user");
+    }
+
     private static ChatTemplate template(String name) throws IOException {
         JsonNode template = new ObjectMapper()
                 .readTree(Shared.file("fixtures/chat-templates/rendered.json").toFile())

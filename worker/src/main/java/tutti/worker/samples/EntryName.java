@@ -16,7 +16,7 @@ import tutti.common.token.Tokenizer;
 /** An entry's name: a hash over all that its samples depend on. Where the files lie is not part of it, what they are called is. */
 final class EntryName {
     /** Grows when the same files become other samples, or an entry's files get another layout. A test holds the samples to it. */
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     private static final JsonMapper JSON = new JsonMapper();
 
