@@ -3,8 +3,11 @@ package tutti.deploy;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -41,19 +44,35 @@ public final class Tutti {
     }
 
     static int execute(String... args) {
-        CommandLine tutti = commandLine(
-                RunFlags.command("run", "start a run on this node", Tutti::run),
-                new CommandLine(new QuickstartCommand(System.out)),
-                RunFlags.plan(new PlanCommand(System.out, System.err, AvailableMemory.here()::bytes)),
-                RunFlags.data(new DataCommand(System.out, System.err, System.console() != null)),
-                new CommandLine(new GenerateCommand(System.out)),
-                new CommandLine(new ChatCommand(System.in, System.out, System.err, System.console() != null)),
-                EvalCommand.commandLine(System.out, System.err),
-                BenchCommand.commandLine(System.out, System.err),
-                new CommandLine(new DoctorCommand(System.out)),
-                RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker),
-                RunFlags.command("coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
-        return execute(tutti, System.err, args);
+        Map<String, Supplier<CommandLine>> commands = commands();
+        // The named one alone: a process that has one thing to do need not build the flags of ten others first.
+        Supplier<CommandLine> named = args.length == 0 ? null : commands.get(args[0]);
+        Collection<Supplier<CommandLine>> wanted = named == null ? commands.values() : List.of(named);
+        return execute(commandLine(wanted.stream().map(Supplier::get).toArray(CommandLine[]::new)), System.err, args);
+    }
+
+    /** By their names, in the order of the help. */
+    static Map<String, Supplier<CommandLine>> commands() {
+        Map<String, Supplier<CommandLine>> commands = new LinkedHashMap<>();
+        commands.put("run", () -> RunFlags.command("run", "start a run on this node", Tutti::run));
+        commands.put("quickstart", () -> new CommandLine(new QuickstartCommand(System.out)));
+        commands.put(
+                "plan", () -> RunFlags.plan(new PlanCommand(System.out, System.err, AvailableMemory.here()::bytes)));
+        commands.put("data", () -> RunFlags.data(new DataCommand(System.out, System.err, System.console() != null)));
+        commands.put("generate", () -> new CommandLine(new GenerateCommand(System.out)));
+        commands.put(
+                "chat",
+                () -> new CommandLine(new ChatCommand(System.in, System.out, System.err, System.console() != null)));
+        commands.put("eval", () -> EvalCommand.commandLine(System.out, System.err));
+        commands.put("bench", () -> BenchCommand.commandLine(System.out, System.err));
+        commands.put("doctor", () -> new CommandLine(new DoctorCommand(System.out)));
+        commands.put(
+                "worker", () -> RunFlags.command("worker", "one worker alone; `tutti run` starts it", Tutti::worker));
+        commands.put(
+                "coordinator",
+                () -> RunFlags.command(
+                        "coordinator", "the coordinator alone; `tutti run` starts it", Tutti::coordinator));
+        return commands;
     }
 
     /** Runs one command and reports its failure. @return the process exit code */

@@ -109,6 +109,13 @@ class RunFlagsTest {
     }
 
     @Test
+    void shouldFindEveryCommandByItsOwnName() {
+        Tutti.commands()
+                .forEach((name, command) ->
+                        assertThat(command.get().getCommandName()).isEqualTo(name));
+    }
+
+    @Test
     void shouldTakeDashesAndVerboseWithEveryCommand() {
         assertThat(executeAll("generate", "--model=m", "--prompt=x", "--max-new-tokens=0", "--verbose"))
                 .isEqualTo(Category.USER.exitCode());
