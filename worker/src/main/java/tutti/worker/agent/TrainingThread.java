@@ -45,7 +45,7 @@ import tutti.worker.train.Trainer;
  * too, and the coordinator decides. Orders reach it through a queue. Weights, optimizer state and data stay with it when another worker
  * is lost: {@link #hold} ends what it does in that generation, and it answers with what it has.
  */
-public final class TrainingThread {
+public final class TrainingThread implements Training {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingThread.class);
     /** Orders come ahead of need, except before a checkpoint while one is written: there a rank waits for the slowest writer. */
     private static final Duration ORDER_DEADLINE = Duration.ofMinutes(30);
@@ -81,8 +81,8 @@ public final class TrainingThread {
         this.thread.setDaemon(true);
     }
 
-    /** Any of them but Leave and Hold. One caller at a time. */
-    void order(WorkerCommand command) {
+    @Override
+    public void order(WorkerCommand command) {
         if (command instanceof Assign assign) {
             ordered = assign.generation();
             left = new CompletableFuture<>();
@@ -93,17 +93,13 @@ public final class TrainingThread {
         }
     }
 
-    /** The newest generation that it was in; 0 before the first. */
+    @Override
     public int generation() {
         return ordered;
     }
 
-    /**
-     * Ends all waiting of the newest generation; what is being computed is finished first.
-     *
-     * @return steps that its weights and optimizer state have behind them then; -1 if it has none
-     */
-    CompletableFuture<Long> hold() {
+    @Override
+    public CompletableFuture<Long> hold() {
         Hold hold = new Hold(ordered);
         held = hold.generation();
         orders.add(hold);
@@ -116,12 +112,12 @@ public final class TrainingThread {
         return left;
     }
 
-    /** What the thread does now. */
-    Progress progress() {
+    @Override
+    public Progress progress() {
         return progress;
     }
 
-    /** Ends the thread at its next wait; nothing it holds outlives the process. */
+    @Override
     public void stop() {
         thread.interrupt();
     }

@@ -2,6 +2,7 @@ package tutti.worker.agent;
 
 import akka.actor.typed.ActorRef;
 import akka.actor.typed.ActorRefResolver;
+import akka.actor.typed.ActorSystem;
 import akka.actor.typed.Behavior;
 import akka.actor.typed.Terminated;
 import akka.actor.typed.javadsl.ActorContext;
@@ -51,11 +52,18 @@ public final class WorkerAgent {
     private final RunConfig config;
     private final WorkerSeat seat;
     private final GradientAddress address;
-    private final TrainingThread training;
+    private final Training training;
+    private final Coordinator coordinator;
     private final CompletableFuture<Ending> outcome;
     private final ActorRef<WorkerCommand> commands;
     /** Told so; each coordinator and generation has to hear it until one lets it go. */
     private boolean leaving;
+
+    /** Of whatever coordinator is at the run's address now. */
+    @FunctionalInterface
+    interface Coordinator {
+        ActorRef<WireMessage> membership(ActorSystem<?> system);
+    }
 
     /** How it ended, where that is no failure. */
     public enum Ending {
@@ -98,7 +106,8 @@ public final class WorkerAgent {
             RunConfig config,
             WorkerSeat seat,
             GradientAddress address,
-            TrainingThread training,
+            Training training,
+            Coordinator coordinator,
             CompletableFuture<Ending> outcome) {
         this.context = context;
         this.timers = timers;
@@ -106,6 +115,7 @@ public final class WorkerAgent {
         this.seat = seat;
         this.address = address;
         this.training = training;
+        this.coordinator = coordinator;
         this.outcome = outcome;
         this.commands = context.messageAdapter(WorkerCommand.class, Order::new);
     }
@@ -117,8 +127,25 @@ public final class WorkerAgent {
             GradientAddress address,
             TrainingThread training,
             CompletableFuture<Ending> outcome) {
-        return Behaviors.setup(context -> Behaviors.withTimers(
-                timers -> new WorkerAgent(context, timers, config, seat, address, training, outcome).holding()));
+        String path = ClusterConfig.membershipPath(seat.masterAddr(), seat.masterPort());
+        return create(
+                config,
+                seat,
+                address,
+                training,
+                system -> ActorRefResolver.get(system).resolveActorRef(path),
+                outcome);
+    }
+
+    static Behavior<Message> create(
+            RunConfig config,
+            WorkerSeat seat,
+            GradientAddress address,
+            Training training,
+            Coordinator coordinator,
+            CompletableFuture<Ending> outcome) {
+        return Behaviors.setup(context -> Behaviors.withTimers(timers ->
+                new WorkerAgent(context, timers, config, seat, address, training, coordinator, outcome).holding()));
     }
 
     private Behavior<Message> holding() {
@@ -187,10 +214,8 @@ public final class WorkerAgent {
         return Behaviors.same();
     }
 
-    /** Of whatever coordinator is at the address. */
     private ActorRef<WireMessage> membership() {
-        return ActorRefResolver.get(context.getSystem())
-                .resolveActorRef(ClusterConfig.membershipPath(seat.masterAddr(), seat.masterPort()));
+        return coordinator.membership(context.getSystem());
     }
 
     private Behavior<Message> whileJoining(Order order) {
