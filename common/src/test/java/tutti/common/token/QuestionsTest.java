@@ -2,10 +2,13 @@ package tutti.common.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import tutti.common.Shared;
 import tutti.common.dataset.Completion;
 import tutti.common.dataset.Conversation;
@@ -63,14 +66,28 @@ class QuestionsTest {
         assertThat(questions.of(silent)).isEmpty();
     }
 
+    /** The turn's own text where a template knows no calls. */
     @Test
-    void shouldWantOfACallWhatTheTemplateWritesOfIt() {
-        String call =
-                "[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"time\",\"arguments\":{}}}]}]";
+    void shouldWantOfACallWhatTheTemplateWritesOfIt(@TempDir Path folder) throws IOException {
+        Path template = Files.writeString(folder.resolve("calls.jinja"), """
+                {%- for message in messages -%}
+                {{ message.role }}:
+                {%- for call in message.tool_calls %} call {{ call.function.name }} {{ call.function.arguments | tojson -}}
+                {% else %} {{ message.content -}}
+                {% endfor -%}
+                {{ eos_token if message.role == 'assistant' else '; ' }}
+                {%- endfor -%}
+                {{ 'assistant:' if add_generation_prompt else '' }}""");
+        String call = "[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":"
+                + "[{\"function\":{\"name\":\"time\",\"arguments\":{\"at\":\"noon\"}}}]}]";
         Turn asked = new Turn(Role.USER, "When?");
         Turn calling = new Turn(Role.ASSISTANT, "Let me see: time", true, call);
-        // This template knows no calls.
-        assertThat(questions.of(new Conversation("c", List.of(asked, calling))).map(Question::wanted))
-                .isEqualTo(Optional.of("Let me see: time"));
+        Conversation chat = new Conversation("c", List.of(asked, calling));
+
+        Questions withCalls = new Questions(TOKENIZER, template.toString(), 512);
+        Question question = withCalls.of(chat).orElseThrow();
+        assertThat(question.wanted().strip()).isEqualTo("call time {\"at\": \"noon\"}");
+        assertThat(TOKENIZER.decode(question.ids(), true)).endsWith("user: When?; assistant:");
+        assertThat(questions.of(chat).orElseThrow().wanted()).isEqualTo("Let me see: time");
     }
 }

@@ -2,6 +2,8 @@ package tutti.test.numeric;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -39,6 +41,7 @@ class CachedSamplesTest {
     void shouldBeWhatTheyAreInMemory(String data, String template, TrainOn trainOn) {
         SampleSource source = source(data, template, trainOn, 200, 2);
         LoadedSamples memory = load(source, Long.MAX_VALUE);
+        assertThat(cache).as("small data are kept nowhere").isEmptyDirectory();
         LoadedSamples written = load(source, 0);
         LoadedSamples known = load(source, 0);
         for (LoadedSamples file : List.of(written, known)) {
@@ -61,18 +64,34 @@ class CachedSamplesTest {
      * put the new fingerprints here.
      */
     @Test
-    void shouldBecomeOtherSamplesWithANewVersionOnly() {
+    void shouldBecomeOtherSamplesWithANewVersionOnly() throws IOException {
+        Path callsAsMessages = Files.writeString(
+                cache.resolve("qwen2.5.jinja"),
+                Shared.json("fixtures/chat-templates/rendered.json")
+                        .at("/templates/qwen2.5/template")
+                        .asText());
         List<String> fingerprints = List.of(
                 load(source("data/dummy_conversation.json", "", TrainOn.ASSISTANT, 512, 1), Long.MAX_VALUE)
                         .summary()
                         .fingerprint(),
                 load(source("data/glaive_toolcall_en_demo.json", "chatml", TrainOn.ALL, 512, 1), Long.MAX_VALUE)
                         .summary()
+                        .fingerprint(),
+                load(
+                                source(
+                                        "data/glaive_toolcall_en_demo.json",
+                                        callsAsMessages.toString(),
+                                        TrainOn.ASSISTANT,
+                                        512,
+                                        1),
+                                Long.MAX_VALUE)
+                        .summary()
                         .fingerprint());
         assertThat(fingerprints)
                 .containsExactly(
                         "fd04c755bf1beb404f3f2d29854c9033322b0351764bef04cf62f888db97d4d8",
-                        "861ad6f28f36b867463d1a5e8ec4b20d0ee2c0d0690dce2c7f9c29bc08642d15");
+                        "861ad6f28f36b867463d1a5e8ec4b20d0ee2c0d0690dce2c7f9c29bc08642d15",
+                        "dd6090c69b8ae66fe872d66a04ec2b7f5ccac382ed16f14978b0988a0b0c4aab");
     }
 
     private static SampleSource source(String data, String template, TrainOn trainOn, int maxLength, int threads) {

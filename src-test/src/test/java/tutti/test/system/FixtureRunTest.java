@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -51,17 +49,6 @@ class FixtureRunTest {
         output.assertFixture(2);
     }
 
-    @Test
-    void shouldStayWithinTwoPercentInBfloat16() throws Exception {
-        Map<String, String> flags = flags(2, 2, 1);
-        flags.put("bf16", "True");
-        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
-            run.succeed();
-        }
-        RunOutput.assertClose("loss", output.metric("loss"), TrainSpec.expected("losses"), 2e-2);
-        output.hash(2);
-    }
-
     /** Once in shared memory; once over UDP, in signed frames. */
     @Test
     void shouldEndWithTheSameBitsOnOneNodeAndOnTwo() throws Exception {
@@ -82,21 +69,15 @@ class FixtureRunTest {
         assertThat(apart.folder().resolve("logs/rank-1.log")).content().contains("frames of generation 1 are signed");
     }
 
-    /** Two workers on the first node, two on the second: rounded between nodes only, and to the same bits again. */
+    /** Two workers on the first node, two on the second: gradients are rounded between nodes only, for all alike. */
     @Test
-    void shouldEndWithTheSameBitsAgainWhereBfloat16TravelsBetweenNodes() throws Exception {
-        List<String> hashes = new ArrayList<>();
-        for (int zero = 0; zero <= 1; zero++) {
-            RunOutput rounded = new RunOutput(folder.resolve("rounded-" + zero));
-            Map<String, String> flags = flags(2, 1, 1);
-            flags.put("output_dir", rounded.folder().toString());
-            flags.put("reduce_dtype", "bfloat16");
-            flags.put("zero", Integer.toString(zero));
-            runOnTwoNodes(flags, "2");
-            RunOutput.assertClose("loss", rounded.metric("loss"), TrainSpec.expected("losses"), 1e-3);
-            hashes.add(rounded.hash(4));
-        }
-        assertThat(hashes.get(1)).isEqualTo(hashes.get(0));
+    void shouldTrainAsFloat32DoesWhereBfloat16TravelsBetweenNodes() throws Exception {
+        Map<String, String> flags = flags(2, 1, 1);
+        flags.put("reduce_dtype", "bfloat16");
+        flags.put("zero", "1");
+        runOnTwoNodes(flags, "2");
+        RunOutput.assertClose("loss", output.metric("loss"), TrainSpec.expected("losses"), 1e-3);
+        output.hash(4);
     }
 
     private void runOnTwoNodes(Map<String, String> flags, String workers) throws Exception {
