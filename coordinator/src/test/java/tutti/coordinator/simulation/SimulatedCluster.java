@@ -15,6 +15,7 @@ import java.util.concurrent.CompletionException;
 import tutti.common.config.RunConfig;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.Join;
+import tutti.common.protocol.Presence;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Lease;
@@ -174,6 +175,15 @@ final class SimulatedCluster {
                         + join.generation() + ", completed " + join.completed());
                 takeSeat(join);
                 coordinator.membership().tell(join);
+            }
+        });
+    }
+
+    /** Here it is, and works. */
+    void tellPresence(SimulatedWorker worker, Presence presence) {
+        network.send(worker.name(), "master", "membership", () -> {
+            if (coordinator.alive() && !givenUp.contains(presence.replyTo())) {
+                coordinator.membership().tell(presence);
             }
         });
     }

@@ -4,6 +4,7 @@ import akka.actor.typed.ActorRef;
 import akka.actor.typed.javadsl.Behaviors;
 import java.util.Optional;
 import tutti.common.protocol.Join;
+import tutti.common.protocol.Presence;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
@@ -11,6 +12,7 @@ import tutti.common.protocol.WorkerCommand.Finish;
 import tutti.common.protocol.WorkerCommand.Hold;
 import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
+import tutti.common.protocol.WorkerCommand.NotKnown;
 import tutti.common.protocol.WorkerCommand.StandBy;
 import tutti.common.protocol.WorkerCommand.StopHung;
 import tutti.common.protocol.WorkerReport;
@@ -19,6 +21,7 @@ import tutti.common.protocol.WorkerReport;
 final class SimulatedWorker {
     private static final long JOIN_RETRY = 300;
     private static final long LEAVE_GRACE = 3000;
+    private static final long PRESENCE = 1000;
     /** Faults that come meanwhile included: a minute that somebody is cut off, the time for which others are waited for, and again. */
     private static final long LEAVES_WITHIN = 100_000;
 
@@ -238,6 +241,7 @@ final class SimulatedWorker {
         assign = Optional.of(next);
         coordinator = from;
         training.order(next, from);
+        tellPresence(agent, next);
         if (leaving) {
             Invariants.require(
                     ++since <= 3, "%s was told to make room, and generation %d has it again", name, next.generation());
@@ -246,6 +250,15 @@ final class SimulatedWorker {
         if (!from.alive()) {
             missCoordinator(schedule.between(500, 25_000));
         }
+    }
+
+    private void tellPresence(int mine, Assign now) {
+        later(PRESENCE, () -> {
+            if (agent == mine && assign.filter(now::equals).isPresent()) {
+                cluster.tellPresence(this, new Presence(commands));
+                tellPresence(mine, now);
+            }
+        });
     }
 
     private void work(WorkerCommand command, SimulatedCoordinator from, Assign now) {
@@ -265,6 +278,8 @@ final class SimulatedWorker {
             } else {
                 joinWithWhatIsHeld(agent);
             }
+        } else if (command instanceof NotKnown) {
+            coordinatorGone(agent);
         } else if (command instanceof StopHung stop && stop.generation() == now.generation()) {
             cluster.stopNeighbour(this, stop.pid());
         }
