@@ -17,7 +17,8 @@ final class HelpPage {
 
     private HelpPage() {}
 
-    static String text(String command, String summary) {
+    /** @param own flags of this command alone, each with its meaning */
+    static String text(String command, String summary, Map<String, String> own) {
         StringBuilder page = new StringBuilder("tutti %s: %s%n%n".formatted(command, summary));
         page.append("""
                 Examples
@@ -38,6 +39,7 @@ final class HelpPage {
                 page,
                 "--config FILE",
                 "YAML or JSON with the same keys, an earlier run.json included; flags win over it");
+        own.forEach((flag, meaning) -> entry(page, flag, meaning));
         entry(page, Tutti.VERBOSE, "show stack traces with errors");
         entry(page, "-h, --help", "show this page");
         page.append("%nTaken without effect, each with a note%n".formatted());

@@ -39,7 +39,7 @@ final class RunFlags {
     }
 
     static CommandLine command(String name, String summary, Body body) {
-        return command(name, summary, spec -> call(spec, body));
+        return command(name, summary, Map.of(), spec -> call(spec, body));
     }
 
     /** {@code tutti plan}, which takes the flags of a run but needs few of them, and one more. */
@@ -58,7 +58,7 @@ final class RunFlags {
 
     private static CommandLine withJson(
             String name, String summary, String jsonMeans, BiFunction<Settings, Boolean, Integer> body) {
-        CommandLine command = command(name, summary, spec -> {
+        CommandLine command = command(name, summary, Map.of(JSON, jsonMeans), spec -> {
             ParseResult parsed = spec.commandLine().getParseResult();
             return body.apply(settings(parsed), parsed.matchedOptionValue(JSON, false));
         });
@@ -72,7 +72,9 @@ final class RunFlags {
         return command;
     }
 
-    private static CommandLine command(String name, String summary, ToIntFunction<CommandSpec> call) {
+    /** @param own what its help says of flags that are no {@link Keys} */
+    private static CommandLine command(
+            String name, String summary, Map<String, String> own, ToIntFunction<CommandSpec> call) {
         CommandSpec[] self = new CommandSpec[1];
         CommandSpec spec = CommandSpec.wrapWithoutInspection((Callable<Integer>) () -> call.applyAsInt(self[0]));
         self[0] = spec;
@@ -93,7 +95,7 @@ final class RunFlags {
                 .description("this page")
                 .build());
         CommandLine command = new CommandLine(spec);
-        command.getHelpSectionMap().put(HelpPage.SECTION, help -> HelpPage.text(name, summary));
+        command.getHelpSectionMap().put(HelpPage.SECTION, help -> HelpPage.text(name, summary, own));
         command.setHelpSectionKeys(List.of(HelpPage.SECTION));
         return command;
     }

@@ -54,8 +54,12 @@ public final class Keys {
             "30",
             LAUNCH,
             "with --nnodes MIN:MAX: seconds in which more nodes may join, or join again, once enough are here");
-    public static final Key MAX_RESTARTS =
-            key("max_restarts", Kind.INTEGER, "3", LAUNCH, "lost workers that are started again; 0: one ends the run");
+    public static final Key MAX_RESTARTS = key(
+            "max_restarts",
+            Kind.INTEGER,
+            "3",
+            LAUNCH,
+            "processes, the coordinator too, that are started again when they are lost; 0: one lost ends the run");
     public static final Key PREEMPTION_GRACE_SECONDS = key(
             "preemption_grace_seconds",
             Kind.INTEGER,
@@ -217,7 +221,7 @@ public final class Keys {
             Kind.INTEGER,
             "0",
             TRAIN,
-            "1: each worker keeps and updates its shard of the optimizer state (ZeRO-1); 0: every worker all of it");
+            "1: each worker keeps and updates its shard of the optimizer state (ZeRO-1); 2: and of the summed gradients; 0: all of both");
     public static final Key SEED = key("seed", Kind.INTEGER, "42", TRAIN, "seed of every random choice of the run");
     public static final Key BACKEND =
             key("backend", Kind.WORD, "auto", TRAIN, "torch, nd4j or reference (float64, slow); auto takes torch");

@@ -27,7 +27,7 @@ final class OutputFolder implements AutoCloseable {
     private static final String LOGS = "logs";
     /** All that a run writes, half-written files included; anything else belongs to somebody else and stays. */
     private static final Pattern OURS =
-            Pattern.compile("run\\.json|metrics\\.jsonl|events\\.jsonl|logs|ledger\\.mv\\.db"
+            Pattern.compile("run\\.json|(metrics|samples|events)\\.jsonl|logs|ledger\\.mv\\.db"
                     + "|checkpoint-\\d+|config\\.json|generation_config\\.json|model(-\\d+-of-\\d+)?\\.safetensors(\\.index\\.json)?"
                     + "|tokenizer.*\\.(json|model)|special_tokens_map\\.json|added_tokens\\.json|vocab\\.(json|txt)|merges\\.txt"
                     + "|chat_template\\.jinja|trainer_state\\.json|MANIFEST\\.json|run\\.json\\.tmp"

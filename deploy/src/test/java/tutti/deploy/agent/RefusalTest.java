@@ -80,6 +80,7 @@ class RefusalTest {
     void shouldDeleteOnlyWhatARunWrote() throws IOException {
         Files.writeString(out.resolve("run.json"), "{}");
         Files.writeString(out.resolve("metrics.jsonl"), "");
+        Files.writeString(out.resolve("samples.jsonl"), "");
         Files.writeString(out.resolve("model-00001-of-00002.safetensors"), "");
         Files.writeString(out.resolve("model.safetensors.index.json"), "");
         Files.writeString(out.resolve("run.json.tmp"), "");
@@ -97,7 +98,7 @@ class RefusalTest {
         prepare(config);
         assertThat(out)
                 .isDirectoryNotContaining(
-                        "glob:**{run.json,ledger.mv.db,metrics.jsonl,run.json.tmp,model-0*,model.*,checkpoint-?0,.lock}");
+                        "glob:**{run.json,ledger.mv.db,metrics.jsonl,samples.jsonl,run.json.tmp,model-0*,model.*,checkpoint-?0,.lock}");
         for (String name : others) {
             assertThat(out.resolve(name)).hasContent("mine");
         }
