@@ -13,7 +13,8 @@ final class PeakMemory {
     private final Map<Integer, Long> measured = new TreeMap<>();
 
     void add(Ready ready) {
-        planned.put(ready.rank(), ready.plannedBytes());
+        // What is measured is the highest of all generations, whose world sizes may differ.
+        planned.merge(ready.rank(), ready.plannedBytes(), Math::max);
     }
 
     void add(Finished finished) {

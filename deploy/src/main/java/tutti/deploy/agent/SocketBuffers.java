@@ -32,9 +32,9 @@ record SocketBuffers(int receive, int send) {
         }
     }
 
-    /** Bytes that a sender may have on the way: what the socket holds beside the kernel's own notes of each packet. */
+    /** Bytes that a sender may have on the way: what the socket holds beside the kernel's own notes of each packet; never more than it holds. */
     int window() {
-        return Math.max(LEAST_WINDOW, receive / 2);
+        return Math.min(receive, Math.max(LEAST_WINDOW, receive / 2));
     }
 
     /** For a run whose gradients go between nodes. */

@@ -63,6 +63,23 @@ class BucketPlanTest {
                 .isEqualTo(copies * (LAYOUT.size() - LAYOUT.replicated()));
     }
 
+    /** The last elements travel first: what backward has done of the head is on its way while it does the blocks. */
+    @Test
+    void shouldSendALittleFirstAndTheRestInLargeOnes() {
+        FlatLayout large = new FlatLayout(List.of(new ParameterSpec("w", Shape.of(1000, 1000), 0)));
+        List<Integer> bytes = new BucketPlan(large, Float.BYTES, 2 << 20, 2, false)
+                .ascending().stream()
+                        .map(bucket -> bucket.count() * Float.BYTES)
+                        .toList();
+        assertThat(bytes.get(bytes.size() - 1)).isEqualTo(1 << 20);
+        assertThat(bytes.get(bytes.size() - 2)).isEqualTo(2 << 20);
+        List<Integer> small = new BucketPlan(large, Float.BYTES, 100_000, 2, false)
+                .ascending().stream()
+                        .map(bucket -> bucket.count() * Float.BYTES)
+                        .toList();
+        assertThat(small.get(small.size() - 1)).as("never more than asked for").isEqualTo(100_000);
+    }
+
     /** Over all buckets, even where each has fewer grains than there are ranks. */
     @ParameterizedTest
     @CsvSource({"2,1048576", "3,5000", "3,60000", "7,30000", "8,1000", "64,5000", "100,1000"})

@@ -99,6 +99,19 @@ class MemoryPlanTest {
         assertThat(plan.gradientBytes()).as("of those that backward writes").isEqualTo(4 * WEIGHTS);
     }
 
+    /** Moments, and with bf16 the master weights, of a share of the matrices; norms are everybody's, and shares are whole grains. */
+    @ParameterizedTest(name = "--zero {0}, {1} workers")
+    @CsvSource({"1,2", "2,2", "1,4", "2,8"})
+    void shouldDivideTheOptimizersMemoryByTheWorkers(String zero, int workers) {
+        PlanConfig run = config("zero", zero, "nproc_per_node", Integer.toString(workers), "bf16", "True");
+        MemoryPlan plan = MemoryPlan.of(run, MODEL, Backends.sizes(Backend.TORCH, Device.CPU), LONGEST, none -> 0);
+        long norms = 32 * (2 * 4 + 1);
+        long share = norms + (WEIGHTS - norms) / workers;
+        assertThat(plan.bytes().get(MemoryUse.OPTIMIZER)).isBetween(8 * share, 8 * share + 8 * 2 * 1024);
+        assertThat(plan.bytes().get(MemoryUse.MASTER_WEIGHTS)).isBetween(4 * share, 4 * share + 4 * 2 * 1024);
+        assertThat(plan.bytes()).containsEntry(MemoryUse.PARAMETERS, 2 * WEIGHTS);
+    }
+
     @Test
     void shouldKeepGradientsWholeWhereAWorkerAddsUpVirtualRanks() {
         PlanConfig one = config("zero", "2", "nproc_per_node", "4", "virtual_ranks", "4");

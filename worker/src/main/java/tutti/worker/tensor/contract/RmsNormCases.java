@@ -7,6 +7,7 @@ import static tutti.worker.tensor.contract.Tolerance.ROUNDED_TWICE;
 
 import java.util.ArrayList;
 import java.util.List;
+import tutti.worker.tensor.DType;
 import tutti.worker.tensor.contract.Contract.Sizes;
 import tutti.worker.tensor.contract.SideBySide.Pair;
 
@@ -80,6 +81,13 @@ final class RmsNormCases {
                     "dtype",
                     (kernels, side) ->
                             kernels.rmsNorm(side.of(mixed), side.of(rstd), side.of(x), side.of(weight), EPS));
+            // Gradients of weights are of the master dtype, whatever the activations are.
+            DType narrow = sides.compute() == sides.master() ? sides.otherDType() : sides.compute();
+            Pair narrowSum = sides.output("narrowSum", narrow, 4);
+            sides.refuse(
+                    "dtype",
+                    (kernels, side) -> kernels.rmsNormBackward(
+                            side.of(x), side.of(narrowSum), side.of(x), side.of(x), side.of(weight), side.of(rstd)));
         }));
         return all;
     }

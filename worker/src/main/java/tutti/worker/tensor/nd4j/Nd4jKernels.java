@@ -281,6 +281,8 @@ public final class Nd4jKernels implements Kernels {
         Checks.rmsNorm(x, weight, rstd, masterDType());
         Checks.sameShape("rmsNormBackward", dx, dOut, x);
         Checks.sameShape("rmsNormBackward", dWeight, weight);
+        Checks.sameDType("rmsNormBackward", x, dx, dOut);
+        Checks.dtype("rmsNormBackward dWeight", dWeight, masterDType());
         if (x.count() == 0) {
             return;
         }
