@@ -57,6 +57,7 @@ final class HelpPage {
             case INTEGER, NUMBER -> " N";
             case LIST -> " A,B";
             case WORD -> " X";
+            case OBJECT -> " JSON";
         };
     }
 

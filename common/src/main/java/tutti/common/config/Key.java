@@ -22,6 +22,8 @@ public record Key(String name, Kind kind, String fallback, String group, String 
         /** Any decimal form, {@code 0.} and {@code 2e-5} included. */
         NUMBER,
         /** Comma-separated, or a YAML list. */
-        LIST
+        LIST,
+        /** JSON, or a YAML mapping. */
+        OBJECT
     }
 }

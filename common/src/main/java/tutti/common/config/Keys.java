@@ -203,8 +203,19 @@ public final class Keys {
     public static final Key MAX_STEPS =
             key("max_steps", Kind.INTEGER, "-1", TRAIN, "optimizer steps; when positive it overrides num_train_epochs");
     public static final Key LEARNING_RATE = key("learning_rate", Kind.NUMBER, "5e-5", TRAIN, "peak learning rate");
-    public static final Key LR_SCHEDULER_TYPE =
-            key("lr_scheduler_type", Kind.WORD, "linear", TRAIN, "linear, cosine, constant or constant_with_warmup");
+    public static final Key LR_SCHEDULER_TYPE = key(
+            "lr_scheduler_type",
+            Kind.WORD,
+            "linear",
+            TRAIN,
+            "linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup, inverse_sqrt, cosine_with_min_lr, "
+                    + "cosine_warmup_with_min_lr or warmup_stable_decay");
+    public static final Key LR_SCHEDULER_KWARGS = key(
+            "lr_scheduler_kwargs",
+            Kind.OBJECT,
+            "",
+            TRAIN,
+            "what the schedule takes besides, in transformers' words: '{\"min_lr_rate\": 0.1}'");
     public static final Key WARMUP_RATIO =
             key("warmup_ratio", Kind.NUMBER, "0", TRAIN, "share of all steps with a rising learning rate");
     public static final Key WARMUP_STEPS =

@@ -11,7 +11,7 @@ import static tutti.common.error.TuttiException.require;
  */
 public record OptimConfig(
         double learningRate,
-        Schedule schedule,
+        LrSchedule schedule,
         double warmupRatio,
         long warmupSteps,
         double weightDecay,
@@ -21,16 +21,13 @@ public record OptimConfig(
         double maxGradNorm,
         int zero) {
 
-    /** Shapes of the learning rate, as in transformers' {@code get_scheduler}. */
-    public enum Schedule {
-        LINEAR,
-        COSINE,
-        /** No warm-up, as in transformers. */
-        CONSTANT,
-        CONSTANT_WITH_WARMUP
-    }
-
     public OptimConfig {
+        double end = schedule.option("lr_end").orElse(0);
+        require(
+                end == 0 || end < learningRate,
+                "--lr_scheduler_kwargs: lr_end=%s: below --learning_rate=%s",
+                end,
+                learningRate);
         require(learningRate >= 0, "--learning_rate=%s: not below 0", learningRate);
         require(warmupRatio >= 0 && warmupRatio <= 1, "--warmup_ratio=%s: 0 to 1", warmupRatio);
         require(warmupSteps >= 0, "--warmup_steps=%d: not below 0", warmupSteps);
@@ -50,7 +47,7 @@ public record OptimConfig(
     static OptimConfig read(Settings settings) {
         return new OptimConfig(
                 settings.number(Keys.LEARNING_RATE),
-                settings.choice(Keys.LR_SCHEDULER_TYPE, Schedule.class),
+                LrSchedule.read(settings),
                 settings.number(Keys.WARMUP_RATIO),
                 settings.integer(Keys.WARMUP_STEPS),
                 settings.number(Keys.WEIGHT_DECAY),

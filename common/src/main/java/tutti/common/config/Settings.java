@@ -178,6 +178,10 @@ public final class Settings {
             node.forEach(item -> items.add(item.asText()));
             return String.join(",", items);
         }
+        Key known = Keys.byName().get(key.replace('-', '_'));
+        if (node.isObject() && known != null && known.kind() == Key.Kind.OBJECT) {
+            return node.toString();
+        }
         require(node.isValueNode(), "--config %s: %s: a single value is needed here", file, key);
         return node.isNull() ? "" : node.asText();
     }

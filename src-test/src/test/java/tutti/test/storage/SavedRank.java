@@ -12,6 +12,7 @@ import java.util.stream.Collectors;
 import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.CommitDir;
 import tutti.common.checkpoint.FileDigest;
+import tutti.common.config.LrSchedule;
 import tutti.common.config.OptimConfig;
 import tutti.common.error.TuttiException;
 import tutti.common.protocol.WorkerReport.WrittenFile;
@@ -43,7 +44,7 @@ import tutti.worker.tune.ShardLayout;
 final class SavedRank implements AutoCloseable {
     private static final LlamaConfig MODEL = new LlamaConfig(32, 64, 1, 2, 2, 16, 64, 16, 1e-5, 1e4, true, 0.2);
     private static final OptimConfig OPTIM =
-            new OptimConfig(1e-3, OptimConfig.Schedule.CONSTANT, 0, 0, 0, 0.9, 0.999, 1e-8, 1, 0);
+            new OptimConfig(1e-3, LrSchedule.of(LrSchedule.Shape.CONSTANT), 0, 0, 0, 0.9, 0.999, 1e-8, 1, 0);
 
     private final Kernels kernels = new TorchKernels(Device.CPU, 1);
     private final Arena arena = kernels.arena("rank", 16 << 20);

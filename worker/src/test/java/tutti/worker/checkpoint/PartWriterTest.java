@@ -25,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.checkpoint.FileDigest;
+import tutti.common.config.LrSchedule;
 import tutti.common.config.OptimConfig;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
@@ -267,8 +268,8 @@ class PartWriterTest {
             BucketPlan plan = new BucketPlan(layout, Float.BYTES, 16 << 10, ranks, sharded);
             replica = Replica.full(
                     kernels, layout, plan.shard(rank), GradientLayout.whole(layout), compute, arena, arena);
-            OptimConfig optim =
-                    new OptimConfig(1e-3, OptimConfig.Schedule.CONSTANT, 0, 0, 0, 0.9, 0.999, 1e-8, 1, sharded ? 1 : 0);
+            OptimConfig optim = new OptimConfig(
+                    1e-3, LrSchedule.of(LrSchedule.Shape.CONSTANT), 0, 0, 0, 0.9, 0.999, 1e-8, 1, sharded ? 1 : 0);
             AdamW optimizer = new AdamW(kernels, optim, replica, arena);
             WeightLoader.random(MODEL, replica, 42);
             List<String> hosts = Collections.nCopies(ranks, "thread");
