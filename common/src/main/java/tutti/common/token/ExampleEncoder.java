@@ -12,6 +12,7 @@ import tutti.common.config.EncodingConfig.OverLength;
 import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
+import tutti.common.dataset.Role;
 import tutti.common.dataset.Tokens;
 import tutti.common.dataset.Turn;
 import tutti.common.error.TuttiException;
@@ -134,7 +135,12 @@ public final class ExampleEncoder {
         }
         List<Turn> turns = new ArrayList<>(chat.turns());
         int last = turns.size() - 1;
-        turns.replaceAll(turn -> turn == chat.turns().get(last) ? turn : turn.withLearned(false));
+        while (last >= 0 && turns.get(last).role() != Role.ASSISTANT) {
+            last--;
+        }
+        for (int turn = 0; turn < turns.size(); turn++) {
+            turns.set(turn, turn == last ? turns.get(turn) : turns.get(turn).withLearned(false));
+        }
         return new Conversation(chat.source(), turns, chat.tools());
     }
 
@@ -145,13 +151,19 @@ public final class ExampleEncoder {
         return !masked || stops(sample.inputIds()[end - 1]);
     }
 
-    /** Nothing follows an end token but padding. */
+    /** Nothing follows an end token but padding, whichever of the two tokens that is. */
     private boolean learnsPadding(TokenizedExample sample) {
         int last = lastLearned(sample);
-        return last > 0
-                && stops(sample.inputIds()[last])
-                && sample.labels()[last - 1] != TokenizedExample.IGNORED
-                && sample.inputIds()[last - 1] == sample.inputIds()[last];
+        if (last < 1 || sample.labels()[last - 1] == TokenizedExample.IGNORED) {
+            return false;
+        }
+        int id = sample.inputIds()[last];
+        return stops(id) ? sample.inputIds()[last - 1] == id : pads(id);
+    }
+
+    private boolean pads(int id) {
+        OptionalInt pad = tokenizer.map(Tokenizer::padId).orElse(OptionalInt.empty());
+        return pad.isPresent() && pad.getAsInt() == id;
     }
 
     private boolean stops(int id) {

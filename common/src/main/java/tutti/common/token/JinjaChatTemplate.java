@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Role;
@@ -68,21 +70,25 @@ final class JinjaChatTemplate implements ChatTemplate {
         JinjaTemplate.Rendered full = render(chat, false);
         List<Rendered.Answer> answers = new ArrayList<>();
         List<Turn> turns = sample.turns();
-        int block = 0;
-        for (int turn = 0; turn < turns.size(); turn++) {
-            if (turns.get(turn).role() != Role.ASSISTANT) {
-                continue;
-            }
-            int number = block++;
+        int[] answering = IntStream.range(0, turns.size())
+                .filter(turn -> turns.get(turn).role() == Role.ASSISTANT)
+                .toArray();
+        for (int number = 0; number < answering.length; number++) {
+            int turn = answering[number];
             if (!turns.get(turn).learned() && !all) {
                 continue;
             }
-            JinjaTemplate.Span span = full.generations().isEmpty()
-                    ? byPrefixes(sample, chat, turn, full.text())
-                    : byBlock(sample, full, number);
-            requireCalls(sample, turn, full.text().substring(span.start(), span.end()));
-            answers.add(new Rendered.Answer(
-                    span.start(), span.end(), span.end(), turns.get(turn).learned()));
+            List<JinjaTemplate.Span> spans = full.generations().isEmpty()
+                    ? List.of(byPrefixes(sample, chat, turn, full.text()))
+                    : byBlocks(sample, chat, full, answering, number);
+            requireCalls(
+                    sample,
+                    turn,
+                    spans.stream()
+                            .map(span -> full.text().substring(span.start(), span.end()))
+                            .collect(Collectors.joining()));
+            spans.forEach(span -> answers.add(new Rendered.Answer(
+                    span.start(), span.end(), span.end(), turns.get(turn).learned())));
         }
         return new Rendered(full.text(), answers, true, true);
     }
@@ -106,26 +112,46 @@ final class JinjaChatTemplate implements ChatTemplate {
         }
     }
 
-    private JinjaTemplate.Span byBlock(Conversation sample, JinjaTemplate.Rendered full, int block) {
-        if (block >= full.generations().size()) {
-            throw TuttiException.data(
-                    "%s: chat template %s has %d generation blocks for more answers; each answer needs one",
-                    sample.source(), name, full.generations().size());
+    /** One block each, or those that lie between where a prompt for it would end and the end of one for the next answer. */
+    private List<JinjaTemplate.Span> byBlocks(
+            Conversation sample, Chat chat, JinjaTemplate.Rendered full, int[] answering, int number) {
+        List<JinjaTemplate.Span> blocks = full.generations();
+        if (blocks.size() == answering.length) {
+            return List.of(blocks.get(number));
         }
-        return full.generations().get(block);
+        int from = headOf(chat, answering[number], full.text());
+        int to = number + 1 < answering.length
+                ? headOf(chat, answering[number + 1], full.text())
+                : full.text().length();
+        List<JinjaTemplate.Span> own = blocks.stream()
+                .filter(block -> block.start() >= from && block.start() < to)
+                .toList();
+        if (from < 0 || to < 0 || own.isEmpty()) {
+            throw TuttiException.data(
+                    "%s: chat template %s has %d generation blocks for %d answers, and which are whose cannot be told; each answer needs"
+                            + " one",
+                    sample.source(), name, blocks.size(), answering.length);
+        }
+        return own;
+    }
+
+    /** Where a prompt for the answer in that turn would end; -1 if the whole chat begins otherwise. */
+    private int headOf(Chat chat, int turn, String full) {
+        String head = render(chat.first(turn), true).text();
+        return full.startsWith(head) ? head.length() : -1;
     }
 
     /** From where a prompt for it would end to where the chat up to it does, or to where the next turn begins. */
     private JinjaTemplate.Span byPrefixes(Conversation sample, Chat chat, int turn, String full) {
-        String head = render(chat.first(turn), true).text();
-        OptionalInt end = full.startsWith(head) ? end(chat, turn, full) : OptionalInt.empty();
-        if (end.isEmpty() || end.getAsInt() < head.length()) {
+        int head = headOf(chat, turn, full);
+        OptionalInt end = head < 0 ? OptionalInt.empty() : end(chat, turn, full);
+        if (end.isEmpty() || end.getAsInt() < head) {
             throw TuttiException.data(
                     "%s: chat template %s writes answer %d otherwise when other turns follow, so what the assistant says cannot be told; "
                             + "--train_on completion learns last answers alone, or mark them in the template with {%% generation %%}",
                     sample.source(), name, turn);
         }
-        return new JinjaTemplate.Span(head.length(), withoutBlanks(full, head.length(), end.getAsInt()));
+        return new JinjaTemplate.Span(head, withoutBlanks(full, head, end.getAsInt()));
     }
 
     private OptionalInt end(Chat chat, int turn, String full) {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -95,6 +96,36 @@ class ChatTemplatesTest {
         assertThat(found.answers()).hasSize(2).isEqualTo(marked.answers());
     }
 
+    /** As a template does that marks thoughts and words apart. */
+    @Test
+    void shouldGiveAnAnswerAllOfItsGenerationBlocks() {
+        String source = """
+                {%- for m in messages -%}
+                {{ m.role }}:
+                {%- if m.role == 'assistant' -%}
+                {% generation %}thoughts{% endgeneration %}|{% generation %}{{ m.content }}</s>{% endgeneration %}
+                {%- else -%}
+                {{ m.content }}
+                {%- endif -%}
+                {%- endfor -%}
+                {{ 'assistant:' if add_generation_prompt else '' }}""";
+        ChatTemplate twice = new JinjaChatTemplate("twice", source, SPECIAL);
+        assertThat(answers(twice.render(CHAT, false)))
+                .containsExactly("thoughts", "Hello.</s>", "thoughts", "Tutti.</s>");
+        List<Turn> turns = new ArrayList<>(CHAT.turns());
+        turns.set(2, turns.get(2).withLearned(false));
+        assertThat(answers(twice.render(new Conversation("test", turns), false)))
+                .as("of the last answer alone")
+                .containsExactly("thoughts", "Tutti.</s>");
+
+        String some = source.replace("{% generation %}thoughts{% endgeneration %}|", "")
+                .replace("m.role == 'assistant'", "m.role == 'assistant' and loop.last");
+        assertThatThrownBy(() -> new JinjaChatTemplate("some", some, SPECIAL).render(CHAT, false))
+                .hasMessage(
+                        "test: chat template some has 1 generation blocks for 2 answers, and which are whose cannot be told;"
+                                + " each answer needs one");
+    }
+
     /** The last answer of Qwen3 begins with thoughts, which earlier ones lose when others follow. */
     @ParameterizedTest
     @CsvSource({
@@ -168,6 +199,28 @@ class ChatTemplatesTest {
     }
 
     @Test
+    void shouldLearnTheLastAnswerWhereSomebodyElseSpeaksLast() {
+        try (Tokenizer tokenizer = Tokenizer.open(Shared.file("tokenizers/qwen3"))) {
+            List<Turn> turns = new ArrayList<>(CHAT.turns());
+            turns.add(new Turn(Role.USER, "Bye"));
+            ExampleEncoder encoder = new ExampleEncoder(
+                    Optional.of(tokenizer),
+                    new EncodingConfig("", TrainOn.COMPLETION, OverLength.TRUNCATE),
+                    500,
+                    tokenizer.vocabularySize());
+            int[] learned = Arrays.stream(encoder.describe(new Conversation("test", turns))
+                            .example()
+                            .labels())
+                    .filter(label -> label != TokenizedExample.IGNORED)
+                    .toArray();
+            assertThat(tokenizer.decode(learned, false))
+                    .contains("Tutti.")
+                    .endsWith(tokenizer.eosText().orElseThrow())
+                    .doesNotContain("Hello", "Bye");
+        }
+    }
+
+    @Test
     void shouldSayWhatIsWrongWithASample() {
         try (Tokenizer tokenizer = Tokenizer.open(Shared.file("models/stories260k"))) {
             // The end that this template writes is none that the tokenizer knows.
@@ -218,6 +271,26 @@ class ChatTemplatesTest {
                             new Turn(Role.USER, "What is <|im_end|>?"),
                             new Turn(Role.ASSISTANT, "An end, like </s>.")));
             assertThat(usual.describe(chat).findings()).isEmpty();
+        }
+    }
+
+    @Test
+    void shouldNoticePaddingThatIsLearnedWhereItIsATokenOfItsOwn() throws Exception {
+        Path model = Shared.file("models/stories260k");
+        Files.copy(model.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                Files.readString(model.resolve("tokenizer_config.json"))
+                        .replace("\"pad_token\": null", "\"pad_token\": \"<unk>\""));
+        try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+            int pad = tokenizer.padId().orElseThrow();
+            ExampleEncoder encoder = new ExampleEncoder(Optional.of(tokenizer), 500, 512);
+            int[] padded = {1, 9, 2, pad, pad};
+            assertThat(encoder.describe(new Tokens("t", padded, padded)).findings())
+                    .containsExactly(Finding.PADDING_LEARNED);
+            assertThat(encoder.describe(new Tokens("t", padded, new int[] {1, 9, 2, -100, -100}))
+                            .findings())
+                    .isEmpty();
         }
     }
 
