@@ -88,6 +88,10 @@ public final class CoordinatorMain {
                     ledger,
                     new Announcer(board, meters, terminal, System::nanoTime),
                     control);
+            if (again) {
+                // All workers have ended their writing by now.
+                Checkpoints.sweep(output);
+            }
             return 0;
         }
     }

@@ -18,12 +18,12 @@ import tutti.common.config.WorkerSeat;
 import tutti.coordinator.CoordinatorMain;
 import tutti.coordinator.run.RunControl;
 import tutti.deploy.agent.Agent;
+import tutti.deploy.agent.AvailableMemory;
 import tutti.deploy.agent.ChildCommand;
 import tutti.deploy.agent.ParentWatch;
 import tutti.deploy.agent.Patience;
 import tutti.deploy.agent.Preflight;
 import tutti.deploy.agent.Signals;
-import tutti.deploy.doctor.AvailableMemory;
 import tutti.worker.WorkerMain;
 import tutti.worker.agent.WorkerControl;
 

@@ -3,9 +3,11 @@ package tutti.deploy.agent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -16,6 +18,7 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tutti.common.error.Category;
+import tutti.common.error.TuttiException;
 
 /**
  * Watches the children of one agent and decides what the end of one means for the others. One that is killed is started again. The
@@ -26,6 +29,11 @@ final class Supervisor {
     private static final Logger LOG = LoggerFactory.getLogger(Supervisor.class);
     /** After SIGKILL only a process stuck in the kernel is left. */
     private static final Duration AFTER_KILL = Duration.ofSeconds(5);
+
+    /** Who falls so soon behind another has most likely fallen with it: of the same memory, or with the container. */
+    private static final Duration TOGETHER = Duration.ofSeconds(10);
+
+    private static final Duration LOOK_AT_MEMORY = Duration.ofSeconds(2);
 
     private static final int CTRL_C = 130;
     private static final int SIGTERM = 143;
@@ -38,7 +46,14 @@ final class Supervisor {
     private final Map<Child, Starter> kept = new HashMap<>();
 
     private final BlockingQueue<Child> ended = new LinkedBlockingQueue<>();
+    private final AvailableMemory machine = AvailableMemory.here();
+
+    /** Losses that were answered with a restart. */
     private int restarts;
+    /** Who fell with the last one of them, and when that was. */
+    private final Set<Starter> fallen = new HashSet<>();
+
+    private long lastLoss;
     private String firstLoss = "";
     private boolean stopping;
     /** In which all have to end, once they are told to. */
@@ -80,13 +95,15 @@ final class Supervisor {
     /**
      * Waits for the end of the run, then stops every child that is left.
      *
-     * @param maxRestarts so often a child of {@link #keep} is started again, all of them counted
+     * @param maxRestarts losses of children of {@link #keep} that are answered with a restart; those that fall together are one
      */
     int watch(int maxRestarts) throws InterruptedException {
         while (true) {
-            // No deadline: this wait is the run. Hangs inside it are the coordinator's to find.
-            Child child = ended.take();
-            if (!startAgain(child, maxRestarts)) {
+            // Again and again, without end: this wait is the run. Hangs inside it are the coordinator's to find.
+            Child child = ended.poll(LOOK_AT_MEMORY.toMillis(), TimeUnit.MILLISECONDS);
+            if (child == null) {
+                lookAtMemory();
+            } else if (!startAgain(child, maxRestarts)) {
                 return watch(child);
             }
         }
@@ -102,10 +119,12 @@ final class Supervisor {
             return false;
         }
         firstLoss = firstLoss.isEmpty() ? child.epitaph(host) : firstLoss;
-        if (restarts == maxRestarts) {
-            return false;
+        if (!fellWithOthers(again)) {
+            if (restarts == maxRestarts) {
+                return false;
+            }
+            restarts++;
         }
-        restarts++;
         terminal.note(
                 "%s; started again (%d of --max_restarts %d)".formatted(child.epitaph(host), restarts, maxRestarts));
         children.remove(child);
@@ -115,6 +134,27 @@ final class Supervisor {
             alive().forEach(other -> other.say(Word.COORDINATOR_LOST));
         }
         return true;
+    }
+
+    /** Else it is the first of a loss that counts. The same one twice is always another loss. */
+    private boolean fellWithOthers(Starter starter) {
+        long now = System.nanoTime();
+        if (!fallen.isEmpty() && now - lastLoss < TOGETHER.toNanos() && fallen.add(starter)) {
+            return true;
+        }
+        fallen.clear();
+        fallen.add(starter);
+        lastLoss = now;
+        return false;
+    }
+
+    private void lookAtMemory() {
+        try {
+            long free = machine.bytes();
+            alive().forEach(child -> child.memory().look(free));
+        } catch (TuttiException e) {
+            LOG.debug("memory was not looked at", e);
+        }
     }
 
     /** As {@link #watch(int)}, without restarts, but says so and stops them all if none has ended for so long. */

@@ -21,6 +21,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tutti.common.error.TuttiException;
+import tutti.deploy.agent.AvailableMemory;
 import tutti.worker.tensor.torch.Bf16Products;
 
 /**

@@ -82,6 +82,7 @@ class ClusterChaosTest {
 
     /** Steps between a checkpoint and the death of everything are trained, and told, again. */
     private static void assertSame(RunOutput output, RunOutput undisturbed, String what) throws Exception {
+        assertThat(output.folder()).as(what + ": half-written or half-deleted").isDirectoryNotContaining("glob:**/.*");
         assertThat(output.hashes().values()).as(what).containsOnly(undisturbed.hash(4));
         assertThat(losses(output)).as(what).isEqualTo(losses(undisturbed));
         assertThat(Files.mismatch(model(output), model(undisturbed)))

@@ -1,4 +1,4 @@
-package tutti.deploy.doctor;
+package tutti.deploy.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

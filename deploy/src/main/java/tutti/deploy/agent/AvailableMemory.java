@@ -1,4 +1,4 @@
-package tutti.deploy.doctor;
+package tutti.deploy.agent;
 
 import static tutti.common.error.TuttiException.environment;
 
@@ -32,12 +32,12 @@ public record AvailableMemory(Path root) {
     }
 
     /** All memory of the machine. */
-    long total() {
+    public long total() {
         return machine("MemTotal");
     }
 
     /** The least limit of the groups; empty where none is tighter than the machine. */
-    OptionalLong limit() {
+    public OptionalLong limit() {
         long total = total();
         // Version 1 writes "no limit" as a number above any memory.
         return groups().flatMapToLong(group -> group.limit().stream())
