@@ -8,7 +8,7 @@ public enum Finding {
     DOUBLED_BOS("two beginning tokens: the template writes one, and so does the data or the tokenizer"),
     END_NOT_LEARNED("an answer that does not learn to end: its last token is no end token, or is masked"),
     PADDING_LEARNED(
-            "padding that is learned: two end tokens in a row; where pad and end are one token, labels have to tell them apart"),
+            "padding that is learned: a padding token at the end, or two end tokens; where both are one token, labels have to tell them apart"),
     UNKNOWN_MARKER(
             "the chat template writes a marker, such as <|im_start|>, that is no token of the tokenizer; are both of this model?");
 

@@ -44,8 +44,11 @@ final class SampleEncoding implements AutoCloseable {
     private final EncodeTally tally = new EncodeTally();
     private final Fingerprint fingerprint = new Fingerprint();
     private final int[] kept;
-    private ExampleEncoder encoder;
-    private Optional<Tokenizer> tokenizer = Optional.empty();
+    private final Optional<Tokenizer> tokenizer;
+    private final ExampleEncoder encoder;
+    /** Has any sample been text? */
+    private boolean text;
+
     private long taken;
 
     private record Ahead(int file, String source, Future<Sample> sample) {}
@@ -55,7 +58,10 @@ final class SampleEncoding implements AutoCloseable {
         this.into = into;
         this.progress = progress;
         this.kept = new int[source.paths().files().size()];
-        this.encoder = encoder();
+        // Samples that are tokens already need none; where there is one, what it knows of them is looked at, too.
+        this.tokenizer =
+                Tokenizer.isIn(source.folder()) ? Optional.of(Tokenizer.open(source.folder())) : Optional.empty();
+        this.encoder = new ExampleEncoder(tokenizer, source.encoding(), source.maxLength(), source.vocabulary());
         AtomicInteger number = new AtomicInteger();
         this.threads = Executors.newFixedThreadPool(source.threads(), task -> {
             Thread thread = new Thread(task, "tutti-tokenise-" + number.getAndIncrement());
@@ -79,26 +85,23 @@ final class SampleEncoding implements AutoCloseable {
                     encoding.tally.report(source.maxLength()),
                     held,
                     IntStream.of(encoding.kept).boxed().toList(),
-                    encoding.tokenizer.isPresent(),
+                    encoding.text,
                     encoding.fingerprint.hex());
         }
     }
 
     private void take(int file, DataFormat format, Example example) {
-        if (tokenizer.isEmpty() && !(example instanceof Tokens)) {
-            // Only now: samples that are tokens already need none, and are not examined by what it would know of them.
-            tokenizer = Optional.of(Tokenizer.open(source.folder()));
-            encoder = encoder();
+        if (!text && !(example instanceof Tokens)) {
+            text = true;
+            if (tokenizer.isEmpty()) {
+                // Says which file is missing.
+                Tokenizer.open(source.folder()).close();
+            }
         }
-        ExampleEncoder its = encoder;
-        ahead.add(new Ahead(file, example.source(), threads.submit(() -> its.describe(example))));
+        ahead.add(new Ahead(file, example.source(), threads.submit(() -> encoder.describe(example))));
         if (ahead.size() > AHEAD * source.threads()) {
             handOn();
         }
-    }
-
-    private ExampleEncoder encoder() {
-        return new ExampleEncoder(tokenizer, source.encoding(), source.maxLength(), source.vocabulary());
     }
 
     private void handOn() {
