@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -74,22 +75,31 @@ final class Commits implements AutoCloseable {
 
     /** @return whether this was the last part */
     boolean add(PartWritten part, int worldSize) {
-        Pending pending = pending(part.rank(), part.step());
-        part.files().forEach(file -> pending.files().put(file.name(), new FileDigest(file.bytes(), file.sha256())));
-        return isLast(pending, part.rank(), worldSize);
+        return pending(part.rank(), part.step())
+                .filter(pending -> {
+                    part.files()
+                            .forEach(file ->
+                                    pending.files().put(file.name(), new FileDigest(file.bytes(), file.sha256())));
+                    return isLast(pending, part.rank(), worldSize);
+                })
+                .isPresent();
     }
 
     /** @return whether this was the last part */
     boolean add(PartFailed part, int worldSize) {
-        Pending pending = pending(part.rank(), part.step());
-        pending.failures().add("rank %d: %s".formatted(part.rank(), part.message()));
-        return isLast(pending, part.rank(), worldSize);
+        return pending(part.rank(), part.step())
+                .filter(pending -> {
+                    pending.failures().add("rank %d: %s".formatted(part.rank(), part.message()));
+                    return isLast(pending, part.rank(), worldSize);
+                })
+                .isPresent();
     }
 
-    private Pending pending(int rank, long step) {
-        Pending pending = open.get(step);
-        if (pending == null) {
-            throw TuttiException.bug("rank %d wrote a part of %s that nobody asked for", rank, Checkpoints.name(step));
+    /** Empty where it has ended: that part was told twice. */
+    private Optional<Pending> pending(int rank, long step) {
+        Optional<Pending> pending = Optional.ofNullable(open.get(step));
+        if (pending.isEmpty()) {
+            LOG.warn("rank {}: a part of {}, which is not being written; ignored", rank, Checkpoints.name(step));
         }
         return pending;
     }

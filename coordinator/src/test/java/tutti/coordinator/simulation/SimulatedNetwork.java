@@ -8,10 +8,14 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Akka's messages between processes: late, in order between one sender and one receiver, at most once. What a killed process has sent
- * may or may not arrive; what comes to an end that is cut off waits there.
+ * Akka's messages between processes: late, and in order between one sender and one receiver. A few of those to the
+ * coordinator come once more later: more than Akka does, and what workers do that ask again. What a killed process has sent may or may not arrive; what comes to an end that
+ * is cut off waits there.
  */
 final class SimulatedNetwork {
+    /** To workers. */
+    static final String ORDERS = "orders";
+
     private final Schedule schedule;
     private final Map<Link, Line> lines = new LinkedHashMap<>();
     private final Set<String> cut = new TreeSet<>();
@@ -43,7 +47,11 @@ final class SimulatedNetwork {
         if (cut.contains(link.from()) || cut.contains(link.to())) {
             line.late++;
         } else if (!line.letters.isEmpty()) {
-            line.letters.remove().run();
+            Runnable letter = line.letters.remove();
+            letter.run();
+            if (!link.channel().equals(ORDERS) && schedule.chance(0.02)) {
+                schedule.after(schedule.between(0, 200), letter);
+            }
         }
     }
 

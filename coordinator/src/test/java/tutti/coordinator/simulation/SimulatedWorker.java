@@ -172,7 +172,8 @@ final class SimulatedWorker {
         assign = Optional.empty();
         commands = cluster.spawn(name + "-" + mine, Behaviors.receiveMessage(command -> {
             SimulatedCoordinator from = cluster.coordinator();
-            cluster.network().send(from.name(), name, "orders", () -> later(0, () -> hear(mine, command, from)));
+            cluster.network()
+                    .send(from.name(), name, SimulatedNetwork.ORDERS, () -> later(0, () -> hear(mine, command, from)));
             return Behaviors.same();
         }));
         joinWithWhatIsHeld(mine);
