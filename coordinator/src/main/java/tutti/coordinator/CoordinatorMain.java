@@ -89,10 +89,18 @@ public final class CoordinatorMain {
                     new Announcer(board, meters, terminal, System::nanoTime),
                     control);
             if (again) {
-                // All workers have ended their writing by now.
-                Checkpoints.sweep(output);
+                sweepBehind(output, terminal);
             }
             return 0;
+        }
+    }
+
+    /** All workers have ended their writing by now. The run is done, whether this can be cleared or not. */
+    private static void sweepBehind(Path output, Terminal terminal) {
+        try {
+            Checkpoints.sweep(output);
+        } catch (TuttiException e) {
+            terminal.line("warning: " + e.getMessage());
         }
     }
 

@@ -75,24 +75,17 @@ final class Commits implements AutoCloseable {
 
     /** @return whether this was the last part */
     boolean add(PartWritten part, int worldSize) {
-        return pending(part.rank(), part.step())
-                .filter(pending -> {
-                    part.files()
-                            .forEach(file ->
-                                    pending.files().put(file.name(), new FileDigest(file.bytes(), file.sha256())));
-                    return isLast(pending, part.rank(), worldSize);
-                })
-                .isPresent();
+        Optional<Pending> pending = pending(part.rank(), part.step());
+        pending.ifPresent(its -> part.files()
+                .forEach(file -> its.files().put(file.name(), new FileDigest(file.bytes(), file.sha256()))));
+        return pending.isPresent() && isLast(pending.get(), part.rank(), worldSize);
     }
 
     /** @return whether this was the last part */
     boolean add(PartFailed part, int worldSize) {
-        return pending(part.rank(), part.step())
-                .filter(pending -> {
-                    pending.failures().add("rank %d: %s".formatted(part.rank(), part.message()));
-                    return isLast(pending, part.rank(), worldSize);
-                })
-                .isPresent();
+        Optional<Pending> pending = pending(part.rank(), part.step());
+        pending.ifPresent(its -> its.failures().add("rank %d: %s".formatted(part.rank(), part.message())));
+        return pending.isPresent() && isLast(pending.get(), part.rank(), worldSize);
     }
 
     /** Empty where it has ended: that part was told twice. */

@@ -8,9 +8,9 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Akka's messages between processes: late, and in order between one sender and one receiver. A few of those to the
- * coordinator come once more later: more than Akka does, and what workers do that ask again. What a killed process has sent may or may not arrive; what comes to an end that
- * is cut off waits there.
+ * Akka's messages between processes: late, and in order between one sender and one receiver. A few of those to the coordinator come
+ * once more later, which Akka's own do not, but what workers ask again does. What a killed process has sent may or may not arrive; what
+ * comes to an end that is cut off waits there.
  */
 final class SimulatedNetwork {
     /** To workers. */
