@@ -116,6 +116,19 @@ class RunFlagsTest {
     }
 
     @Test
+    void shouldShowTheFlagsThatACommandHasBesidesThoseOfARun() {
+        assertThat(help("run"))
+                .contains("--lr_scheduler_kwargs JSON", "--config FILE")
+                .doesNotContain("--json");
+        assertThat(help("plan")).contains("--json", "--config FILE");
+        assertThat(help("data")).contains("--json", "--config FILE");
+    }
+
+    private static String help(String command) {
+        return Tutti.commands().get(command).get().getUsageMessage();
+    }
+
+    @Test
     void shouldTakeDashesAndVerboseWithEveryCommand() {
         assertThat(executeAll("generate", "--model=m", "--prompt=x", "--max-new-tokens=0", "--verbose"))
                 .isEqualTo(Category.USER.exitCode());

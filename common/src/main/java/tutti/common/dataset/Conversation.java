@@ -16,4 +16,13 @@ public record Conversation(String source, List<Turn> turns, String tools) implem
     public Conversation {
         turns = List.copyOf(turns);
     }
+
+    /** Number of the last turn of the assistant; -1 if it has none. */
+    public int lastAnswer() {
+        int last = turns.size() - 1;
+        while (last >= 0 && turns.get(last).role() != Role.ASSISTANT) {
+            last--;
+        }
+        return last;
+    }
 }

@@ -12,7 +12,6 @@ import tutti.common.config.EncodingConfig.OverLength;
 import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
-import tutti.common.dataset.Role;
 import tutti.common.dataset.Tokens;
 import tutti.common.dataset.Turn;
 import tutti.common.error.TuttiException;
@@ -134,10 +133,7 @@ public final class ExampleEncoder {
             return sample;
         }
         List<Turn> turns = new ArrayList<>(chat.turns());
-        int last = turns.size() - 1;
-        while (last >= 0 && turns.get(last).role() != Role.ASSISTANT) {
-            last--;
-        }
+        int last = chat.lastAnswer();
         for (int turn = 0; turn < turns.size(); turn++) {
             turns.set(turn, turn == last ? turns.get(turn) : turns.get(turn).withLearned(false));
         }

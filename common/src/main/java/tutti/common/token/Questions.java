@@ -11,7 +11,6 @@ import tutti.common.config.EncodingConfig.TrainOn;
 import tutti.common.dataset.Completion;
 import tutti.common.dataset.Conversation;
 import tutti.common.dataset.Example;
-import tutti.common.dataset.Role;
 import tutti.common.dataset.Turn;
 
 /** Makes questions of samples: how a prompt goes on, or the last answer of a conversation. Samples that are too long are asked whole. */
@@ -75,10 +74,7 @@ public final class Questions {
             return Optional.empty();
         }
         List<Turn> turns = chat.turns();
-        int last = turns.size() - 1;
-        while (last >= 0 && turns.get(last).role() != Role.ASSISTANT) {
-            last--;
-        }
+        int last = chat.lastAnswer();
         if (last < 1) {
             return Optional.empty();
         }
