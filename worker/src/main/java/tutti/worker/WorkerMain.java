@@ -17,6 +17,7 @@ import tutti.worker.agent.TrainingThread;
 import tutti.worker.agent.WorkerAgent;
 import tutti.worker.agent.WorkerAgent.Ending;
 import tutti.worker.agent.WorkerControl;
+import tutti.worker.train.Backends;
 
 /** One worker process: wires the actor system and the agent, and waits for the end. */
 public final class WorkerMain {
@@ -34,6 +35,7 @@ public final class WorkerMain {
      * @throws TuttiException if no coordinator can be reached
      */
     public static int run(RunConfig config, WorkerSeat seat, WorkerControl control) {
+        Backends.loadAhead(config.train().backend());
         GradientAddress address = GradientAddress.of(config.launch(), seat);
         TrainingThread training = new TrainingThread(config, seat, address);
         while (underOneCoordinator(config, seat, address, training, control) == Ending.COORDINATOR_LOST) {

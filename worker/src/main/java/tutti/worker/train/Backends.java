@@ -2,6 +2,8 @@ package tutti.worker.train;
 
 import java.util.Locale;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tutti.common.config.TrainConfig.Backend;
 import tutti.common.config.TrainConfig.DeviceKind;
 import tutti.common.error.Category;
@@ -22,6 +24,8 @@ import tutti.worker.tensor.torch.TorchWorkspace;
 
 /** The backend that {@code --backend} names; the native libraries of the others are not touched. */
 public final class Backends {
+    private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
+
     private Backends() {}
 
     /**
@@ -49,6 +53,24 @@ public final class Backends {
             case ND4J -> new Nd4jKernels(threads);
             case REFERENCE -> new ReferenceKernels();
         });
+    }
+
+    /**
+     * Loads the backend's library on a thread of its own, so that a worker does so while it waits to be taken. One that does not load is
+     * for {@link #open} to tell.
+     */
+    public static void loadAhead(Backend backend) {
+        Thread loader = new Thread(
+                () -> {
+                    try {
+                        addition(backend);
+                    } catch (TuttiException e) {
+                        LOG.debug("not loaded ahead of need", e);
+                    }
+                },
+                "tutti-load-" + backend.name().toLowerCase(Locale.ROOT));
+        loader.setDaemon(true);
+        loader.start();
     }
 
     private static <T> T loaded(Backend backend, Supplier<T> open) {

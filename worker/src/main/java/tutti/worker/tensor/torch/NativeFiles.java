@@ -9,13 +9,20 @@ import org.bytedeco.javacpp.Loader;
 final class NativeFiles {
     static {
         // Its own garbage collection of native objects: every one is closed here by a scope or an owner, and the
-        // bookkeeping costs
-        // ten times the call it watches.
+        // bookkeeping costs ten times the call it watches.
         System.setProperty("org.bytedeco.javacpp.nopointergc", "true");
     }
 
     private static final String FOLDER = "/org/bytedeco/pytorch/" + Loader.getPlatform();
     private static final String CUDA = FOLDER + "-gpu/libtorch_cuda.so";
+
+    static {
+        if (!packCuda()) {
+            // The presets are for both: unless told, they look for some thirty CUDA libraries in every jar, which
+            // takes longer than loading libtorch does.
+            System.setProperty("org.bytedeco.javacpp.platform.extension", "");
+        }
+    }
 
     private NativeFiles() {}
 
