@@ -2,6 +2,7 @@ package tutti.common.config;
 
 import static tutti.common.error.TuttiException.require;
 
+import java.time.Duration;
 import java.util.Locale;
 import tutti.common.config.TrainConfig.Backend;
 
@@ -29,6 +30,11 @@ public record AllReduceConfig(int bucketBytes, ReduceDType reduceDType, int time
     public AllReduceConfig {
         require(bucketBytes >= 1024, "--bucket_cap_mb: %d bytes are too few; at least 1 KiB", bucketBytes);
         require(timeoutSeconds >= 1, "--allreduce_timeout=%d: at least 1 second", timeoutSeconds);
+    }
+
+    /** For which a computation may stand still where nobody waits for it: far more than any one pass through a layer takes. */
+    public Duration hung() {
+        return Duration.ofSeconds(20L * timeoutSeconds);
     }
 
     void requireGradientsOf(Backend backend) {

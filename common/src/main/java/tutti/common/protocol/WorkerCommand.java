@@ -62,12 +62,14 @@ public sealed interface WorkerCommand extends WireMessage {
     /**
      * Shards of the coming steps, ascending, ahead of need. Answered by one StepDone for each.
      *
+     * @param number from 0 in each generation: one that comes once more is passed over
      * @param shards none where only a checkpoint is due
      * @param save write this rank's part of a checkpoint after the last step that was leased, these shards included. Answered by
      *     PartWritten or PartFailed, while training goes on
      * @param evaluate how good the weights are after that step: all ranks together, before the next step. Answered by Evaluated
      */
-    record Lease(int generation, List<StepShard> shards, boolean save, boolean evaluate) implements WorkerCommand {}
+    record Lease(int generation, long number, List<StepShard> shards, boolean save, boolean evaluate)
+            implements WorkerCommand {}
 
     /**
      * All steps are done, and what was evaluated is known: write the final model. Only where the best one is to be that. Answered by

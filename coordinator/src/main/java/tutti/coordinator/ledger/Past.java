@@ -29,8 +29,14 @@ public record Past(
         int rollbacks,
         long measured,
         List<EvalMetrics> evaluations) {
-    /** @param member described */
-    public record Loss(int generation, int node, String member) {}
+    /**
+     * @param node or {@link #BETWEEN_NODES}
+     * @param member described
+     */
+    public record Loss(int generation, int node, String member) {
+        /** Of what joins the workers, while none of them was lost. */
+        public static final int BETWEEN_NODES = -1;
+    }
 
     /** A run begins. */
     public static final Past NONE = new Past("", List.of(), 0, 0, List.of(), 0, 0, 0, 0, List.of());

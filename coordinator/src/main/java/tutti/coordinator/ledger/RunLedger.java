@@ -32,6 +32,9 @@ public final class RunLedger implements AutoCloseable {
     public static final Duration BEAT = Duration.ofSeconds(3);
 
     private static final ObjectMapper JSON = new ObjectMapper();
+    /** Event: all workers of a generation were there and could not reach each other. */
+    public static final String GROUP_BROKE = "group_broke";
+
     private static final String EVALUATED = "evaluated";
     /** Long enough for two that make the tables at the same time. */
     private static final Duration AT_THE_START = Duration.ofSeconds(2);
@@ -154,6 +157,11 @@ public final class RunLedger implements AutoCloseable {
                             details.path("generation").asInt(),
                             details.path("node").asInt(),
                             details.path("member").asText()));
+                case GROUP_BROKE ->
+                    lost.add(new Past.Loss(
+                            details.path("generation").asInt(),
+                            Past.Loss.BETWEEN_NODES,
+                            "the connection of the group"));
                 case "node_left" -> {
                     int node = details.path("node").asInt();
                     lost.removeIf(loss -> loss.node() == node);

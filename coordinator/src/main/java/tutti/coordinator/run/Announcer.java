@@ -131,6 +131,15 @@ public final class Announcer {
         publish(board.status().withState(RunState.FORMING, line));
     }
 
+    /** Nobody was lost, yet some could not reach each other. */
+    void broke(String message, Losses losses) {
+        String line =
+                ("%s; every worker is there and answers, so all try again (%d of %d losses that --max_restarts allows)")
+                        .formatted(message, losses.count(), losses.allowed());
+        terminal.line(line);
+        publish(board.status().withState(RunState.FORMING, line));
+    }
+
     /** No step can go on before files are written. */
     void writing() {
         publish(board.status().withState(RunState.COMMITTING, "writing a checkpoint or the final model"));

@@ -60,8 +60,11 @@ record Leases(List<Member> members, int generation, Announcer announcer, LongSup
         boolean begun = save && training.checkpoints.begin(to, members.size());
         List<List<StepShard>> shards = training.plan.shards(training.leased, to);
         for (Member member : members) {
-            member.commands().tell(new WorkerCommand.Lease(generation, shards.get(member.rank()), begun, evaluate));
+            member.commands()
+                    .tell(new WorkerCommand.Lease(
+                            generation, training.orders, shards.get(member.rank()), begun, evaluate));
         }
+        training.orders++;
         training.leased = to;
     }
 }

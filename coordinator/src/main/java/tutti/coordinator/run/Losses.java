@@ -33,6 +33,11 @@ final class Losses {
         add(generation, member.join().nodeRank(), cause);
     }
 
+    /** All workers of a generation were there, and could not reach each other. */
+    void addBroken(int generation, TuttiException cause) {
+        add(generation, Past.Loss.BETWEEN_NODES, cause);
+    }
+
     private void add(int generation, int node, TuttiException cause) {
         if (all.stream().noneMatch(loss -> loss.generation() == generation && loss.node() == node)) {
             all.add(new Loss(generation, node, cause));
@@ -63,7 +68,7 @@ final class Losses {
                 ? first
                 : new TuttiException(
                         Category.PEER,
-                        "workers were lost %d times, --max_restarts is %d; the first: %s"
+                        "workers were lost or cut off from each other %d times, --max_restarts is %d; the first: %s"
                                 .formatted(count(), allowed, first.getMessage()));
     }
 }

@@ -29,6 +29,7 @@ final class Regroup {
     private boolean renewed;
     private boolean rollsBack;
     private boolean resizes;
+    private boolean broke;
     private Optional<MembershipEvent.Formed> formed = Optional.empty();
 
     /**
@@ -107,9 +108,14 @@ final class Regroup {
         return this;
     }
 
+    /** None of them was lost and none hangs: they are to try again. */
+    void broke() {
+        broke = true;
+    }
+
     /** Should a new generation be asked for? Once; and not where one is formed anyway, with those that come for the lost. */
     boolean renew() {
-        boolean ask = (rollsBack || resizes) && !renewed && !losses;
+        boolean ask = (rollsBack || resizes || broke) && !renewed && !losses;
         renewed |= ask;
         return ask;
     }

@@ -19,6 +19,7 @@ import tutti.common.protocol.WorkerReport.PartFailed;
 import tutti.common.protocol.WorkerReport.PartWritten;
 import tutti.common.protocol.WorkerReport.Preempted;
 import tutti.common.protocol.WorkerReport.StepDone;
+import tutti.coordinator.ledger.RunLedger;
 import tutti.coordinator.membership.Membership;
 import tutti.coordinator.membership.MembershipEvent;
 import tutti.coordinator.plan.Member;
@@ -123,7 +124,30 @@ final class Regrouping {
                         .tell(new WorkerCommand.StopHung(
                                 run.generation, entry.getKey().join().pid())));
         // Whoever was lost meanwhile is waited for by the membership.
-        return !found && !regroup.hasLosses() ? run.fail(RunActor.cause(failed)) : Behaviors.same();
+        return found || regroup.hasLosses() ? Behaviors.same() : tryAgain(failed, regroup);
+    }
+
+    /** All are here, and could not reach each other: a network, or the agent that has a node's media driver, stood still. It may be over. */
+    private Behavior<RunActor.Message> tryAgain(Failed failed, Regroup regroup) {
+        run.losses.addBroken(run.generation, RunActor.cause(failed));
+        run.ledger.happened(
+                RunLedger.GROUP_BROKE,
+                Map.of(
+                        "generation",
+                        run.generation,
+                        "rank",
+                        failed.rank(),
+                        "message",
+                        failed.message(),
+                        "losses",
+                        run.losses.count()));
+        if (!run.losses.bearable()) {
+            return run.fail(run.losses.tooMany());
+        }
+        run.announcer.broke(failed.message(), run.losses);
+        run.checkpoints.ifPresent(saving -> saving.lost("the connection of the group"));
+        regroup.broke();
+        return regrouped(regroup);
     }
 
     private Optional<Member> neighbour(Member member, Regroup regroup) {

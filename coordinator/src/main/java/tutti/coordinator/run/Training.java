@@ -21,6 +21,9 @@ final class Training {
     final long firstStep;
     long completed;
     long leased;
+    /** Leases that were given so far. */
+    long orders;
+
     double stepMillis;
     /** Told to make room: nothing more is handed out, and the run ends behind its last checkpoint. */
     boolean leaving;

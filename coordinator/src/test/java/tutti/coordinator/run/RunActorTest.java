@@ -572,7 +572,8 @@ class RunActorTest {
         workers.get(0).expectMessageClass(WorkerCommand.Hold.class);
         replace(1);
         assertFailed(
-                Category.PEER, "workers were lost 2 times, --max_restarts is 1; the first: rank 1 (pid 101 on host)");
+                Category.PEER,
+                "workers were lost or cut off from each other 2 times, --max_restarts is 1; the first: rank 1 (pid 101 on host)");
     }
 
     @Test
@@ -585,7 +586,7 @@ class RunActorTest {
         replace(1);
         assertFailed(
                 Category.PEER,
-                "workers were lost 2 times, --max_restarts is 1; the first: rank 0 (pid 9 on host) was lost before the coordinator");
+                "workers were lost or cut off from each other 2 times, --max_restarts is 1; the first: rank 0 (pid 9 on host) was lost before the coordinator");
     }
 
     @Test
@@ -660,19 +661,59 @@ class RunActorTest {
                 .contains("rank 1 (pid 101 on host) hangs (backward of step 1); the stacks", "logs/rank-1.log");
     }
 
-    @Test
-    void shouldTakeAWorkerAtItsWordThatItCannotReachAnotherWhenAllAnswer() {
-        untilRank1IsSuspected();
-        // The other still computes; it lives.
-        run.tell(new WorkerReport.Held(0, 1, 0));
-        run.tell(new WorkerReport.Holding(1, 1, "forward of step 1", 16_000));
+    /** Both answer, and rank 1 computes on: it is slow at most. */
+    private void untilNobodyHangs(int generation) {
+        run.tell(new WorkerReport.Held(0, generation, 0));
+        run.tell(new WorkerReport.Holding(1, generation, "forward of step 1", 16_000));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(10));
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
-        run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 2_000));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(generation)));
+        run.tell(new WorkerReport.Holding(1, generation, "backward of step 1", 2_000));
         workers.get(1).expectNoMessage();
         time.timePasses(Duration.ofSeconds(3));
-        assertFailed(Category.PEER, "waits for rank 1");
+    }
+
+    @Test
+    void shouldTryAgainWhereAllAnswerButCouldNotReachEachOther() throws Exception {
+        untilRank1IsSuspected();
+        untilNobodyHangs(1);
+        workers.get(0).expectNoMessage();
+        run.tell(new WorkerReport.Held(1, 1, 0));
+        for (TestProbe<WorkerCommand> worker : workers) {
+            assertThat(worker.expectMessageClass(WorkerCommand.Assign.class).generation())
+                    .isEqualTo(2);
+        }
+        assertThat(Files.readString(output.resolve("events.jsonl")))
+                .contains("\"group_broke\"", "waits for rank 1")
+                .doesNotContain("worker_lost");
+        assertThat(terminal.toString(StandardCharsets.UTF_8))
+                .contains("waits for rank 1; every worker is there and answers, so all try again (1 of 3 losses");
+    }
+
+    @Test
+    void shouldEndWithTheFirstReasonWhereTheyCannotReachEachOtherAgainAndAgain() {
+        past = new Past(
+                "",
+                List.of(),
+                0,
+                0,
+                List.of(new Past.Loss(0, Past.Loss.BETWEEN_NODES, "the connection of the group")),
+                0,
+                0,
+                0,
+                0,
+                List.of());
+        form(Map.of("save_strategy", "no", "max_restarts", "1"));
+        begin();
+        assertLease(false, 0, 1);
+        run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
+        workers.get(0).expectNoMessage();
+        time.timePasses(Duration.ofSeconds(6));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        untilNobodyHangs(1);
+        assertFailed(
+                Category.PEER,
+                "workers were lost or cut off from each other 2 times, --max_restarts is 1; the first: the connection of the group");
     }
 
     @Test

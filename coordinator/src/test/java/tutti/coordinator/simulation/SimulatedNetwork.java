@@ -8,14 +8,11 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Akka's messages between processes: late, and in order between one sender and one receiver. A few of those to the coordinator come
- * once more later, which Akka's own do not, but what workers ask again does. What a killed process has sent may or may not arrive; what
+ * Akka's messages between processes: late, and in order between one sender and one receiver. A few come once more later, which Akka's
+ * own do not, but what workers ask again does. What a killed process has sent may or may not arrive; what
  * comes to an end that is cut off waits there.
  */
 final class SimulatedNetwork {
-    /** To workers. */
-    static final String ORDERS = "orders";
-
     private final Schedule schedule;
     private final Map<Link, Line> lines = new LinkedHashMap<>();
     private final Set<String> cut = new TreeSet<>();
@@ -49,7 +46,7 @@ final class SimulatedNetwork {
         } else if (!line.letters.isEmpty()) {
             Runnable letter = line.letters.remove();
             letter.run();
-            if (!link.channel().equals(ORDERS) && schedule.chance(0.02)) {
+            if (schedule.chance(0.02)) {
                 schedule.after(schedule.between(0, 200), letter);
             }
         }

@@ -37,6 +37,8 @@ final class SimulatedWorker {
     private int agent;
 
     private boolean listens;
+    /** Of this generation, that have come. */
+    private long leases;
     /** Told to make room, until a coordinator lets it go. */
     private boolean leaving;
 
@@ -172,8 +174,7 @@ final class SimulatedWorker {
         assign = Optional.empty();
         commands = cluster.spawn(name + "-" + mine, Behaviors.receiveMessage(command -> {
             SimulatedCoordinator from = cluster.coordinator();
-            cluster.network()
-                    .send(from.name(), name, SimulatedNetwork.ORDERS, () -> later(0, () -> hear(mine, command, from)));
+            cluster.network().send(from.name(), name, "orders", () -> later(0, () -> hear(mine, command, from)));
             return Behaviors.same();
         }));
         joinWithWhatIsHeld(mine);
@@ -230,7 +231,7 @@ final class SimulatedWorker {
         if (command instanceof Leave leave) {
             cluster.left(this, leave);
         } else if (assign.isEmpty()) {
-            if (command instanceof Assign first) {
+            if (command instanceof Assign first && first.generation() > training.generation()) {
                 accept(first, from);
             }
         } else {
@@ -241,6 +242,7 @@ final class SimulatedWorker {
     private void accept(Assign next, SimulatedCoordinator from) {
         assign = Optional.of(next);
         coordinator = from;
+        leases = 0;
         training.order(next, from);
         tellPresence(agent, next);
         if (leaving) {
@@ -265,8 +267,12 @@ final class SimulatedWorker {
     private void work(WorkerCommand command, SimulatedCoordinator from, Assign now) {
         if (command instanceof Assign next && next.generation() > now.generation()) {
             accept(next, from);
+        } else if (command instanceof Lease lease && lease.generation() == now.generation()) {
+            if (lease.number() >= leases) {
+                leases = lease.number() + 1;
+                training.order(command, from);
+            }
         } else if (command instanceof Begin begin && begin.generation() == now.generation()
-                || command instanceof Lease lease && lease.generation() == now.generation()
                 || command instanceof Finish finish && finish.generation() == now.generation()) {
             training.order(command, from);
         } else if (command instanceof Hold hold && hold.generation() == now.generation()) {

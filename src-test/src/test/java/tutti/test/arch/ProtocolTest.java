@@ -144,6 +144,7 @@ class ProtocolTest {
                 new WorkerCommand.StopHung(1, 4711),
                 new WorkerCommand.Lease(
                         1,
+                        3,
                         List.of(
                                 new StepShard(8, new int[][] {{3, 1, 2}, {}}, 0.5),
                                 new StepShard(9, new int[][] {{}, {7}}, 1)),

@@ -205,7 +205,7 @@ final class InProcessRun {
         private Lease lease() {
             StepShard shard = new StepShard(step, plan.shards(step, rank, worldSize), plan.epochAfter(step + 1));
             step++;
-            return new Lease(1, List.of(shard), false, evaluations.evaluatesBehind(step));
+            return new Lease(1, step, List.of(shard), false, evaluations.evaluatesBehind(step));
         }
 
         @Override

@@ -39,12 +39,7 @@ class HungThreadTest {
                 "JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:0");
         try (TuttiProcess run = TuttiProcess.run(folder, List.of(), debugged, flags(data, output))) {
             run.awaitLine("^step [2-9]\\d*/");
-            VirtualMachine worker = attach(output.folder().resolve("logs/rank-1.log"));
-            worker.allThreads().stream()
-                    .filter(thread -> thread.name().equals("tutti-train"))
-                    .findFirst()
-                    .orElseThrow()
-                    .suspend();
+            suspendTraining(output.folder().resolve("logs/rank-1.log"));
             run.awaitLine("warning: rank 1 .* hangs \\(.*\\); the stacks of its threads are in logs/rank-1.log");
             run.succeed();
             run.assertLeftNothing(SOON);
@@ -52,6 +47,36 @@ class HungThreadTest {
         assertThat(output.hash(2)).isEqualTo(undisturbed.hash(2));
         assertThat(Files.readString(output.folder().resolve("logs/rank-1.log")))
                 .contains("the training thread hangs (", "\"tutti-train\"", "tutti.worker.train.TrainStep");
+    }
+
+    @Test
+    void shouldStartTheOnlyWorkerAgainWhoseTrainingThreadHangsThoughNobodyWaitsForIt() throws Exception {
+        Soak.require();
+        Path data = TrainSpec.writeData(folder);
+        RunOutput output = new RunOutput(folder.resolve("out"));
+        Map<String, String> flags = flags(data, output);
+        flags.put("nproc_per_node", "1");
+        flags.put("allreduce_timeout", "1");
+        flags.put("max_steps", "300");
+        Map<String, String> debugged = Map.of(
+                "JAVA_TOOL_OPTIONS", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:0");
+        try (TuttiProcess run = TuttiProcess.run(folder, List.of(), debugged, flags)) {
+            run.awaitLine("^step [2-9]\\d*/");
+            suspendTraining(output.folder().resolve("logs/rank-0.log"));
+            run.awaitLine("worker rank 0 .* was killed .*; started again");
+            run.succeed();
+        }
+        output.hash(1);
+        assertThat(Files.readString(output.folder().resolve("logs/rank-0.log")))
+                .contains("the training thread hangs (", "\"tutti-train\"");
+    }
+
+    private static void suspendTraining(Path log) throws Exception {
+        attach(log).allThreads().stream()
+                .filter(thread -> thread.name().equals("tutti-train"))
+                .findFirst()
+                .orElseThrow()
+                .suspend();
     }
 
     private static VirtualMachine attach(Path log) throws Exception {

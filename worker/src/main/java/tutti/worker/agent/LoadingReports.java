@@ -25,7 +25,7 @@ final class LoadingReports implements Consumer<String> {
 
     @Override
     public void accept(String doing) {
-        progress.at(doing);
+        progress.waits(doing);
         if (clock.getAsLong() - told >= EVERY.toNanos()) {
             told = clock.getAsLong();
             coordinator.accept(doing);

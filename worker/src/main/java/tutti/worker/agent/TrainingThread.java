@@ -214,7 +214,7 @@ public final class TrainingThread implements Training {
                     trainer.notes()));
             Begin begin = next(Begin.class);
             if (assign.stateFrom() >= 0) {
-                progress.at("taking the state of rank " + assign.stateFrom());
+                progress.waits("taking the state of rank " + assign.stateFrom());
                 trainer.receive(assign.stateFrom(), begin.firstStep());
             } else {
                 trainer.skipTo(begin.firstStep());
@@ -242,7 +242,7 @@ public final class TrainingThread implements Training {
 
     /** Loads everything, or joins with what this worker has. */
     private void take(Assign assign, TreeAllReduce opened, GradientMemory gradients) {
-        progress.at("loading");
+        progress.waits("loading");
         Origin origin = assign.stateFrom() >= 0
                 ? new Origin.Peer(assign.stateFrom())
                 : assign.resumeFrom().isEmpty()
@@ -329,7 +329,7 @@ public final class TrainingThread implements Training {
     }
 
     private WorkerCommand take(long seconds) {
-        progress.at("waiting for orders");
+        progress.waits("waiting for orders");
         try {
             return orders.poll(seconds, TimeUnit.SECONDS);
         } catch (InterruptedException e) {

@@ -56,6 +56,8 @@ public final class WorkerAgent {
     private final Coordinator coordinator;
     private final CompletableFuture<Ending> outcome;
     private final ActorRef<WorkerCommand> commands;
+    /** Leases of this generation that have come. */
+    private long leases;
     /** Told so; each coordinator and generation has to hear it until one lets it go. */
     private boolean leaving;
 
@@ -219,7 +221,7 @@ public final class WorkerAgent {
     }
 
     private Behavior<Message> whileJoining(Order order) {
-        if (order.command() instanceof Assign assign) {
+        if (order.command() instanceof Assign assign && assign.generation() > training.generation()) {
             timers.cancelAll();
             context.watch(assign.replyTo());
             training.order(assign);
@@ -240,6 +242,7 @@ public final class WorkerAgent {
         if (leaving) {
             askToLeave(assign);
         }
+        leases = 0;
         timers.startTimerWithFixedDelay(new TellPresence(), PRESENCE);
         return Behaviors.receive(Message.class)
                 .onMessage(Order.class, order -> whileWorking(order.command(), assign))
@@ -247,6 +250,7 @@ public final class WorkerAgent {
                 .onMessage(JoinTimeout.class, event -> Behaviors.same())
                 .onMessage(TellPresence.class, event -> {
                     membership().tell(new Presence(commands));
+                    endIfHung();
                     return Behaviors.same();
                 })
                 .onMessage(Preempt.class, event -> {
@@ -291,7 +295,11 @@ public final class WorkerAgent {
         if (command instanceof Begin begin && begin.generation() == assign.generation()) {
             training.order(begin);
         } else if (command instanceof Lease lease && lease.generation() == assign.generation()) {
-            training.order(lease);
+            // One that comes once more is behind it.
+            if (lease.number() >= leases) {
+                leases = lease.number() + 1;
+                training.order(lease);
+            }
         } else if (command instanceof Finish finish && finish.generation() == assign.generation()) {
             training.order(finish);
         } else if (command instanceof Hold hold && hold.generation() == assign.generation()) {
@@ -320,15 +328,26 @@ public final class WorkerAgent {
         return leaving ? preemptedEarly() : holding();
     }
 
+    /** Others wait for it long before, and say so; one that is alone has nobody. */
+    private void endIfHung() {
+        if (training.progress().stuck() > config.allReduce().hung().toNanos()) {
+            endHung();
+        }
+    }
+
+    private void endHung() {
+        context.getLog()
+                .error(
+                        "the training thread hangs ({}); this process ends to be started again\n{}",
+                        training.progress().doing(),
+                        ThreadStacks.all());
+        // As if it were killed by another, which its agent takes for a reason to start it again.
+        Runtime.getRuntime().halt(KILLED);
+    }
+
     private void stopHung(long pid) {
         if (pid == ProcessHandle.current().pid()) {
-            context.getLog()
-                    .error(
-                            "the training thread hangs ({}); this process ends to be started again\n{}",
-                            training.progress().doing(),
-                            ThreadStacks.all());
-            // As if it were killed by another, which its agent takes for a reason to start it again.
-            Runtime.getRuntime().halt(KILLED);
+            endHung();
         }
         Optional<ProcessHandle> parent = ProcessHandle.current().parent();
         ProcessHandle.of(pid)

@@ -48,11 +48,17 @@ public final class Llama {
 
     /** From token ids to the normed output of the last block. */
     public void forward(Batch batch) {
+        forward(batch, () -> {});
+    }
+
+    /** @param gotOn called after each block */
+    public void forward(Batch batch, Runnable gotOn) {
         int rows = batch.rows();
         kernels.embedding(activations.stream(0, rows), embedding.value(), batch.ids());
         for (int layer = 0; layer < blocks.size(); layer++) {
             fill(layer, batch);
             blocks.get(layer).finish(activations.stream(layer + 1, rows), activations.block(layer, rows));
+            gotOn.run();
         }
         kernels.rmsNorm(
                 activations.normed.rows(0, rows),

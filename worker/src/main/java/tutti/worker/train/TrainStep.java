@@ -74,7 +74,7 @@ record TrainStep(
     Result run(long step, List<Shard> shards, long begun) {
         CollectiveCounts before = collectives.counts();
         long start = clock.getAsLong();
-        progress.at("counting the labelled tokens of step " + (step + 1));
+        progress.waits("counting the labelled tokens of step " + (step + 1));
         long labelled =
                 sumOverRanks(shards.stream().mapToLong(Shard::labelledTokens).sum());
         long counted = clock.getAsLong();
@@ -87,7 +87,7 @@ record TrainStep(
         }
         long early = buckets.waitedNanos();
         long computed = clock.getAsLong();
-        progress.at("waiting for the gradients of step " + (step + 1));
+        progress.waits("waiting for the gradients of step " + (step + 1));
         buckets.await();
         long reduced = clock.getAsLong();
 
@@ -99,7 +99,7 @@ record TrainStep(
             throw new NonfiniteStep(step, leftOut);
         }
         long clipped = clock.getAsLong();
-        progress.at("waiting for a checkpoint to be read before the update of step " + (step + 1));
+        progress.waits("waiting for a checkpoint to be read before the update of step " + (step + 1));
         saving.awaitRead();
         progress.at("update of step " + (step + 1));
         long free = clock.getAsLong();
@@ -186,7 +186,7 @@ record TrainStep(
             Batch batch = batches.build(samples);
             long built = clock.getAsLong();
             progress.at("forward of step " + (step + 1));
-            model.forward(batch);
+            model.forward(batch, progress::gotOn);
             long turn = clock.getAsLong();
             double lossSum = backward(batch, listener);
             long end = clock.getAsLong();

@@ -514,20 +514,20 @@ public final class Trainer implements AutoCloseable {
                 virtualRanks(),
                 collectives.worldSize(),
                 fingerprint());
-        progress.at("taking a checkpoint after step " + steps);
+        progress.waits("taking a checkpoint after step " + steps);
         saving.begin(folder, state, outcome);
     }
 
     /** Returns when the last part that was begun has ended. */
     void awaitSaved() {
-        progress.at("waiting for a checkpoint to be written");
+        progress.waits("waiting for a checkpoint to be written");
         saving.awaitDone();
     }
 
     /** All ranks read the weights of this checkpoint; they train no more, since the optimizer's state is not read. */
     void takeWeights(Path checkpoint) {
         completed = NOTHING;
-        progress.at("loading " + checkpoint.getFileName());
+        progress.waits("loading " + checkpoint.getFileName());
         Manifest.Verdict verdict = Manifest.verify(checkpoint);
         require(
                 verdict.ok(),
@@ -548,13 +548,13 @@ public final class Trainer implements AutoCloseable {
     }
 
     void writeFinal(Path folder) {
-        progress.at("writing the final model");
+        progress.waits("writing the final model");
         writer.writeFinal(folder);
     }
 
     /** SHA-256 over the master weights, in lower-case hex; all ranks ask. */
     String weightsHash() {
-        progress.at("hashing the weights");
+        progress.waits("hashing the weights");
         return writer.weightsHash();
     }
 

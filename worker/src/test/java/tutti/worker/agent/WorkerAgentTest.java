@@ -31,6 +31,7 @@ import tutti.common.protocol.WireMessage;
 import tutti.common.protocol.WorkerCommand;
 import tutti.common.protocol.WorkerCommand.Assign;
 import tutti.common.protocol.WorkerCommand.Begin;
+import tutti.common.protocol.WorkerCommand.Lease;
 import tutti.common.protocol.WorkerCommand.Leave;
 import tutti.common.protocol.WorkerCommand.NotKnown;
 import tutti.common.protocol.WorkerCommand.StandBy;
@@ -146,6 +147,20 @@ class WorkerAgentTest {
     }
 
     @Test
+    void shouldPassOverWhatComesOnceMore() throws Exception {
+        ActorRef<WorkerCommand> commands = work(3);
+        Lease first = new Lease(1, 0, List.of(), true, false);
+        Lease second = new Lease(1, 1, List.of(), false, true);
+        List.of(first, first, second, first, second, assign(1)).forEach(commands::tell);
+        commands.tell(new StandBy(2));
+        assertThat(List.of(training.next(), training.next())).containsExactly(first, second);
+        nextJoin();
+        commands.tell(assign(1));
+        commands.tell(assign(2));
+        assertThat(training.next()).isEqualTo(assign(2));
+    }
+
+    @Test
     void shouldTellTheCoordinatorWhatItDoesWhenItIsHeld() throws Exception {
         ActorRef<WorkerCommand> commands = work(3);
         training.progress.at("backward of step 3");
@@ -216,6 +231,7 @@ class WorkerAgentTest {
         private final CompletableFuture<Long> left = new CompletableFuture<>();
         private final Progress progress = new Progress(() -> 0);
         private volatile boolean stopped;
+        private volatile int generation;
 
         WorkerCommand next() throws InterruptedException {
             return orders.poll(10, TimeUnit.SECONDS);
@@ -223,12 +239,15 @@ class WorkerAgentTest {
 
         @Override
         public void order(WorkerCommand command) {
+            if (command instanceof Assign assign) {
+                generation = assign.generation();
+            }
             orders.add(command);
         }
 
         @Override
         public int generation() {
-            return 0;
+            return generation;
         }
 
         @Override

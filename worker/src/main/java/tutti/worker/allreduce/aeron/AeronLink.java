@@ -8,6 +8,7 @@ import io.aeron.CncFileDescriptor;
 import io.aeron.ExclusivePublication;
 import io.aeron.Publication;
 import io.aeron.Subscription;
+import io.aeron.exceptions.DriverTimeoutException;
 import io.aeron.logbuffer.BufferClaim;
 import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.ControlledFragmentHandler.Action;
@@ -108,7 +109,8 @@ public final class AeronLink implements ChunkLink {
         } catch (RuntimeException e) {
             CloseHelper.quietClose(client);
             throw new TuttiException(
-                    Category.ENVIRONMENT,
+                    // One that stands still may go on, as its agent may: that is worth another try.
+                    e instanceof DriverTimeoutException ? Category.PEER : Category.ENVIRONMENT,
                     "aeron: rank %d could not %s with the media driver in %s: %s"
                             .formatted(rank, doing, aeronDir, e.getMessage()),
                     e);
@@ -172,8 +174,9 @@ public final class AeronLink implements ChunkLink {
     public int poll(FrameReader frameReader, int limit) {
         if (aeron.isClosed()) {
             throw new TuttiException(
-                    Category.ENVIRONMENT,
-                    "aeron: the media driver in %s is gone, or this process was paused for too long: %s"
+                    // A pause that is over: worth another try.
+                    Category.PEER,
+                    "aeron: the media driver in %s is gone, or it or this process was paused for too long: %s"
                             .formatted(aeronDir, lastError),
                     lastError);
         }
