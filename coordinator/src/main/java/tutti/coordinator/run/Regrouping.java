@@ -240,7 +240,7 @@ final class Regrouping {
                     run.timers.startSingleTimer("hung", new RunActor.Hung(hung.failed(), true), ANSWER_AGAIN);
                     return Behaviors.same();
                 }))
-                .onMessage(RunActor.SaveNow.class, now -> Behaviors.same())
+                .onMessage(RunActor.SaveNow.class, now -> run.saveSoon())
                 .onMessage(RunActor.Preempt.class, preempt -> {
                     run.preempted = true;
                     return Behaviors.same();

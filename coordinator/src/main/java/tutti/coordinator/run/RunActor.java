@@ -621,10 +621,15 @@ public final class RunActor {
 
     // ---- what every state shares ----
 
-    /** Nothing is there to be saved. */
     private BehaviorBuilder<Message> beforeTheFirstStep() {
-        return state().onMessage(SaveNow.class, now -> Behaviors.same())
+        return state().onMessage(SaveNow.class, now -> saveSoon())
                 .onMessage(Preempt.class, preempt -> preemptedEarly());
+    }
+
+    /** By the next generation; before the first nothing is there to be saved. */
+    Behavior<Message> saveSoon() {
+        checkpoints.ifPresent(saving -> saving.schedule().ask());
+        return Behaviors.same();
     }
 
     /** Later generations have what earlier ones trained: it is saved when they begin. */

@@ -513,6 +513,24 @@ class RunActorTest {
         assertThat(output.resolve(".checkpoint-3.partial")).isDirectory();
     }
 
+    @Test
+    void shouldSaveWhenTheNextGenerationBeginsWhatSomebodyAsksForBetweenTwo() {
+        form(Map.of("save_steps", "100", "max_steps", "50"));
+        begin();
+        assertLease(false, 0, 1);
+        TestProbe<WorkerCommand> next = replace(1);
+        workers.get(0).expectMessage(new WorkerCommand.Hold(1));
+        control.tell(RunActor.saveNow());
+        run.tell(new WorkerReport.Held(0, 1, 1));
+        workers.set(1, next);
+        workers.forEach(worker -> worker.expectMessageClass(WorkerCommand.Assign.class));
+        ready(0, 2, -1);
+        ready(1, 2, -1);
+        workers.forEach(worker -> assertThat(
+                        worker.expectMessageClass(WorkerCommand.Begin.class).saveAtEpoch())
+                .isPresent());
+    }
+
     /** Rank 0 holds so much in the first generation, and gives it to the next process of rank 1. */
     private void loseRank1(long completed) {
         loseRank1(1, completed);

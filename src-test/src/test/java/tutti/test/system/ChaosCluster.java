@@ -25,6 +25,7 @@ final class ChaosCluster implements AutoCloseable {
     private static final int[] NODE = {0, 1, 2, 2};
 
     private static final String BEGINS = "^(generation \\d+|plan): ";
+    private static final String STEP = "^step ";
     private static final Duration END = Duration.ofMinutes(3);
 
     private final Path folder;
@@ -104,15 +105,23 @@ final class ChaosCluster implements AutoCloseable {
         int seat = random.nextInt(NODE.length);
         int node = 1 + random.nextInt(2);
         int kind = random.nextInt(100);
-        if (kind < 30) {
+        if (kind < 26) {
             return killWorker(seat);
-        } else if (kind < 45) {
+        } else if (kind < 38) {
             return stopWorker(seat);
-        } else if (kind < 60) {
+        } else if (kind < 41) {
+            return warnWorker(seat);
+        } else if (kind < 54) {
             return killCoordinator();
-        } else if (kind < 78) {
+        } else if (kind < 58) {
+            return stopCoordinator();
+        } else if (kind < 63) {
+            return warnCoordinator();
+        } else if (kind < 76) {
             return killNode(node);
-        } else if (kind < 90) {
+        } else if (kind < 84) {
+            return stopAgent(random.nextInt(3));
+        } else if (kind < 93) {
             return makeRoom(node);
         }
         return killAll();
@@ -148,12 +157,57 @@ final class ChaosCluster implements AutoCloseable {
         return "worker %d stopped".formatted(seat);
     }
 
+    /** Workers leave it to their agent to end them: it may have been meant for the whole group of processes. */
+    private String warnWorker(int seat) throws Exception {
+        signal(NODE[seat], "worker", seat, "TERM");
+        return "worker %d told to end, which it leaves to its agent".formatted(seat);
+    }
+
     private String killCoordinator() throws Exception {
         int from = lines();
         if (signal(0, "coordinator", -1, "KILL")) {
             awaitRecovery("coordinator killed", from);
         }
         return "coordinator killed";
+    }
+
+    /** Its agent kills it when it has stood still for long enough. */
+    private String stopCoordinator() throws Exception {
+        int from = lines();
+        if (signal(0, "coordinator", -1, "STOP")) {
+            awaitTraining(from);
+        }
+        return "coordinator stopped";
+    }
+
+    /** All make room behind a checkpoint, and are started again. */
+    private String warnCoordinator() throws Exception {
+        if (!signal(0, "coordinator", -1, "TERM")) {
+            return "no coordinator to tell";
+        }
+        int code = nodes.get(0).exitCode(END);
+        if (code == 0) {
+            trains = false;
+            return "coordinator told to end, at the end";
+        }
+        assertThat(code).as(nodes.get(0)::text).isEqualTo(Category.PREEMPTED.exitCode());
+        for (TuttiProcess node : nodes) {
+            // A node behind the first need not have been in a generation.
+            assertThat(node.exitCode(END)).as(node::text).isIn(0, code, Category.PEER.exitCode());
+        }
+        startAgain();
+        return "coordinator told to end";
+    }
+
+    /** The node's media driver stands still with it: the workers wait, or try again and again, until it goes on. */
+    private String stopAgent(int node) throws Exception {
+        int from = lines();
+        nodes.get(node).signal("STOP");
+        Duration time = Duration.ofMillis(random.nextInt(20_000));
+        LockSupport.parkNanos(time.toNanos());
+        nodes.get(node).signal("CONT");
+        trains = nodes.get(0).nextLine(from, BEGINS + "|" + STEP).isPresent();
+        return "agent %d stopped for %d ms".formatted(node, time.toMillis());
     }
 
     private String killNode(int node) throws Exception {
@@ -193,11 +247,15 @@ final class ChaosCluster implements AutoCloseable {
                     .as("processes of an agent that was killed")
                     .isEmpty();
         }
+        startAgain();
+        return "all killed";
+    }
+
+    private void startAgain() throws InterruptedException {
         ended.addAll(nodes);
         nodes.clear();
         flags.put("resume_from_checkpoint", "True");
         startAll();
-        return "all killed";
     }
 
     /** Waits for the end of the run, which leaves nothing behind. */
