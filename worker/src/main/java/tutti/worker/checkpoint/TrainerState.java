@@ -4,14 +4,18 @@ import static tutti.common.error.TuttiException.data;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
@@ -23,6 +27,7 @@ import tutti.common.error.TuttiException;
  * @param updates of the optimizer; fewer than steps where some were left out
  * @param epoch passes over the data
  * @param globalBatch samples of one optimizer step over all virtual ranks
+ * @param threads of each worker, on which the last bits depend; 0: not known
  * @param fingerprint hash of the tokenised data set
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -36,6 +41,7 @@ public record TrainerState(
         int globalBatch,
         int virtualRanks,
         int worldSize,
+        int threads,
         String fingerprint) {
     public static final String FILE = "trainer_state.json";
     private static final JsonMapper JSON = JsonMapper.builder()
@@ -44,6 +50,32 @@ public record TrainerState(
             .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
             .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
             .build();
+
+    /**
+     * In what a run with these settings that goes on from here departs from the one that it would have been, a line each; empty: it ends
+     * with the same bits.
+     */
+    public List<String> departures(long seed, int globalBatch, int virtualRanks, int threads) {
+        List<String> lines = new ArrayList<>();
+        if (globalBatch != this.globalBatch || seed != this.seed) {
+            lines.add(("the checkpoint was written with a global batch of %d and --seed %d, now they are %d and %d:"
+                            + " the rest of the run sees other samples in another order than it would have")
+                    .formatted(this.globalBatch, this.seed, globalBatch, seed));
+        }
+        if (virtualRanks != this.virtualRanks) {
+            lines.add(
+                    ("the checkpoint was written with %d virtual ranks, now they are %d: the rest of the run adds gradients "
+                                    + "in another order than it would have; --virtual_ranks %d keeps it")
+                            .formatted(this.virtualRanks, virtualRanks, this.virtualRanks));
+        }
+        if (threads != this.threads && this.threads > 0) {
+            lines.add(
+                    ("the checkpoint was written by workers of %d threads, now they have %d: the rest of the run may differ in "
+                                    + "its last bits from what it would have been; OMP_NUM_THREADS=%d keeps it")
+                            .formatted(this.threads, threads, this.threads));
+        }
+        return lines;
+    }
 
     byte[] toJson() {
         try {
@@ -57,7 +89,12 @@ public record TrainerState(
     public static TrainerState read(Path checkpoint) {
         Path file = checkpoint.resolve(FILE);
         try {
-            return JSON.readValue(Files.readAllBytes(file), TrainerState.class);
+            JsonNode read = JSON.readTree(Files.readAllBytes(file));
+            if (read instanceof ObjectNode state && !state.has("threads")) {
+                // Written before they were recorded.
+                state.put("threads", 0);
+            }
+            return JSON.treeToValue(read, TrainerState.class);
         } catch (NoSuchFileException | JsonProcessingException e) {
             throw data(
                     "%s: cannot be read: %s; --resume_from_checkpoint needs a checkpoint folder",

@@ -53,6 +53,7 @@ public final class Trainer implements AutoCloseable {
     private final LlamaConfig model;
     private final LongSupplier clock;
     private final Progress progress;
+    private final int threads;
     private final TrainingSet data;
     private final Numbering numbering;
     private final ShardReader reader;
@@ -98,6 +99,7 @@ public final class Trainer implements AutoCloseable {
         this.collectives = collectives;
         this.clock = host.clock();
         this.progress = host.progress();
+        this.threads = host.threads();
         this.data = data;
         this.numbering = numbering;
         this.heldOut = heldOut;
@@ -323,22 +325,7 @@ public final class Trainer implements AutoCloseable {
                 "--resume_from_checkpoint %s: it was trained on other data (or cut at another --model_max_length, or with another"
                         + " --packing, --group_by_length or --data_weights)",
                 checkpoint);
-        if (state.globalBatch() != globalBatch()
-                || state.seed() != config.train().seed()) {
-            notes.add(("the checkpoint was written with a global batch of %d and --seed %d, now they are %d and %d:"
-                            + " the rest of the run sees other samples in another order than it would have")
-                    .formatted(
-                            state.globalBatch(),
-                            state.seed(),
-                            globalBatch(),
-                            config.train().seed()));
-        }
-        if (state.virtualRanks() != virtualRanks()) {
-            notes.add(
-                    ("the checkpoint was written with %d virtual ranks, now they are %d: the rest of the run adds gradients "
-                                    + "in another order than it would have; --virtual_ranks %d keeps it")
-                            .formatted(state.virtualRanks(), virtualRanks(), state.virtualRanks()));
-        }
+        notes.addAll(state.departures(config.train().seed(), globalBatch(), virtualRanks(), threads));
         WeightLoader.load(checkpoint, model, parts.replica());
         OptimizerShards.read(checkpoint, parts.replica(), parts.optimizer());
         parts.optimizer().resume(state.updates());
@@ -513,6 +500,7 @@ public final class Trainer implements AutoCloseable {
                 globalBatch(),
                 virtualRanks(),
                 collectives.worldSize(),
+                threads,
                 fingerprint());
         progress.waits("taking a checkpoint after step " + steps);
         saving.begin(folder, state, outcome);

@@ -51,7 +51,7 @@ import tutti.worker.tune.Replica;
 @Timeout(60)
 class PartWriterTest {
     private static final LlamaConfig MODEL = new LlamaConfig(32, 64, 2, 2, 2, 16, 64, 16, 1e-5, 1e4, true, 0.2);
-    private static final TrainerState STATE = new TrainerState(7, 6, 20, 0.5, 42, 100, 8, 1, 1, "ab");
+    private static final TrainerState STATE = new TrainerState(7, 6, 20, 0.5, 42, 100, 8, 1, 1, 1, "ab");
 
     @TempDir
     Path temp;

@@ -15,7 +15,7 @@ import tutti.common.error.Category;
 import tutti.common.error.TuttiException;
 
 class TrainerStateTest {
-    private static final TrainerState STATE = new TrainerState(7, 6, 20, 0.5, 42, 100, 8, 4, 2, "ab");
+    private static final TrainerState STATE = new TrainerState(7, 6, 20, 0.5, 42, 100, 8, 4, 2, 3, "ab");
 
     @TempDir
     Path folder;
@@ -24,6 +24,31 @@ class TrainerStateTest {
     void shouldReadBackWhatItWrote() throws IOException {
         Files.write(folder.resolve(TrainerState.FILE), STATE.toJson());
         assertThat(TrainerState.read(folder)).isEqualTo(STATE);
+    }
+
+    @Test
+    void shouldReadAStateFromBeforeThreadsWereRecorded() throws IOException {
+        String older = new String(STATE.toJson(), StandardCharsets.UTF_8).replaceFirst("\"threads\" : 3,\\s*", "");
+        assertThat(older).doesNotContain("threads");
+        Files.writeString(folder.resolve(TrainerState.FILE), older);
+        assertThat(TrainerState.read(folder)).isEqualTo(new TrainerState(7, 6, 20, 0.5, 42, 100, 8, 4, 2, 0, "ab"));
+    }
+
+    @Test
+    void shouldTellInWhatARunDepartsFromTheOneThatWroteIt() {
+        assertThat(STATE.departures(42, 8, 4, 3)).isEmpty();
+        assertThat(STATE.departures(42, 8, 2, 6))
+                .satisfiesExactly(
+                        line -> assertThat(line)
+                                .contains("4 virtual ranks, now they are 2", "--virtual_ranks 4 keeps it"),
+                        line -> assertThat(line)
+                                .contains("of 3 threads, now they have 6", "OMP_NUM_THREADS=3 keeps it"));
+        assertThat(STATE.departures(43, 16, 4, 3))
+                .singleElement()
+                .asString()
+                .contains("global batch of 8 and --seed 42, now they are 16 and 43");
+        TrainerState older = new TrainerState(7, 6, 20, 0.5, 42, 100, 8, 4, 2, 0, "ab");
+        assertThat(older.departures(42, 8, 4, 3)).isEmpty();
     }
 
     @ParameterizedTest
