@@ -83,7 +83,7 @@ final class SavedRank implements AutoCloseable {
     }
 
     private static TrainerState state(long step) {
-        return new TrainerState(step, step, 20, 0.5, 42, 100, 8, 1, 1, "ab");
+        return new TrainerState(step, step, 20, 0.5, 42, 100, 8, 1, 1, 1, "ab");
     }
 
     /** Writes this rank's part and commits it. */

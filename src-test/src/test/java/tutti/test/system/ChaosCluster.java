@@ -99,32 +99,56 @@ final class ChaosCluster implements AutoCloseable {
         }
     }
 
+    /** What can happen, and in how many of a hundred times it does. */
+    enum Disturbance {
+        KILL_WORKER(25),
+        STOP_WORKER(12),
+        WARN_WORKER(3),
+        KILL_COORDINATOR(13),
+        STOP_COORDINATOR(4),
+        WARN_COORDINATOR(5),
+        KILL_NODE(13),
+        KILL_FIRST_NODE(4),
+        STOP_AGENT(7),
+        MAKE_ROOM(8),
+        KILL_ALL(6);
+
+        private final int percent;
+
+        Disturbance(int percent) {
+            this.percent = percent;
+        }
+
+        static Disturbance any(SplittableRandom random) {
+            int left = random.nextInt(100);
+            for (Disturbance one : values()) {
+                left -= one.percent;
+                if (left < 0) {
+                    return one;
+                }
+            }
+            throw new AssertionError("they are not a hundred");
+        }
+    }
+
     /** Some while later. @return what happened */
-    String disturb() throws Exception {
+    String disturb(Disturbance how) throws Exception {
         LockSupport.parkNanos(Duration.ofMillis(random.nextInt(2500)).toNanos());
         int seat = random.nextInt(NODE.length);
         int node = 1 + random.nextInt(2);
-        int kind = random.nextInt(100);
-        if (kind < 26) {
-            return killWorker(seat);
-        } else if (kind < 38) {
-            return stopWorker(seat);
-        } else if (kind < 41) {
-            return warnWorker(seat);
-        } else if (kind < 54) {
-            return killCoordinator();
-        } else if (kind < 58) {
-            return stopCoordinator();
-        } else if (kind < 63) {
-            return warnCoordinator();
-        } else if (kind < 76) {
-            return killNode(node);
-        } else if (kind < 84) {
-            return stopAgent(random.nextInt(3));
-        } else if (kind < 93) {
-            return makeRoom(node);
-        }
-        return killAll();
+        return switch (how) {
+            case KILL_WORKER -> killWorker(seat);
+            case STOP_WORKER -> stopWorker(seat);
+            case WARN_WORKER -> warnWorker(seat);
+            case KILL_COORDINATOR -> killCoordinator();
+            case STOP_COORDINATOR -> stopCoordinator();
+            case WARN_COORDINATOR -> warnCoordinator();
+            case KILL_NODE -> killNode(node);
+            case KILL_FIRST_NODE -> killFirstNode();
+            case STOP_AGENT -> stopAgent(random.nextInt(3));
+            case MAKE_ROOM -> makeRoom(node);
+            case KILL_ALL -> killAll();
+        };
     }
 
     private String killWorker(int seat) throws Exception {
@@ -215,6 +239,18 @@ final class ChaosCluster implements AutoCloseable {
         nodes.get(node).signal("KILL");
         replace(node, from);
         return "node %d killed".formatted(node);
+    }
+
+    /** With the coordinator: the others wait for the next one, and it goes on where the last one has left its ledger. */
+    private String killFirstNode() throws Exception {
+        nodes.get(0).signal("KILL");
+        assertThat(nodes.get(0).awaitEnd(END))
+                .as("processes of an agent that was killed")
+                .isEmpty();
+        flags.put("resume_from_checkpoint", "True");
+        ended.add(nodes.set(0, start(0)));
+        awaitTraining(0);
+        return "node 0 killed";
     }
 
     private String makeRoom(int node) throws Exception {
