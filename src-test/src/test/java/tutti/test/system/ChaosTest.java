@@ -35,7 +35,6 @@ class ChaosTest {
 
     private static final long SEED = Long.getLong("tutti.seed", 1);
     private static final int STEPS = 120;
-    private static final int FEW_STEPS = 72;
 
     @TempDir
     Path folder;
@@ -48,7 +47,7 @@ class ChaosTest {
                 new ArrayList<>(List.of(Disturbance.KILL_WORKER, Disturbance.KILL_COORDINATOR, Disturbance.KILL_NODE));
         SplittableRandom random = new SplittableRandom(SEED);
         Collections.shuffle(each, new Random(SEED));
-        round("seed " + SEED, flags(folder.resolve("disturbed"), 0, FEW_STEPS), random, each, undisturbed(FEW_STEPS));
+        round("seed " + SEED, flags(folder.resolve("disturbed"), 0, STEPS), random, each, undisturbed(STEPS));
         // For the record, in target/surefire-reports.
         System.out.printf("seconds until training went on: %s%n", recoveries);
     }
