@@ -1,5 +1,7 @@
 package tutti.deploy;
 
+import static tutti.common.error.TuttiException.require;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintStream;
@@ -31,10 +33,12 @@ import tutti.worker.model.LlamaConfig;
  * @param colours whether {@code out} is a terminal that shows them
  */
 record DataCommand(PrintStream out, PrintStream err, boolean colours) {
-    /** Shown to people; JSON has all. */
-    private static final int SHOWN = 3;
+    /** To people who do not say how many; JSON has all. */
+    static final int SHOWN = 3;
 
-    int run(Settings settings, boolean json) {
+    /** @param samples most of them that are shown, from the first; 0: the counts alone */
+    int run(Settings settings, boolean json, int samples) {
+        require(samples >= 0, "--samples=%d: at least 0", samples);
         SampleConfig run = SampleConfig.read(settings);
         // Not among the output, which may be JSON.
         settings.answers().forEach(answer -> err.println("tutti: note: " + answer));
@@ -54,9 +58,12 @@ record DataCommand(PrintStream out, PrintStream err, boolean colours) {
                 }
                 ExampleEncoder.Sample sample = encoder.describe(example);
                 kept[file] += sample.kept() ? 1 : 0;
+                if (summary.add(example, sample) > samples) {
+                    return;
+                }
                 if (json) {
                     out.println(json(example, sample));
-                } else if (summary.add(example, sample) <= SHOWN) {
+                } else {
                     show(example, sample, tokenizer);
                 }
             });

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import picocli.CommandLine.Model.OptionSpec;
 import tutti.common.config.Answered;
 import tutti.common.config.Key;
 import tutti.common.config.Keys;
@@ -17,8 +18,8 @@ final class HelpPage {
 
     private HelpPage() {}
 
-    /** @param own flags of this command alone, each with its meaning */
-    static String text(String command, String summary, Map<String, String> own) {
+    /** @param own flags of this command alone */
+    static String text(String command, String summary, List<OptionSpec> own) {
         StringBuilder page = new StringBuilder("tutti %s: %s%n%n".formatted(command, summary));
         page.append("""
                 Examples
@@ -39,7 +40,7 @@ final class HelpPage {
                 page,
                 "--config FILE",
                 "YAML or JSON with the same keys, an earlier run.json included; flags win over it");
-        own.forEach((flag, meaning) -> entry(page, flag, meaning));
+        own.forEach(flag -> entry(page, flag.names()[0] + word(flag), flag.description()[0]));
         entry(page, Tutti.VERBOSE, "show stack traces with errors");
         entry(page, "-h, --help", "show this page");
         page.append("%nTaken without effect, each with a note%n".formatted());
@@ -59,6 +60,10 @@ final class HelpPage {
             case WORD -> " X";
             case OBJECT -> " JSON";
         };
+    }
+
+    private static String word(OptionSpec flag) {
+        return flag.arity().min() == 0 ? "" : " " + flag.paramLabel();
     }
 
     private static String meaning(Key key) {

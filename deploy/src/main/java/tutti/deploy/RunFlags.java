@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.BiFunction;
 import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
 import picocli.CommandLine;
@@ -29,6 +28,7 @@ import tutti.common.error.TuttiException;
 final class RunFlags {
     private static final String CONFIG = "--config";
     private static final String JSON = "--json";
+    private static final String SAMPLES = "--samples";
 
     private RunFlags() {}
 
@@ -39,42 +39,48 @@ final class RunFlags {
     }
 
     static CommandLine command(String name, String summary, Body body) {
-        return command(name, summary, Map.of(), spec -> call(spec, body));
+        return command(name, summary, List.of(), spec -> call(spec, body));
     }
 
     /** {@code tutti plan}, which takes the flags of a run but needs few of them, and one more. */
     static CommandLine plan(PlanCommand plan) {
-        return withJson("plan", "the memory of a run, before it is started", "print one JSON object", plan::run);
+        return command(
+                "plan", "the memory of a run, before it is started", List.of(json("print one JSON object")), spec -> {
+                    ParseResult parsed = spec.commandLine().getParseResult();
+                    return plan.run(settings(parsed), parsed.matchedOptionValue(JSON, false));
+                });
     }
 
     /** {@code tutti data}, as above. */
     static CommandLine data(DataCommand data) {
-        return withJson(
-                "data",
-                "the samples of a run as it would train on them, before it is started",
-                "print one JSON object for each sample",
-                data::run);
-    }
-
-    private static CommandLine withJson(
-            String name, String summary, String jsonMeans, BiFunction<Settings, Boolean, Integer> body) {
-        CommandLine command = command(name, summary, Map.of(JSON, jsonMeans), spec -> {
+        OptionSpec samples = OptionSpec.builder(SAMPLES)
+                .paramLabel("N")
+                .arity("1")
+                .type(Integer.class)
+                .description(
+                        "samples to show (default: %d, with --json all); all are counted".formatted(DataCommand.SHOWN))
+                .build();
+        String summary = "the samples of a run as it would train on them, before it is started";
+        return command("data", summary, List.of(json("print one JSON object for each sample"), samples), spec -> {
             ParseResult parsed = spec.commandLine().getParseResult();
-            return body.apply(settings(parsed), parsed.matchedOptionValue(JSON, false));
+            boolean json = parsed.matchedOptionValue(JSON, false);
+            int shown = parsed.matchedOptionValue(SAMPLES, json ? Integer.MAX_VALUE : DataCommand.SHOWN);
+            return data.run(settings(parsed), json, shown);
         });
-        command.getCommandSpec()
-                .addOption(OptionSpec.builder(JSON)
-                        .arity("0..1")
-                        .fallbackValue("true")
-                        .type(boolean.class)
-                        .description(jsonMeans)
-                        .build());
-        return command;
     }
 
-    /** @param own what its help says of flags that are no {@link Keys} */
+    private static OptionSpec json(String meaning) {
+        return OptionSpec.builder(JSON)
+                .arity("0..1")
+                .fallbackValue("true")
+                .type(boolean.class)
+                .description(meaning)
+                .build();
+    }
+
+    /** @param own flags that are no {@link Keys} */
     private static CommandLine command(
-            String name, String summary, Map<String, String> own, ToIntFunction<CommandSpec> call) {
+            String name, String summary, List<OptionSpec> own, ToIntFunction<CommandSpec> call) {
         CommandSpec[] self = new CommandSpec[1];
         CommandSpec spec = CommandSpec.wrapWithoutInspection((Callable<Integer>) () -> call.applyAsInt(self[0]));
         self[0] = spec;
@@ -94,6 +100,7 @@ final class RunFlags {
                 .type(boolean.class)
                 .description("this page")
                 .build());
+        own.forEach(spec::addOption);
         CommandLine command = new CommandLine(spec);
         command.getHelpSectionMap().put(HelpPage.SECTION, help -> HelpPage.text(name, summary, own));
         command.setHelpSectionKeys(List.of(HelpPage.SECTION));

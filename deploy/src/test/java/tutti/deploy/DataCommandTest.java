@@ -15,6 +15,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tutti.common.error.Category;
 
 /** {@code tutti data} on samples that are tokens already: no tokenizer is needed. */
@@ -61,6 +63,32 @@ class DataCommandTest {
         assertThat(first.get("findings")).isEmpty();
         assertThat(new ObjectMapper().readTree(lines[2]).get("findings").toString())
                 .isEqualTo("[\"nothing_learned\",\"too_long\"]");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"--samples 2, 2", "--samples=0, 0", "--samples 9, 5", "--bf16, 3"})
+    void shouldShowAsManySamplesAsAreAskedForAndCountAll(String flag, int shown) throws IOException {
+        Files.writeString(data, "{\"input_ids\": [1, 2], \"labels\": [1, 2]}\n".repeat(5));
+        assertThat(data(0, flag.split(" ")))
+                .contains("5 samples, 5 of them trained on")
+                .satisfies(text -> assertThat(text.split("data.jsonl:[0-9]+: 2 tokens", -1))
+                        .hasSize(shown + 1));
+    }
+
+    @Test
+    void shouldPrintTheFirstObjectsAloneWhereSoManyAreAskedFor() {
+        assertThat(data(0, "--json", "--samples", "2").lines())
+                .hasSize(2)
+                .first()
+                .asString()
+                .contains("data.jsonl:1");
+        assertThat(data(0, "--json", "--samples", "0")).isEmpty();
+    }
+
+    @Test
+    void shouldRefuseFewerThanNoSamples() {
+        data(Category.USER.exitCode(), "--samples", "-1");
+        assertThat(error).contains("--samples=-1: at least 0");
     }
 
     @Test

@@ -121,7 +121,7 @@ class RunFlagsTest {
                 .contains("--lr_scheduler_kwargs JSON", "--config FILE")
                 .doesNotContain("--json");
         assertThat(help("plan")).contains("--json", "--config FILE");
-        assertThat(help("data")).contains("--json", "--config FILE");
+        assertThat(help("data")).contains("--json", "--samples N", "--config FILE");
     }
 
     private static String help(String command) {
