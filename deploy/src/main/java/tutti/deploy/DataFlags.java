@@ -18,6 +18,8 @@ final class DataFlags {
             Keys.DATA_PATH,
             Keys.DATASET_FORMAT,
             Keys.PROMPT_FIELD,
+            Keys.INPUT_FIELD,
+            Keys.CONTEXT_FIELD,
             Keys.COMPLETION_FIELD,
             Keys.SYSTEM_FIELD,
             Keys.MESSAGES_FIELD,

@@ -47,7 +47,13 @@ public record DataConfig(
     static DataConfig read(Settings settings) {
         Map<Key, String> named = new LinkedHashMap<>();
         for (Key key : List.of(
-                Keys.PROMPT_FIELD, Keys.COMPLETION_FIELD, Keys.SYSTEM_FIELD, Keys.MESSAGES_FIELD, Keys.TEXT_FIELD)) {
+                Keys.PROMPT_FIELD,
+                Keys.INPUT_FIELD,
+                Keys.CONTEXT_FIELD,
+                Keys.COMPLETION_FIELD,
+                Keys.SYSTEM_FIELD,
+                Keys.MESSAGES_FIELD,
+                Keys.TEXT_FIELD)) {
             String name = settings.text(key);
             if (!name.isEmpty()) {
                 named.put(key, name);
@@ -73,8 +79,13 @@ public record DataConfig(
         if (named.containsKey(Keys.TEXT_FIELD)) {
             return DataFormat.TEXT;
         }
-        // A completion has no room for a system prompt, a conversation has.
-        return named.containsKey(Keys.SYSTEM_FIELD) ? DataFormat.ALPACA : DataFormat.PROMPT_COMPLETION;
+        require(
+                !named.containsKey(Keys.CONTEXT_FIELD),
+                "--context_field=%s: needs --dataset_format dolly (the context stands behind the question) or sql_create_context (before it)",
+                named.get(Keys.CONTEXT_FIELD));
+        // A completion has no room for a system prompt or an input, a conversation has.
+        boolean more = named.containsKey(Keys.SYSTEM_FIELD) || named.containsKey(Keys.INPUT_FIELD);
+        return more ? DataFormat.ALPACA : DataFormat.PROMPT_COMPLETION;
     }
 
     private static Map<String, String> renamed(DataFormat format, Map<Key, String> named) {

@@ -18,14 +18,22 @@ public enum DataFormat {
     /** Also {@code input}, {@code system} and {@code history}. */
     ALPACA(
             List.of("instruction", "output"),
-            Map.of(Keys.PROMPT_FIELD, "instruction", Keys.COMPLETION_FIELD, "output", Keys.SYSTEM_FIELD, "system")),
+            Map.of(
+                    Keys.PROMPT_FIELD,
+                    "instruction",
+                    Keys.INPUT_FIELD,
+                    "input",
+                    Keys.COMPLETION_FIELD,
+                    "output",
+                    Keys.SYSTEM_FIELD,
+                    "system")),
     /** Also {@code context}. */
     DOLLY(
             List.of("instruction", "response"),
-            Map.of(Keys.PROMPT_FIELD, "instruction", Keys.COMPLETION_FIELD, "response")),
+            Map.of(Keys.PROMPT_FIELD, "instruction", Keys.CONTEXT_FIELD, "context", Keys.COMPLETION_FIELD, "response")),
     SQL_CREATE_CONTEXT(
             List.of("question", "context", "answer"),
-            Map.of(Keys.PROMPT_FIELD, "question", Keys.COMPLETION_FIELD, "answer")),
+            Map.of(Keys.PROMPT_FIELD, "question", Keys.CONTEXT_FIELD, "context", Keys.COMPLETION_FIELD, "answer")),
     GSM8K(List.of("question", "answer"), Map.of(Keys.PROMPT_FIELD, "question", Keys.COMPLETION_FIELD, "answer")),
     TEXT(List.of("text"), Map.of(Keys.TEXT_FIELD, "text"));
 

@@ -99,6 +99,18 @@ public final class Keys {
                     + "the format is prompt_completion");
     public static final Key COMPLETION_FIELD =
             key("completion_field", Kind.WORD, "", MODEL, "field with the completion, output, response or answer");
+    public static final Key INPUT_FIELD = key(
+            "input_field",
+            Kind.WORD,
+            "",
+            MODEL,
+            "field with what an instruction is about (alpaca); beside prompt_field the format is alpaca");
+    public static final Key CONTEXT_FIELD = key(
+            "context_field",
+            Kind.WORD,
+            "",
+            MODEL,
+            "field with what a question is about; needs dataset_format dolly (it stands behind the question) or sql_create_context (before)");
     public static final Key SYSTEM_FIELD = key(
             "system_field",
             Kind.WORD,

@@ -7,6 +7,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import tutti.common.config.DataConfig;
 import tutti.common.config.DataFormat;
@@ -65,18 +66,21 @@ public final class Datasets {
      * Reads all samples of all files, in order, and holds none. What kind of file each is, and what a sample is where that is not
      * configured, is seen from names and content, and may differ from file to file and from sample to sample.
      *
-     * <p>A file that is missing, empty, malformed or of another format is a DATA failure that names file and line or sample.
+     * <p>A file that is missing, empty, malformed or of another format is a DATA failure that names file and line or sample; so is the
+     * name of a field that no sample has.
      *
      * @param files as {@link DataPaths} has them
      * @return what each file held, for {@link DataPaths#notes(List)}
      */
     public static List<String> read(List<Path> files, DataConfig config, Taker into) {
         List<String> held = new ArrayList<>();
+        Set<String> unseen = new TreeSet<>(config.renamed().keySet());
         for (int number = 0; number < files.size(); number++) {
             int file = number;
             Map<DataFormat, Integer> counts = new EnumMap<>(DataFormat.class);
             String kind = DataFile.read(files.get(file), config.sampleBy(), plain -> {
                 Row row = plain.renamed(config.renamed());
+                unseen.removeIf(row::has);
                 DataFormat format = config.format() == DataFormat.AUTO ? SampleFormats.detect(row) : config.format();
                 into.take(file, format, Answers.apart(SampleFormats.read(row, format), config.answerAfter()));
                 counts.merge(format, 1, Integer::sum);
@@ -93,6 +97,12 @@ public final class Datasets {
                     .collect(Collectors.joining(" and "));
             held.add(samples + ", " + kind);
         }
+        // A misspelt one that samples may do without would be missed by nobody.
+        unseen.stream().findFirst().ifPresent(field -> {
+            throw TuttiException.data(
+                    "%s: no sample has a field '%s', the name that was given for '%s' of %s; see the --*_field flags",
+                    files.get(0), config.renamed().get(field), field, SampleFormats.name(config.format()));
+        });
         return held;
     }
 

@@ -129,6 +129,35 @@ class SampleFormatsTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
+                "ALPACA | input | {'instruction':'i','about':'x','input':'y','output':'o'} | USER i\\nx ASSISTANT o",
+                "ALPACA | input | {'instruction':'i','about':null,'output':'o'} | USER i ASSISTANT o",
+                "DOLLY | context | {'instruction':'i','about':'x','context':'y','response':'o'} | USER i\\nx ASSISTANT o",
+                "SQL_CREATE_CONTEXT | context | {'question':'q','about':'x','context':'y','answer':'a'} | USER x\\nq ASSISTANT a",
+            })
+    void shouldReadWhatAQuestionIsAboutByTheNameThatIsGiven(DataFormat format, String field, String json, String turns)
+            throws IOException {
+        Datasets.Loaded loaded = load(json, format, Map.of(field, "about"));
+        assertThat(shown((Conversation) loaded.examples().get(0))).isEqualTo(turns.replace("\\n", "\n"));
+    }
+
+    @Test
+    void shouldRefuseANameThatNoSampleHas() throws IOException {
+        Map<String, String> names = Map.of("input", "abuot");
+        String row = "{'instruction':'i','about':'x','output':'o'}";
+        assertThatThrownBy(() -> load(row, DataFormat.ALPACA, names))
+                .hasMessageContaining(
+                        "a.jsonl: no sample has a field 'abuot', the name that was given for 'input' of alpaca");
+        assertThat(load(row + "\n{'instruction':'i','abuot':'x','output':'o'}", DataFormat.ALPACA, names)
+                        .examples())
+                .as("some have it, others need not")
+                .hasSize(2);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
                 "{'Question':'q','response':'r'} | unknown format, its keys are [Question, response]; supported are sharegpt [conversations],",
                 "{'instruction':'i','output':null} | output is null, needs VALUE_STRING",
                 "{'question':'q','answer':42} | answer is 42, needs VALUE_STRING",
