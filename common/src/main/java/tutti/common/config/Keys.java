@@ -278,7 +278,8 @@ public final class Keys {
             Kind.INTEGER,
             "8",
             EVAL,
-            "sequences of one micro-batch of an evaluation; at most per_device_train_batch_size, whose memory they use");
+            "sequences of one micro-batch of an evaluation, and questions that are answered side by side; at most "
+                    + "per_device_train_batch_size, whose memory they use");
     public static final Key EVAL_LIMIT =
             key("eval_limit", Kind.INTEGER, "1000", EVAL, "most samples to evaluate, the first ones of the files");
     public static final Key EVAL_METRIC = key(

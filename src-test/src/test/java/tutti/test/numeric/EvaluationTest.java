@@ -74,6 +74,35 @@ class EvaluationTest {
         assertThat(evaluated.hashes()).isEqualTo(plain.hashes());
     }
 
+    /** Five answers to be cut into batches of three, by two workers; how long they are differs, and so does when they end. */
+    @Test
+    void shouldAnswerSideBySideWhatItAnswersOneByOne() throws Exception {
+        Found oneByOne = answered("1");
+        Found sideBySide = answered("3");
+        assertThat(sideBySide.answers()).hasSize(5).isEqualTo(oneByOne.answers());
+        assertThat(sideBySide.answers().stream().distinct()).hasSize(5);
+        assertThat(sideBySide.exact()).isEqualTo(oneByOne.exact());
+        assertThat(sideBySide.questions()).isEqualTo(HELD_OUT);
+    }
+
+    private Found answered(String batchSize) throws Exception {
+        Path prompts = Files.writeString(
+                folder.resolve("prompts.txt"),
+                "Once upon a time\nLily\nThe big dog ran to the park and\nTom had a red\nMom said\n");
+        Map<String, String> flags = flags(2, false, 0);
+        flags.put("per_device_train_batch_size", "4");
+        flags.put("per_device_eval_batch_size", batchSize);
+        flags.put("max_steps", "1");
+        flags.put("eval_data_path", heldOut.toString());
+        flags.put("eval_metric", "exact_match");
+        flags.put("eval_max_new_tokens", "24");
+        flags.put("sample_prompts", "@" + prompts);
+        InProcessRun run = InProcessRun.of(flags, 2);
+        assertThat(run.evaluations().get(1).get(1L).answers())
+                .isEqualTo(run.evaluations().get(0).get(1L).answers());
+        return run.evaluations().get(0).get(1L);
+    }
+
     /** Before the first step the run has the model of the folder. */
     @Test
     void shouldMeasureWhatTheCommandMeasures() throws Exception {

@@ -181,6 +181,11 @@ public final class HeldOut implements AutoCloseable {
                 .orElse(0);
     }
 
+    /** As questions and those of {@code --sample_prompts} are asked apart. */
+    int mostPrompts() {
+        return Math.max(questions.size(), prompts.size());
+    }
+
     /** Of all that ranks must have read alike: they meet at each answer. */
     String fingerprint() {
         StringBuilder asked = new StringBuilder(Fingerprint.of(samples));

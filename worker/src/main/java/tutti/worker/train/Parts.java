@@ -38,7 +38,7 @@ record Parts(
      * What an evaluation takes beyond the activations of a step, which it uses between two steps.
      *
      * @param batches apart, so that no held-out sample changes how a batch of the training is padded
-     * @param decoder where answers are asked for
+     * @param decoder where answers are asked for, with a slot for each question of a micro-batch
      */
     record EvalParts(BatchBuilder batches, Optional<LlamaDecoder> decoder) {
         static EvalParts of(
@@ -47,11 +47,12 @@ record Parts(
             int longest = Math.min(model.maxPositions(), run.model().maxLength());
             int most =
                     (int) Math.min(longest, (long) lengths.asked() + run.eval().maxNewTokens());
+            int slots = Math.min(run.evalBatchSize(), lengths.questions());
             return new EvalParts(
                     new BatchBuilder(arena.counting(MemoryUse.BATCH), run.evalBatchSize(), lengths.heldOut()),
                     run.eval().answers()
                             ? Optional.of(new LlamaDecoder(
-                                    model, kernels, compute, replica, arena.counting(MemoryUse.ANSWERS), 1, most))
+                                    model, kernels, compute, replica, arena.counting(MemoryUse.ANSWERS), slots, most))
                             : Optional.empty());
         }
     }

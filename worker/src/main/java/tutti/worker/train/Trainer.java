@@ -248,7 +248,8 @@ public final class Trainer implements AutoCloseable {
         return new Lengths(
                 numbering.longest(),
                 heldOut.map(HeldOut::longest).orElse(0),
-                heldOut.map(HeldOut::longestPrompt).orElse(0));
+                heldOut.map(HeldOut::longestPrompt).orElse(0),
+                heldOut.map(HeldOut::mostPrompts).orElse(0));
     }
 
     /** Virtual ranks are dealt anew, and so are the elements whose squares a rank sums. */

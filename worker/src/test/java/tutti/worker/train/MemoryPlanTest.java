@@ -158,6 +158,32 @@ class MemoryPlanTest {
                 .containsEntry(MemoryUse.ANSWERS, 0L);
     }
 
+    /** The bytes of keys and values of the questions that are answered side by side. */
+    @Test
+    void shouldCountTheCacheOfEachQuestionOfAMicroBatch() {
+        long two = answers("2");
+        long eight = answers("8");
+        assertThat(answers("99")).as("as --per_device_train_batch_size").isEqualTo(eight);
+        int capacity = LONGEST + 5;
+        long cache = 4L * 2 * 2 * 8 * 4 * capacity;
+        assertThat(eight - two).isGreaterThanOrEqualTo(6 * cache);
+    }
+
+    private static long answers(String evalBatchSize) {
+        PlanConfig asking = config(
+                "per_device_eval_batch_size",
+                evalBatchSize,
+                "eval_data_path",
+                "e",
+                "eval_metric",
+                "exact_match",
+                "eval_max_new_tokens",
+                "5");
+        return MemoryPlan.of(asking, MODEL, Backends.sizes(Backend.TORCH, Device.CPU), LONGEST, none -> 0)
+                .bytes()
+                .get(MemoryUse.ANSWERS);
+    }
+
     private static void assertIsWhatItTakes(PlanConfig run) {
         MemoryPlan plan = MemoryPlan.of(
                 run, MODEL, Backends.sizes(Backend.REFERENCE, Device.CPU), LONGEST, gradients -> COMMUNICATION);
