@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.function.IntUnaryOperator;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.Shape;
 import tutti.worker.tensor.Tensor;
@@ -76,8 +77,26 @@ public final class LlamaDecoder {
         rstd = arena.take("decoder rstd", master, Shape.of(slots));
         logits = arena.take("decoder logits", compute, Shape.of(slots, config.vocabulary()));
         masterLogits = arena.take("decoder logits, master dtype", master, Shape.of(slots, config.vocabulary()));
-        host = ByteBuffer.allocateDirect(Math.toIntExact(Math.max(ids.byteSize(), masterLogits.byteSize())))
+        host = ByteBuffer.allocateDirect(Math.toIntExact(
+                        Math.max(ids.byteSize(), masterLogits.rows(0, 1).byteSize())))
                 .order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /**
+     * What kernels are asked for at most, but for the logits: beside a model that learns they need no more than its loss, so the
+     * vocabulary counts as one token.
+     */
+    public Dimensions dimensions() {
+        return new Dimensions(
+                // Attention takes the cached rows of a sequence, too.
+                Math.max(passRows, capacity),
+                capacity,
+                config.hidden(),
+                config.intermediate(),
+                config.heads(),
+                config.kvHeads(),
+                config.headDim(),
+                1);
     }
 
     /** Tokens that a sequence is given; at least one. */
@@ -201,16 +220,15 @@ public final class LlamaDecoder {
     }
 
     private List<float[]> read(int count) {
-        Tensor rows = masterLogits.rows(0, count);
-        rows.read(host.clear().limit((int) rows.byteSize()));
         List<float[]> read = new ArrayList<>();
         for (int i = 0; i < count; i++) {
+            Tensor logits = masterLogits.rows(i, 1);
+            logits.read(host.clear().limit((int) logits.byteSize()));
             float[] row = new float[config.vocabulary()];
-            int from = i * row.length;
             for (int v = 0; v < row.length; v++) {
-                row[v] = rows.dtype() == DType.F64
-                        ? (float) host.getDouble((from + v) * Double.BYTES)
-                        : host.getFloat((from + v) * Float.BYTES);
+                row[v] = logits.dtype() == DType.F64
+                        ? (float) host.getDouble(v * Double.BYTES)
+                        : host.getFloat(v * Float.BYTES);
             }
             read.add(row);
         }

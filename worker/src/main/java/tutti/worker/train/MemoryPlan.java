@@ -62,10 +62,7 @@ public record MemoryPlan(Map<MemoryUse, Long> bytes, long gradientBytes, long su
             bytes.put(use, arena.byUse().getOrDefault(use, 0L));
         }
         bytes.merge(MemoryUse.GRADIENTS, sums.used(), Long::sum);
-        bytes.put(
-                MemoryUse.WORKSPACE,
-                kernels.workspaceBytes(
-                        parts.activations().dimensions(), parts.activations().compute()));
+        bytes.put(MemoryUse.WORKSPACE, parts.workspaceBytes(kernels));
         bytes.put(MemoryUse.LIBRARY, kernels.libraryBytes());
         long written = Gradients.bytes(parts.replica().gradients().layout(), kernels.masterDType());
         // What travels from a device is copied to the host first.

@@ -4,6 +4,7 @@ import static tutti.common.error.TuttiException.require;
 
 import java.util.Optional;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import tutti.common.config.PlanConfig;
 import tutti.worker.batch.BatchBuilder;
 import tutti.worker.gradient.BucketPlan;
@@ -16,6 +17,7 @@ import tutti.worker.model.ParameterSpec;
 import tutti.worker.optim.AdamW;
 import tutti.worker.tensor.Arena;
 import tutti.worker.tensor.DType;
+import tutti.worker.tensor.Dimensions;
 import tutti.worker.tensor.Kernels;
 import tutti.worker.tensor.MemoryUse;
 import tutti.worker.tune.FlatLayout;
@@ -127,6 +129,25 @@ record Parts(
                 this.model,
                 batches,
                 evaluation);
+    }
+
+    /** Bytes of scratch that kernels hold for a step, or for the answers of an evaluation where those take more. */
+    long workspaceBytes(Kernels kernels) {
+        return dimensions()
+                .mapToLong(one -> kernels.workspaceBytes(one, activations.compute()))
+                .max()
+                .orElseThrow();
+    }
+
+    /** Has the kernels take {@link #workspaceBytes} now. */
+    void reserve(Kernels kernels) {
+        dimensions().forEach(one -> kernels.reserve(one, activations.compute()));
+    }
+
+    private Stream<Dimensions> dimensions() {
+        return Stream.concat(
+                Stream.of(activations.dimensions()),
+                evaluation.flatMap(EvalParts::decoder).map(LlamaDecoder::dimensions).stream());
     }
 
     private static DType compute(PlanConfig run, Kernels kernels) {

@@ -120,8 +120,7 @@ public final class Trainer implements AutoCloseable {
         try {
             this.parts =
                     Parts.of(config.plan(), model, kernels, lengths, rank, worldSize, arena, gradients, sums, clock);
-            kernels.reserve(
-                    parts.activations().dimensions(), parts.activations().compute());
+            parts.reserve(kernels);
             join(collectives);
             read(origin);
             this.reader =

@@ -169,6 +169,18 @@ class MemoryPlanTest {
         assertThat(eight - two).isGreaterThanOrEqualTo(6 * cache);
     }
 
+    /** Answers may be longer than what is trained on: their attention then needs more scratch than that of a step. */
+    @Test
+    void shouldCountTheScratchOfTheLargerOfStepAndAnswers() {
+        KernelSizes sizes = new KernelSizes(
+                "torch", Device.CPU, DType.F32, true, 0, (dimensions, compute) -> 1000L * dimensions.length());
+        PlanConfig asking = config("eval_data_path", "e", "eval_metric", "exact_match", "eval_max_new_tokens", "13");
+        assertThat(MemoryPlan.of(asking, MODEL, sizes, LONGEST, none -> 0).bytes())
+                .containsEntry(MemoryUse.WORKSPACE, 1000L * (LONGEST + 13));
+        assertThat(MemoryPlan.of(config(), MODEL, sizes, LONGEST, none -> 0).bytes())
+                .containsEntry(MemoryUse.WORKSPACE, 1000L * LONGEST);
+    }
+
     private static long answers(String evalBatchSize) {
         PlanConfig asking = config(
                 "per_device_eval_batch_size",
