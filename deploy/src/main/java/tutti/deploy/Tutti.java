@@ -43,7 +43,8 @@ public final class Tutti {
         System.exit(execute(args));
     }
 
-    static int execute(String... args) {
+    /** All of {@link #main} but the end of the process. @return its exit code */
+    public static int execute(String... args) {
         Map<String, Supplier<CommandLine>> commands = commands();
         // The named one alone: a process that has one thing to do need not build the flags of ten others first.
         Supplier<CommandLine> named = args.length == 0 ? null : commands.get(args[0]);

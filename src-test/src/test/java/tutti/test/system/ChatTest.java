@@ -10,7 +10,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tutti.common.error.Category;
 import tutti.test.support.Shared;
 
-/** {@code tutti chat} by a real process whose input and output are pipes. */
+/** {@code tutti chat} by a real process whose input and output are pipes; what else it says, called here. */
 class ChatTest {
     @TempDir
     Path folder;
@@ -35,33 +35,32 @@ class ChatTest {
     }
 
     @Test
-    void shouldSayWhenTheContextIsFullAndGoOnAfterAReset() throws Exception {
-        try (TuttiProcess chat =
-                chat("--system", "Be brief.", "--model_max_length", "160", "--max_new_tokens", "400")) {
-            chat.say("Tell me of the big red dog and the park.");
-            chat.awaitLine("^tutti: note: the context of 160 tokens is full; /reset begins anew$");
-            chat.say("And then?");
-            chat.awaitLine(
-                    "^tutti: note: not answered: .* more than the 160 tokens of its context; /reset begins anew$");
-            chat.say("/reset", "Hi");
-            chat.endInput();
-            chat.succeed();
-            assertThat(chat.out().lines()).as("answers").hasSizeGreaterThanOrEqualTo(2);
-        }
+    void shouldSayWhenTheContextIsFullAndGoOnAfterAReset() {
+        Called chat = Called.saying(
+                "Tell me of the big red dog and the park.\nAnd then?\n/reset\nHi\n",
+                words("--system", "Be brief.", "--model_max_length", "160", "--max_new_tokens", "400"));
+        assertThat(chat.code()).as(chat.err()).isZero();
+        assertThat(chat.err())
+                .containsPattern(
+                        "(?ms)^tutti: note: the context of 160 tokens is full; /reset begins anew$.*"
+                                + "^tutti: note: not answered: [^\\n]* more than the 160 tokens of its context; /reset begins anew$");
+        assertThat(chat.out().lines()).as("answers").hasSizeGreaterThanOrEqualTo(2);
     }
 
     @Test
-    void shouldRefuseAnEmptyStopString() throws Exception {
-        try (TuttiProcess chat = chat("--stop", "")) {
-            Refusal.assertEnd(chat, Category.USER, "--stop: an empty text");
-        }
+    void shouldRefuseAnEmptyStopString() {
+        Refusal.assertEnd(Called.tutti(words("--stop", "")), Category.USER, "--stop: an empty text");
     }
 
     private TuttiProcess chat(String... more) {
+        return TuttiProcess.start(folder, words(more));
+    }
+
+    private static String[] words(String... more) {
         List<String> words = new ArrayList<>(
                 List.of("chat", "--model", Shared.path("models/stories260k").toString(), "--temperature", "0"));
         words.addAll(List.of("--chat_template", "chatml"));
         words.addAll(List.of(more));
-        return TuttiProcess.start(folder, words.toArray(String[]::new));
+        return words.toArray(String[]::new);
     }
 }

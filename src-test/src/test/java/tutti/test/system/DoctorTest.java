@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tutti.common.error.Category;
 
-/** {@code tutti doctor} as a user calls it. */
+/** {@code tutti doctor} as a user calls it, by a process once. */
 class DoctorTest {
     @TempDir
     Path folder;
@@ -30,46 +30,48 @@ class DoctorTest {
     }
 
     @Test
-    void shouldProveTheKernelsOfABackendAndPrintTheTable() throws Exception {
-        try (TuttiProcess doctor =
-                TuttiProcess.start(folder, "doctor", "--selftest", "--backend", "torch", "--case", "rmsNorm")) {
-            doctor.succeed();
-            assertThat(doctor.lines())
-                    .anyMatch(line -> line.matches("kernel +cases +torch F32 +torch BF16"))
-                    .anyMatch(line -> line.matches("rmsNorm +\\d+ +\\S+/6e-07 +\\S+/4e-03"))
-                    .anyMatch(line -> line.matches("rmsNormBackward +\\d+ +\\S+ +\\S+"))
-                    .anyMatch(line -> line.matches("all +\\d+ +passed +passed"))
-                    .anyMatch(line -> line.startsWith("UNSUPPORTED torch F64: "))
-                    .noneMatch(line -> line.startsWith("FAILED"));
-        }
+    void shouldProveTheKernelsOfABackendAndPrintTheTable() {
+        Called doctor = Called.tutti("doctor", "--selftest", "--backend", "torch", "--case", "rmsNorm");
+        assertThat(doctor.code()).as(doctor.text()).isZero();
+        assertThat(doctor.lines())
+                .anyMatch(line -> line.matches("kernel +cases +torch F32 +torch BF16"))
+                .anyMatch(line -> line.matches("rmsNorm +\\d+ +\\S+/6e-07 +\\S+/4e-03"))
+                .anyMatch(line -> line.matches("rmsNormBackward +\\d+ +\\S+ +\\S+"))
+                .anyMatch(line -> line.matches("all +\\d+ +passed +passed"))
+                .anyMatch(line -> line.startsWith("UNSUPPORTED torch F64: "))
+                .noneMatch(line -> line.startsWith("FAILED"));
     }
 
     @Test
     void shouldPrintOneJsonObject() throws Exception {
-        try (TuttiProcess doctor = TuttiProcess.start(
-                folder, "doctor", "--selftest", "--backend", "reference", "--case", "adamW", "--json")) {
-            doctor.succeed();
-            JsonNode object = new ObjectMapper().readTree(doctor.out());
-            assertThat(object.get("findings").findValuesAsText("subject")).contains("Java", "libtorch");
-            assertThat(object.at("/selftest/failed").asInt(-1)).isZero();
-            assertThat(object.at("/selftest/passed").asInt()).isPositive();
-            JsonNode cell = object.at("/selftest/kernels/0");
-            assertThat(List.of(cell.get("kernel").asText(), cell.get("backend").asText()))
-                    .isEqualTo(List.of("adamW", "reference"));
-        }
+        Called doctor = Called.tutti("doctor", "--selftest", "--backend", "reference", "--case", "adamW", "--json");
+        assertThat(doctor.code()).as(doctor.text()).isZero();
+        JsonNode object = new ObjectMapper().readTree(doctor.out());
+        assertThat(object.get("findings").findValuesAsText("subject")).contains("Java", "libtorch");
+        assertThat(object.at("/selftest/failed").asInt(-1)).isZero();
+        assertThat(object.at("/selftest/passed").asInt()).isPositive();
+        JsonNode cell = object.at("/selftest/kernels/0");
+        assertThat(List.of(cell.get("kernel").asText(), cell.get("backend").asText()))
+                .isEqualTo(List.of("adamW", "reference"));
     }
 
     @Test
-    void shouldNameWhatIsMissingForCuda() throws Exception {
-        try (TuttiProcess doctor = TuttiProcess.start(folder, "doctor", "--selftest", "--device", "cuda")) {
-            Refusal.assertEnd(doctor, Category.ENVIRONMENT, "--device cuda", "-Pcuda");
-        }
+    void shouldNameWhatIsMissingForCuda() {
+        Refusal.assertEnd(
+                Called.tutti("doctor", "--selftest", "--device", "cuda"),
+                Category.ENVIRONMENT,
+                "--device cuda",
+                "-Pcuda");
     }
 
     @Test
-    void shouldNameTheBackendsThereAre() throws Exception {
-        try (TuttiProcess doctor = TuttiProcess.start(folder, "doctor", "--selftest", "--backend", "tensorflow")) {
-            Refusal.assertEnd(doctor, Category.USER, "--backend tensorflow", "torch", "reference", "all");
-        }
+    void shouldNameTheBackendsThereAre() {
+        Refusal.assertEnd(
+                Called.tutti("doctor", "--selftest", "--backend", "tensorflow"),
+                Category.USER,
+                "--backend tensorflow",
+                "torch",
+                "reference",
+                "all");
     }
 }

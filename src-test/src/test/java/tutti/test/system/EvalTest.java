@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tutti.common.error.Category;
 import tutti.test.support.Shared;
 
-/** {@code tutti eval} by real processes. */
+/** {@code tutti eval} by real processes; what one process does alone, called here. */
 class EvalTest {
     private static final int SIGKILL = 137;
 
@@ -26,7 +26,7 @@ class EvalTest {
     @Test
     void shouldGiveTheSameNumbersByTwoProcessesAsByOne() throws Exception {
         Path data = Shared.path("data/gsm8k/test-300.jsonl");
-        String[] flags = {"--data_path", data.toString(), "--limit", "19", "--batch_size", "4", "--samples", "19"};
+        String[] flags = {"--data_path", data.toString(), "--limit", "19", "--batch_size", "7", "--samples", "19"};
         String one = eval(flags);
         JsonNode result = new ObjectMapper().readTree(one);
         assertThat(result.get("samples").asInt()).isEqualTo(19);
@@ -36,10 +36,10 @@ class EvalTest {
         assertThat(result.get("perplexity").asDouble())
                 .isCloseTo(Math.exp(result.get("loss").asDouble()), withinPercentage(1e-9));
         assertThat(eval(with(flags, "--nproc_per_node", "2"))).isEqualTo(one);
-        assertThat(eval(with(flags, "--nproc_per_node", "7")))
+        assertThat(eval(with(flags, "--nproc_per_node", "4")))
                 .as("more processes than batches")
                 .isEqualTo(one);
-        JsonNode single = new ObjectMapper().readTree(eval(with(flags, "--batch_size", "1")));
+        JsonNode single = new ObjectMapper().readTree(evalHere(with(flags, "--batch_size", "1")));
         assertThat(single.get("loss").asDouble()).isCloseTo(result.get("loss").asDouble(), withinPercentage(1e-4));
         assertThat(single.get("labelled_tokens")).isEqualTo(result.get("labelled_tokens"));
     }
@@ -57,7 +57,8 @@ class EvalTest {
         Path data = Files.write(folder.resolve("rows.jsonl"), rows);
         String tokens = Integer.toString(greedy.get(0).get("new_ids").size());
         JsonNode result = new ObjectMapper()
-                .readTree(eval("--data_path", data.toString(), "--metric", "exact_match", "--max_new_tokens", tokens));
+                .readTree(evalHere(
+                        "--data_path", data.toString(), "--metric", "exact_match", "--max_new_tokens", tokens));
         assertThat(result.has("loss")).isFalse();
         assertThat(result.get("rule").asText()).isEqualTo("text");
         assertThat(IntStream.range(0, rows.size())
@@ -69,16 +70,17 @@ class EvalTest {
     }
 
     @Test
-    void shouldMeasurePlainTextByPerplexityOnlyAndSaySo() throws Exception {
+    void shouldMeasurePlainTextByPerplexityOnlyAndSaySo() {
         String data = Shared.path("data/wikisql/valid.jsonl").toString();
-        try (TuttiProcess eval = start("--data_path", data, "--limit", "20")) {
-            eval.succeed();
-            assertThat(eval.text()).contains("20 of 20 samples ask nothing that is answered", "perplexity only");
-            assertThat(eval.out()).matches("loss \\d+\\.\\d{4} \\| perplexity \\d+\\.\\d\\d");
-        }
-        try (TuttiProcess eval = start("--data_path", data, "--metric", "exact_match")) {
-            Refusal.assertEnd(eval, Category.USER, "--metric exact_match", "--metric perplexity takes them");
-        }
+        Called eval = Called.tutti(words("--data_path", data, "--limit", "20"));
+        assertThat(eval.code()).as(eval.err()).isZero();
+        assertThat(eval.text()).contains("20 of 20 samples ask nothing that is answered", "perplexity only");
+        assertThat(eval.out()).matches("loss \\d+\\.\\d{4} \\| perplexity \\d+\\.\\d\\d");
+        Refusal.assertEnd(
+                Called.tutti(words("--data_path", data, "--metric", "exact_match")),
+                Category.USER,
+                "--metric exact_match",
+                "--metric perplexity takes them");
     }
 
     @Test
@@ -114,20 +116,20 @@ class EvalTest {
         }
     }
 
+    private static String evalHere(String... flags) {
+        Called eval = Called.tutti(words(with(flags, "--json")));
+        assertThat(eval.code()).as(eval.err()).isZero();
+        return eval.out();
+    }
+
     private TuttiProcess start(String... flags) {
-        return TuttiProcess.start(
-                folder,
-                with(
-                        new String[] {
-                            "eval",
-                            "--model",
-                            Shared.path("models/stories260k").toString(),
-                            "--chat_template",
-                            "chatml",
-                            "--max_new_tokens",
-                            "12"
-                        },
-                        flags));
+        return TuttiProcess.start(folder, words(flags));
+    }
+
+    private static String[] words(String... flags) {
+        String model = Shared.path("models/stories260k").toString();
+        return with(
+                new String[] {"eval", "--model", model, "--chat_template", "chatml", "--max_new_tokens", "12"}, flags);
     }
 
     private static String[] with(String[] flags, String... more) {

@@ -115,7 +115,8 @@ final class TuttiProcess implements AutoCloseable {
         return start(folder, Map.of(), words("data", flags));
     }
 
-    private static List<String> words(String command, Map<String, String> flags) {
+    /** A command's words with flags as a map. */
+    static List<String> words(String command, Map<String, String> flags) {
         List<String> words = new ArrayList<>(List.of(command));
         flags.forEach((name, value) -> words.addAll(List.of("--" + name, value)));
         return words;
@@ -160,9 +161,11 @@ final class TuttiProcess implements AutoCloseable {
 
     /** The errors of the command itself, without those that workers show behind their prefix. */
     List<String> errors() {
-        return lines().stream()
-                .filter(line -> line.startsWith("tutti: error: "))
-                .toList();
+        return errors(lines());
+    }
+
+    static List<String> errors(List<String> lines) {
+        return lines.stream().filter(line -> line.startsWith("tutti: error: ")).toList();
     }
 
     /** Waits for a line in which the pattern is found; fails with the whole output when the process ends without one. */
@@ -287,12 +290,13 @@ final class TuttiProcess implements AutoCloseable {
         assertThat(awaitEnd(within))
                 .as(() -> "processes left over; the run said:%n" + text())
                 .isEmpty();
-        assertThat(sharedMemory()).as("folders left in shared memory").isEmpty();
+        assertThat(sharedMemory(pid())).as("folders left in shared memory").isEmpty();
     }
 
-    private List<Path> sharedMemory() {
+    /** Folders there of an agent. */
+    static List<Path> sharedMemory(long agent) {
         List<Path> folders = new ArrayList<>();
-        try (DirectoryStream<Path> all = Files.newDirectoryStream(SHARED_MEMORY, "tutti-" + pid() + "-*")) {
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(SHARED_MEMORY, "tutti-" + agent + "-*")) {
             all.forEach(folders::add);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
