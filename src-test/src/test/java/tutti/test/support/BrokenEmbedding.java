@@ -16,6 +16,9 @@ import tutti.common.checkpoint.StoredDType;
 
 /** A model with a token whose embedding is no number: no gradient is finite of a step with that token, and of any other all are. */
 public final class BrokenEmbedding {
+    /** A hair space, which the tokenizer of {@link TrainSpec#model} reads as that token. */
+    public static final String TEXT = "\u200a";
+
     private static final int TOKEN = 511;
     private static final String EMBEDDINGS = "model.embed_tokens.weight";
     private static final String HEAD = "lm_head.weight";
@@ -42,6 +45,18 @@ public final class BrokenEmbedding {
                 entries.add(entry(name, shape, values));
             }
             SafetensorsWriter.write(folder.resolve("model.safetensors"), entries, false);
+        }
+        return folder;
+    }
+
+    /** As {@link #of}, in a folder of its own, for data that are text. */
+    public static Path withTokenizer(Path tied, Path parent) throws IOException {
+        Path folder = parent.resolve("broken");
+        if (!Files.exists(folder)) {
+            of(tied, Files.createDirectory(folder));
+            for (String name : List.of("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")) {
+                Files.copy(tied.resolve(name), folder.resolve(name));
+            }
         }
         return folder;
     }

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import tutti.common.checkpoint.Checkpoints;
 import tutti.common.error.Category;
 import tutti.test.support.Ports;
 import tutti.test.support.Shared;
@@ -50,16 +51,23 @@ class ElasticTest {
             awaitSteps(node0, 3, 1);
             try (TuttiProcess back = run(second)) {
                 awaitSteps(node0, 4, 2);
-                node0.signal(node0.pid(), "TERM");
+                // As a scheduler sends it: to every process of the group.
+                for (long pid : node0.pids()) {
+                    node0.signal(pid, "TERM");
+                }
                 assertThat(node0.exitCode(Duration.ofMinutes(1))).isEqualTo(Category.PREEMPTED.exitCode());
                 assertThat(back.exitCode(Duration.ofMinutes(1))).isEqualTo(Category.PREEMPTED.exitCode());
                 node0.assertLeftNothing();
                 back.assertLeftNothing();
+                node0.awaitLine("^tutti: note: preempted after step (\\d+), checkpoint-\\1 is committed");
             }
         }
         assertThat(output.events("node_left")).hasSize(1);
 
         long steps = output.event("run_preempted").get("step").asLong();
+        Checkpoints.Newest newest = Checkpoints.newest(output.folder());
+        assertThat(newest.checkpoint().orElseThrow().step()).isEqualTo(steps);
+        assertThat(newest.skipped()).isEmpty();
         RunOutput undisturbed = new RunOutput(folder.resolve("undisturbed"));
         Map<String, String> same = flags(undisturbed, 0, steps);
         same.put("nproc_per_node", "2");

@@ -11,16 +11,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.regex.Matcher;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import tutti.common.checkpoint.Checkpoints;
 import tutti.common.checkpoint.SafetensorsFile;
 import tutti.common.error.Category;
 import tutti.test.support.TrainSpec;
 
-/** What breaks while a run is running. Whatever it is, the run ends soon, says why, and leaves nothing behind. */
+/**
+ * What breaks while a run is running. Whatever it is, the run ends soon, says why, and leaves nothing behind. An agent that is killed is
+ * in {@link ResumeTest}, a SIGTERM to all processes at the end of {@link ElasticTest}.
+ */
 class FailureTest {
     /** On an idle machine it is below 20 seconds; this one may be busy with other things. */
     private static final Duration SOON = Duration.ofSeconds(90);
@@ -79,6 +80,7 @@ class FailureTest {
     @Test
     void shouldEndAndNameTheCoordinatorThatWasKilled() throws Exception {
         Map<String, String> flags = flags();
+        flags.put("nproc_per_node", "1");
         flags.put("max_restarts", "0");
         startAndAwaitASecondStep(flags);
         long coordinator = run.pidOf("coordinator", -1);
@@ -93,45 +95,19 @@ class FailureTest {
 
     @Test
     void shouldEndEverythingOnCtrlC() throws Exception {
-        startAndAwaitASecondStep();
+        Map<String, String> flags = flags();
+        flags.put("nproc_per_node", "1");
+        startAndAwaitASecondStep(flags);
         run.signal("INT");
 
         assertThat(run.exitCode(SOON)).as(run::text).isEqualTo(130);
         run.assertLeftNothing(SOON);
     }
 
-    /** As a scheduler sends it: to every process of the group. */
-    @Test
-    void shouldLeaveBehindACheckpointOnSigterm() throws Exception {
-        Map<String, String> flags = flags();
-        flags.put("save_strategy", "no");
-        startAndAwaitASecondStep(flags);
-        for (long pid : run.pids()) {
-            run.signal(pid, "TERM");
-        }
-
-        assertThat(run.exitCode(SOON)).as(run::text).isEqualTo(Category.PREEMPTED.exitCode());
-        run.assertLeftNothing(SOON);
-        Matcher said = run.awaitLine("^tutti: note: preempted after step (\\d+), (checkpoint-\\d+) is committed");
-        Checkpoints.Newest newest = Checkpoints.newest(folder.resolve("out"));
-        assertThat(newest.checkpoint().orElseThrow().step()).isEqualTo(Long.parseLong(said.group(1)));
-        assertThat(newest.skipped()).isEmpty();
-    }
-
-    @Test
-    void shouldLeaveNoProcessAndNoSharedMemoryWhenTheAgentIsKilled() throws Exception {
-        startAndAwaitASecondStep();
-        assertThat(run.pids()).as("agent, coordinator and two workers").hasSize(4);
-        long before = System.nanoTime();
-        run.signal("KILL");
-
-        run.assertLeftNothing(SOON);
-        System.out.printf("everything is gone %.1f s after the agent%n", (System.nanoTime() - before) / 1e9);
-    }
-
     @Test
     void shouldStopBeforeTheOptimizerAndNameStepAndTensorWhenTheGradientIsNotFinite() throws Exception {
         Map<String, String> flags = flags();
+        flags.put("nproc_per_node", "1");
         flags.put("learning_rate", "1e30");
         run = TuttiProcess.run(folder, flags);
 
@@ -144,6 +120,7 @@ class FailureTest {
     @Test
     void shouldGoBackToTheModelWhereNothingIsCommittedWhenTheGradientIsNotFinite() throws Exception {
         Map<String, String> flags = flags();
+        flags.put("nproc_per_node", "1");
         flags.put("learning_rate", "1e30");
         flags.put("lr_scheduler_type", "constant");
         flags.put("max_steps", "4");
@@ -173,10 +150,6 @@ class FailureTest {
             });
         }
         return tensors;
-    }
-
-    private void startAndAwaitASecondStep() throws Exception {
-        startAndAwaitASecondStep(flags());
     }
 
     private void startAndAwaitASecondStep(Map<String, String> flags) throws Exception {

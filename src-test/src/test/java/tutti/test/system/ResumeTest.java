@@ -2,6 +2,8 @@ package tutti.test.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystems;
@@ -12,6 +14,7 @@ import java.nio.file.StandardWatchEventKinds;
 import java.nio.file.WatchEvent;
 import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,9 +31,13 @@ import tutti.worker.checkpoint.TrainerState;
 
 /** A run that was killed goes on as if nothing had happened. */
 class ResumeTest {
+    /** On an idle machine it is below 20 seconds; this one may be busy with other things. */
+    private static final Duration SOON = Duration.ofSeconds(90);
+
     @TempDir
     Path folder;
 
+    /** The second step is left out: a checkpoint says how often the moments were updated, which is not the number of its step. */
     @Test
     @Timeout(value = 15, unit = TimeUnit.MINUTES)
     void shouldEndWithTheBitsOfAnUndisturbedRunAfterAKill() throws Exception {
@@ -53,9 +60,11 @@ class ResumeTest {
             disturbed.folder().register(watch, StandardWatchEventKinds.ENTRY_CREATE);
             try (TuttiProcess run = TuttiProcess.run(folder, again)) {
                 awaitFolder(watch, "checkpoint-4");
+                assertThat(run.pids()).as("agent, coordinator and two workers").hasSize(4);
+                long before = System.nanoTime();
                 run.signal("KILL");
-                run.exitCode();
-                run.assertLeftNothing();
+                run.assertLeftNothing(SOON);
+                System.out.printf("everything is gone %.1f s after the agent%n", (System.nanoTime() - before) / 1e9);
             }
         }
         assertThat(disturbed.folder().resolve("model.safetensors"))
@@ -66,8 +75,11 @@ class ResumeTest {
         again.put("zero", "0");
         try (TuttiProcess run = TuttiProcess.run(folder, again)) {
             run.succeed();
-            assertThat(run.text()).containsPattern("resumed after step [48]");
+            long from =
+                    Long.parseLong(run.awaitLine("resumed after step ([48])\\b").group(1));
+            assertThat(updates(disturbed, from)).isEqualTo(from - 1);
         }
+        assertThat(updates(undisturbed, 12)).isEqualTo(11);
         assertThat(disturbed.hash(2)).isEqualTo(undisturbed.hash(2));
         assertThat(Files.mismatch(
                         disturbed.folder().resolve("model.safetensors"),
@@ -115,40 +127,6 @@ class ResumeTest {
         assertThat(output.hash(1)).isEqualTo(undisturbed);
     }
 
-    /** A checkpoint says how often the moments were updated, which is not the number of its step. */
-    @Test
-    void shouldGoOnBehindAStepThatWasLeftOutWithTheBitsOfTheRunThatSaved() throws Exception {
-        List<String> samples = Files.readAllLines(TrainSpec.writeData(folder));
-        samples.set(1, BrokenEmbedding.use(samples.get(1)));
-        Path data = Files.write(folder.resolve("samples.jsonl"), samples);
-        RunOutput output = new RunOutput(folder.resolve("out"));
-        Map<String, String> flags = TrainSpec.flags(data, output.folder(), 4, 1);
-        flags.put(
-                "model_name_or_path",
-                BrokenEmbedding.of(TrainSpec.model(), Files.createDirectory(folder.resolve("model")))
-                        .toString());
-        flags.put("on_nonfinite", "skip");
-        flags.put("save_strategy", "steps");
-        flags.put("save_steps", "3");
-        flags.put("max_steps", "6");
-        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
-            run.succeed();
-        }
-        String undisturbed = output.hash(1);
-
-        flags.put(
-                "resume_from_checkpoint",
-                output.folder().resolve("checkpoint-3").toString());
-        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
-            run.succeed();
-            assertThat(run.text()).contains("resumed after step 3");
-        }
-        // The first of each epoch of four is left out.
-        assertThat(TrainerState.read(output.folder().resolve("checkpoint-3")).updates())
-                .isEqualTo(2);
-        assertThat(output.hash(1)).isEqualTo(undisturbed);
-    }
-
     /** A bit in the middle of any of its files, and the one before it is the newest whole one. */
     private static void assertEveryFileIsGuarded(Path checkpoint) throws IOException {
         for (Manifest.Item item : Manifest.read(checkpoint).files()) {
@@ -170,12 +148,21 @@ class ResumeTest {
         assertThat(Manifest.verify(checkpoint).ok()).isTrue();
     }
 
-    /** Steps that take long enough to be killed between two of them. */
-    private Map<String, String> longSteps(Path output) {
+    private static long updates(RunOutput output, long step) {
+        return TrainerState.read(output.folder().resolve(Checkpoints.name(step)))
+                .updates();
+    }
+
+    /** Steps that take long enough to be killed between two of them. The gradients of the second are not finite. */
+    private Map<String, String> longSteps(Path output) throws IOException {
         Map<String, String> flags = new LinkedHashMap<>();
         flags.put("nproc_per_node", "2");
-        flags.put("model_name_or_path", TrainSpec.model().toString());
-        flags.put("data_path", Shared.path("data/dummy_conversation.json").toString());
+        flags.put(
+                "model_name_or_path",
+                BrokenEmbedding.withTokenizer(TrainSpec.model(), folder).toString());
+        flags.put("data_path", conversations().toString());
+        flags.put("shuffle", "False");
+        flags.put("on_nonfinite", "skip");
         flags.put("output_dir", output.toString());
         flags.put("model_max_length", "256");
         flags.put("per_device_train_batch_size", "2");
@@ -184,6 +171,14 @@ class ResumeTest {
         flags.put("max_steps", "12");
         flags.put("save_steps", "4");
         return flags;
+    }
+
+    /** Eight are a step. */
+    private Path conversations() throws IOException {
+        ArrayNode all = (ArrayNode) Shared.json("data/dummy_conversation.json");
+        ObjectNode question = (ObjectNode) all.get(9).get("conversations").get(0);
+        question.put("value", BrokenEmbedding.TEXT + question.get("value").asText());
+        return Files.writeString(folder.resolve("conversations.json"), all.toString());
     }
 
     private static void awaitFolder(WatchService watch, String name) throws IOException, InterruptedException {
