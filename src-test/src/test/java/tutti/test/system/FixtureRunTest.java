@@ -58,7 +58,7 @@ class FixtureRunTest {
     void shouldGiveTheLossesOfPyTorchOnNd4j() throws Exception {
         Map<String, String> flags = flags(1, 2, 2);
         flags.put("backend", "nd4j");
-        try (TuttiProcess run = TuttiProcess.run(folder, flags)) {
+        try (TuttiProcess run = TuttiProcess.run(folder, List.of(), THREADS, flags)) {
             run.succeed();
         }
         output.assertFixture(1);
