@@ -630,7 +630,11 @@ class RunActorTest {
 
     /** Rank 0 has waited for it in vain, and nobody was lost meanwhile: all are asked what they do. */
     private void untilRank1IsSuspected() {
-        form(Map.of("save_strategy", "no"));
+        untilRank1IsSuspected(3);
+    }
+
+    private void untilRank1IsSuspected(int restarts) {
+        form(Map.of("save_strategy", "no", "max_restarts", Integer.toString(restarts)));
         begin();
         assertLease(false, 0, 1);
         run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
@@ -680,13 +684,13 @@ class RunActorTest {
     }
 
     /** Both answer, and rank 1 computes on: it is slow at most. */
-    private void untilNobodyHangs(int generation) {
-        run.tell(new WorkerReport.Held(0, generation, 0));
-        run.tell(new WorkerReport.Holding(1, generation, "forward of step 1", 16_000));
+    private void untilNobodyHangs() {
+        run.tell(new WorkerReport.Held(0, 1, 0));
+        run.tell(new WorkerReport.Holding(1, 1, "forward of step 1", 16_000));
         workers.get(0).expectNoMessage();
         time.timePasses(Duration.ofSeconds(10));
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(generation)));
-        run.tell(new WorkerReport.Holding(1, generation, "backward of step 1", 2_000));
+        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
+        run.tell(new WorkerReport.Holding(1, 1, "backward of step 1", 2_000));
         workers.get(1).expectNoMessage();
         time.timePasses(Duration.ofSeconds(3));
     }
@@ -694,7 +698,7 @@ class RunActorTest {
     @Test
     void shouldTryAgainWhereAllAnswerButCouldNotReachEachOther() throws Exception {
         untilRank1IsSuspected();
-        untilNobodyHangs(1);
+        untilNobodyHangs();
         workers.get(0).expectNoMessage();
         run.tell(new WorkerReport.Held(1, 1, 0));
         for (TestProbe<WorkerCommand> worker : workers) {
@@ -721,14 +725,8 @@ class RunActorTest {
                 0,
                 0,
                 List.of());
-        form(Map.of("save_strategy", "no", "max_restarts", "1"));
-        begin();
-        assertLease(false, 0, 1);
-        run.tell(new WorkerReport.Failed(0, 1, Category.PEER, "waits for rank 1"));
-        workers.get(0).expectNoMessage();
-        time.timePasses(Duration.ofSeconds(6));
-        workers.forEach(worker -> worker.expectMessage(new WorkerCommand.Hold(1)));
-        untilNobodyHangs(1);
+        untilRank1IsSuspected(1);
+        untilNobodyHangs();
         assertFailed(
                 Category.PEER,
                 "workers were lost or cut off from each other 2 times, --max_restarts is 1; the first: the connection of the group");

@@ -371,7 +371,7 @@ public final class Trainer implements AutoCloseable {
     /** Sum of the cross-entropy over the labelled tokens of at most {@code PlanConfig.evalBatchSize} held-out samples; between two steps. */
     public double loss(List<TokenizedExample> samples) {
         Batch batch = parts.evaluation().orElseThrow().batches().build(samples);
-        parts.model().forward(batch);
+        parts.model().forward(batch, progress::gotOn);
         return parts.model().loss(batch);
     }
 
